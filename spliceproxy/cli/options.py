@@ -1,0 +1,140 @@
+"""The options of the proxy command, each also read from the environment, and their help.
+
+Their values are named after the fields of `Settings`. The texts that they accept are the
+business of `spliceproxy.settings`.
+"""
+
+import click
+
+from spliceproxy.cli.readers import Command, count_up_to, duration, parse_workers, reads, setting
+from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, parse_backend, parse_listen
+
+MAX_CONNECTIONS = 10_000_000
+MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
+MAX_TCP_USER_TIMEOUT_S = 24 * 86_400  # the kernel counts milliseconds in a signed int
+
+SECTIONS = {
+    "Traffic": ("listen", "backends", "splice"),
+    "Timeouts": ("connect_timeout_s", "idle_timeout_s", "drain_timeout_s", "tcp_user_timeout_s"),
+    "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
+    "Log": ("log_format", "log_level"),
+}
+
+
+class SectionedGroup(click.Group):
+    """A group whose help lists the options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options section by section, then the subcommands if there are any."""
+        rest = {param.name: param for param in self.get_params(ctx)}
+        sections = [
+            (title, [rest.pop(name) for name in names]) for title, names in SECTIONS.items()
+        ]
+        for title, parameters in [*sections, ("Other", list(rest.values()))]:
+            records = (parameter.get_help_record(ctx) for parameter in parameters)
+            with formatter.section(title):
+                formatter.write_dl([record for record in records if record is not None])
+        self.format_commands(ctx, formatter)
+
+
+PROXY_OPTIONS = (
+    setting(
+        "--listen",
+        "listen",
+        multiple=True,
+        callback=reads(parse_listen),
+        metavar="ADDRESS",
+        help=f"Accept here: {LISTEN_FORMS}. A port alone is every IPv4 and IPv6 address; "
+        "port 0 lets the kernel choose. Repeatable.",
+    ),
+    setting(
+        "--backend",
+        "backends",
+        multiple=True,
+        callback=reads(parse_backend),
+        metavar="ADDRESS",
+        help=f"Forward to: {BACKEND_FORMS}. Repeatable: connections take turns, and go to the "
+        "next one when a connect fails.",
+    ),
+    setting(
+        "--splice",
+        "splice",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        callback=reads("on".__eq__),
+        help="Move bytes inside the kernel; 'off' copies them through the process.",
+    ),
+    duration("--connect-timeout", "connect_timeout_s", "5s", "Give up on a backend after this."),
+    duration(
+        "--idle-timeout",
+        "idle_timeout_s",
+        "1h",
+        "Close a connection that is silent in both directions for this long.",
+    ),
+    duration(
+        "--drain-timeout",
+        "drain_timeout_s",
+        "30s",
+        "When asked to stop, let connections finish for this long, then reset the rest.",
+        least_s=0,
+    ),
+    duration(
+        "--tcp-user-timeout",
+        "tcp_user_timeout_s",
+        "0s",
+        "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
+        least_s=0,
+        most_s=MAX_TCP_USER_TIMEOUT_S,
+    ),
+    setting(
+        "--workers",
+        "workers",
+        default="auto",
+        callback=reads(parse_workers),
+        metavar="N|auto",
+        help="Worker processes; 'auto' is one for each CPU that may be used.",
+    ),
+    setting(
+        "--max-connections",
+        "max_connections",
+        callback=reads(count_up_to(MAX_CONNECTIONS)),
+        show_default="as many as the file limit allows",
+        metavar="N",
+        help="Connections per worker; above it new ones wait in the backlog.",
+    ),
+    setting(
+        "--backlog",
+        "backlog",
+        callback=reads(count_up_to(MAX_BACKLOG)),
+        default="4096",
+        metavar="N",
+        help="Connections that may wait to be accepted; net.core.somaxconn is the ceiling.",
+    ),
+    setting(
+        "--raise-nofile/--no-raise-nofile",
+        "raise_nofile",
+        default=True,
+        help="Lift the limit on open files as far as it is needed and allowed.",
+    ),
+    setting(
+        "--log-format",
+        "log_format",
+        type=click.Choice(["auto", "console", "json"]),
+        default="auto",
+        help="'auto' is console on a terminal and JSON otherwise.",
+    ),
+    setting(
+        "--log-level",
+        "log_level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="'info' has one line for each connection.",
+    ),
+)
+
+
+def proxy_options(command: Command) -> Command:
+    """Add all options to a command, in the order in which they are declared above."""
+    for add in reversed(PROXY_OPTIONS):
+        command = add(command)
+    return command

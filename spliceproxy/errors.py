@@ -1,0 +1,58 @@
+"""Problems that are told to the user in one line, and the exit status that goes with each."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the process returns; part of the command's interface, so numbers never change."""
+
+    OK = 0  # asked to stop, and stopped
+    CONFIG = 1  # a configuration file was refused
+    USAGE = 2  # the command line or the environment was refused
+    START = 3  # bind, permission, a missing kernel feature, a name that does not resolve
+    BOOT = 4  # workers fail to boot
+    INTERNAL = 70  # a fault of spliceproxy's own (EX_SOFTWARE in sysexits.h)
+
+
+class Problem(Exception):  # noqa: N818 - it is the user's to solve, not an error of the program
+    """What went wrong, and what to do about it. Never raised itself."""
+
+    status: ExitStatus = ExitStatus.INTERNAL
+
+    def __init__(self, message: str, remedy: str) -> None:
+        # Both go to Exception, so that copies and pickles of the exception keep them.
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return one_line(f"{self.message}; {self.remedy}")
+
+
+class UsageProblem(Problem):
+    """The command line or the environment asks for something impossible."""
+
+    status = ExitStatus.USAGE
+
+
+class StartProblem(Problem):
+    """The system refuses what a correct command line asks for."""
+
+    status = ExitStatus.START
+
+
+class BootProblem(Problem):
+    """Workers end before they accept their first connection."""
+
+    status = ExitStatus.BOOT
+
+
+def one_line(text: str) -> str:
+    """Return `text` with line breaks and runs of blanks as single spaces."""
+    return " ".join(text.split())
+
+
+def quote(text: str) -> str:
+    """Return a user's text as it may stand in a message: printable, and not too long."""
+    short = text if len(text) <= 60 else text[:57] + "..."
+    return repr(short) if short.isprintable() else ascii(short)

@@ -1,0 +1,127 @@
+"""Pipes, and the pool that lends them.
+
+A connection borrows a pipe for one move and keeps it only while bytes are left in it, so idle
+connections hold none and a busy worker needs a handful.
+"""
+
+import os
+from dataclasses import dataclass
+
+from spliceproxy.kernel import syscalls
+
+FULL_CAPACITY_BYTES = 1 << 20
+"""Largest size an unprivileged user may ask for (fs.pipe-max-size). With 64 KiB bulk transfer
+reached half of HAProxy's rate, with 256 KiB 0.8 to 0.9, with 1 MiB all of it."""
+
+FULL_SIZE_PIPES = 64
+"""At most this many full-size pipes at once in one worker. Their pages are charged to no socket,
+so this is the bound on them: 64 MiB. It is also what an unprivileged user's quota gives."""
+
+IDLE_PIPES = 64
+"""Pipes kept open for the next borrower; more than that are closed when they come back."""
+
+_SMALLEST_RESIZE_BYTES = 128 << 10  # twice the kernel's default; below it resizing gains nothing
+
+
+class NoPipeError(Exception):
+    """No pipe can be had now: descriptors, memory or the user's pipe quota are used up."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Pipe:
+    """A pipe's two ends. Capacity counts slots of a page: ten bytes may fill a whole one."""
+
+    __slots__ = ("capacity_bytes", "read_fd", "write_fd")
+
+    def __init__(self, wanted_bytes: int) -> None:
+        self.read_fd, self.write_fd = syscalls.make_pipe()
+        self.capacity_bytes = self._grow(wanted_bytes)
+
+    def _grow(self, wanted_bytes: int) -> int:
+        """Take the largest size that the quota gives; the kernel's default is the last resort."""
+        while wanted_bytes >= _SMALLEST_RESIZE_BYTES:
+            try:
+                return syscalls.set_pipe_capacity(self.write_fd, wanted_bytes)
+            except OSError:  # EPERM: quota; ENOMEM: no memory for the slots
+                wanted_bytes //= 2
+        return syscalls.pipe_capacity(self.write_fd)
+
+    def close(self) -> None:
+        """Close both ends; bytes inside are gone."""
+        os.close(self.read_fd)
+        os.close(self.write_fd)
+
+
+@dataclass(frozen=True, slots=True)
+class PipeStatistics:
+    """What a pool holds at one moment."""
+
+    in_use: int
+    idle: int
+    capacity_bytes: int
+
+
+class PipePool:
+    """Lends empty pipes. A pipe comes back empty, or is discarded."""
+
+    def __init__(
+        self,
+        *,
+        capacity_bytes: int = FULL_CAPACITY_BYTES,
+        full_size_pipes: int = FULL_SIZE_PIPES,
+        idle_pipes: int = IDLE_PIPES,
+    ) -> None:
+        self._capacity_bytes = capacity_bytes
+        self._full_size_pipes = full_size_pipes
+        self._idle_pipes = idle_pipes
+        self._idle: list[Pipe] = []
+        self._open = 0
+        self._open_bytes = 0
+
+    def borrow(self) -> Pipe:
+        """Lend an empty pipe.
+
+        Raises:
+            NoPipeError: none is idle and the kernel gives no new one.
+        """
+        if self._idle:
+            return self._idle.pop()
+        # Beyond the budget a pipe keeps the kernel's default size.
+        full_size_bytes = self._full_size_pipes * self._capacity_bytes
+        wanted_bytes = self._capacity_bytes if self._open_bytes < full_size_bytes else 0
+        try:
+            pipe = Pipe(wanted_bytes)
+        except OSError as error:
+            raise NoPipeError(error) from error
+        self._open += 1
+        self._open_bytes += pipe.capacity_bytes
+        return pipe
+
+    def give_back(self, pipe: Pipe) -> None:
+        """Take back a pipe that is empty."""
+        if len(self._idle) < self._idle_pipes:
+            self._idle.append(pipe)
+        else:
+            self.discard(pipe)
+
+    def discard(self, pipe: Pipe) -> None:
+        """Close a borrowed pipe, and lose what is in it."""
+        self._open -= 1
+        self._open_bytes -= pipe.capacity_bytes
+        pipe.close()
+
+    def statistics(self) -> PipeStatistics:
+        """Count the pipes."""
+        return PipeStatistics(
+            in_use=self._open - len(self._idle),
+            idle=len(self._idle),
+            capacity_bytes=self._open_bytes,
+        )
+
+    def close(self) -> None:
+        """Close the idle pipes; those still lent are their borrowers' to discard."""
+        while self._idle:
+            self.discard(self._idle.pop())

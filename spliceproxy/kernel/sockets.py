@@ -1,0 +1,51 @@
+"""Socket options, and the ways in which a socket may end."""
+
+import socket
+import struct
+
+from spliceproxy.kernel import syscalls
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_FIN_ON_CLOSE = struct.pack("ii", 0, 0)
+
+
+def is_tcp(sock: socket.socket) -> bool:
+    """Whether TCP's options, and resets, exist on this socket."""
+    return sock.family != socket.AF_UNIX
+
+
+def prepare_stream(sock: socket.socket, tcp_user_timeout_s: float) -> None:
+    """Set what every TCP stream of the proxy has; a listener hands it on to what it accepts.
+
+    Reset-on-close (SO_LINGER with zero seconds, socket(7)) is on until `finish_cleanly` takes it
+    off. A worker that is killed in the middle of a stream thereby ends it in a reset: the kernel
+    closes a dead process's sockets, and a plain close would tell the peer that all is complete.
+    """
+    if not is_tcp(sock):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    if tcp_user_timeout_s:
+        timeout_ms = max(1, round(tcp_user_timeout_s * 1000))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
+
+
+def finish_cleanly(sock: socket.socket) -> None:
+    """Make the coming close a FIN behind all data, not a reset."""
+    if is_tcp(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FIN_ON_CLOSE)
+
+
+def pending_error(sock: socket.socket) -> int:
+    """Take the socket's pending errno, 0 if none (SO_ERROR, socket(7)).
+
+    Taking it hides it from the next read, which then looks like a clean end: ask only a socket
+    that is connecting, or that is given up.
+    """
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def undelivered_bytes(sock: socket.socket) -> int:
+    """Bytes that a reset would destroy now. A unix socket's are in the peer's queue already."""
+    return syscalls.unacknowledged_bytes(sock) if is_tcp(sock) else 0

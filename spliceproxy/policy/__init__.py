@@ -1,0 +1,1 @@
+"""Decisions without effects: time and randomness come in as arguments, no descriptor does."""

@@ -1,0 +1,130 @@
+"""Accepting connections from one listening socket."""
+
+import errno
+import select
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.names import name_listener
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.timers import Timer
+
+_ACCEPT_BATCH = 16
+"""Connections accepted for one event: few enough that other workers get theirs."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_REMEDIES = {
+    "EMFILE": "raise the file limit (ulimit -n), or lower --max-connections",
+    "ENFILE": "raise the system's limit fs.file-max",
+    "ENOBUFS": "the kernel is out of memory for sockets (net.ipv4.tcp_mem)",
+    "ENOMEM": "the machine is out of memory",
+}
+_PAUSE_S = 0.1
+
+# The connection, not the listener, has failed (accept(2), "Error handling").
+_CONNECTION_FAILED = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.EPERM,  # a firewall's word
+        errno.ENETDOWN,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.ENONET,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+    }
+)
+
+Accepted = Callable[["Listener", socket.socket, object], None]
+
+
+class Listener:
+    """Accepts in batches; pauses when told to, and when descriptors or memory run out.
+
+    A paused listener leaves the epoll set, since a backlog that is not taken from would be
+    reported for ever; meanwhile the kernel's backlog holds the clients.
+    """
+
+    def __init__(self, reactor: Reactor, sock: socket.socket, accepted: Accepted) -> None:
+        self._reactor = reactor
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._accepted = accepted
+        self._watched = False
+        self._held = False
+        self._pause: Timer | None = None
+        self._exhausted = False
+        self.name = name_listener(sock)
+
+    def update(self, *, held: bool) -> None:
+        """Accept, or hold clients in the backlog."""
+        self._held = held
+        wanted = not held and self._pause is None
+        if wanted and not self._watched:
+            # EPOLLEXCLUSIVE: one waiting worker is woken for a client, not all (epoll_ctl(2)).
+            self._reactor.register(self._fd, select.EPOLLIN | select.EPOLLEXCLUSIVE, self)
+        elif self._watched and not wanted:
+            self._reactor.unregister(self._fd)
+        self._watched = wanted
+
+    def on_events(self, events: int) -> None:
+        """Accept a batch."""
+        for _ in range(_ACCEPT_BATCH):
+            if self._held or not self.accept_one():
+                break
+
+    def accept_one(self) -> bool:
+        """Accept a connection if there is one; False when there is no use in asking for more."""
+        try:
+            client, address = syscalls.accept(self._sock)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _CONNECTION_FAILED:
+                return True
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._pause_for(error)
+            return False
+        if self._exhausted:
+            self._exhausted = False
+            structlog.get_logger().info("accept_resumed", listener=self.name)
+        self._accepted(self, client, address)
+        return True
+
+    def _pause_for(self, error: OSError) -> None:
+        if not self._exhausted:
+            self._exhausted = True
+            cause = errno.errorcode[error.errno or 0]
+            structlog.get_logger().warning(
+                "accept_paused", listener=self.name, error=cause, remedy=_REMEDIES[cause]
+            )
+        self._pause = self._reactor.timers.after(_PAUSE_S, self)
+        self.update(held=self._held)
+
+    def on_deadline(self) -> None:
+        """Try again after an exhaustion."""
+        self._pause = None
+        self.update(held=self._held)
+
+    def on_crash(self, error: Exception) -> None:
+        """Report what accept failed with, and try again a little later."""
+        structlog.get_logger().error("accept_failed", listener=self.name, exc_info=error)
+        self._pause = self._pause or self._reactor.timers.after(_PAUSE_S, self)
+        self.update(held=self._held)
+
+    def close(self, *, take_at_most: int) -> None:
+        """Take connections that wait in the backlog, which would be reset, then stop for good."""
+        for _ in range(take_at_most):
+            if not self.accept_one():
+                break
+        self._held = True
+        if self._pause is not None:
+            self._pause.cancel()
+        self.update(held=True)
+        self._sock.close()

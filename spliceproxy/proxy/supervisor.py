@@ -1,0 +1,167 @@
+"""The master: opens the listeners, forks workers, and waits for signals and for the dead.
+
+It is synchronous and without threads, since a process that runs Trio can't fork a child that
+runs it too. A worker forked from it shares its memory and costs a few MiB.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+
+import structlog
+
+from spliceproxy.errors import ExitStatus
+from spliceproxy.kernel import limits
+from spliceproxy.kernel.names import name_listener
+from spliceproxy.observe import log
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.proxy.listening import open_listeners
+from spliceproxy.proxy.signals import signals_to_pipe
+from spliceproxy.proxy.worker import Worker
+from spliceproxy.proxy.worker_process import run_worker
+from spliceproxy.proxy.workers import Workers
+from spliceproxy.settings.options import Settings
+from spliceproxy.upstream.backends import Backend, resolve_backends
+
+_LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
+
+
+def supervise(settings: Settings) -> int:
+    """Run the proxy until it is told to stop; returns the exit status.
+
+    Raises:
+        StartProblem: an address cannot be listened on, or a name does not resolve.
+        BootProblem: a worker ended before it served.
+    """
+    lines = log.configure(settings.log_format, settings.log_level)
+    with contextlib.ExitStack() as on_exit:
+        on_exit.callback(lines.close, _LAST_LINES_S)
+        signal_fd = on_exit.enter_context(signals_to_pipe())
+        backends = resolve_backends(settings.backends)
+        listeners = on_exit.enter_context(contextlib.ExitStack())
+        listening = listeners.enter_context(open_listeners(settings))
+        master = Master(settings, listening, backends, listeners, signal_fd, lines)
+        return master.run()
+
+
+class Master:
+    """Waits for signals and for the workers, and passes the ones on to the others."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: list[socket.socket],
+        backends: list[Backend],
+        listeners: contextlib.ExitStack,
+        signal_fd: int,
+        lines: LineBuffer,
+    ) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._backends = backends
+        self._listeners = listeners
+        self._signal_fd = signal_fd
+        self._lines = lines
+        self._draining = False
+        self._log = structlog.get_logger()
+        self._nofile, self._max_connections = _fit_connections(settings)
+        self._workers = Workers(settings.workers, self._work)
+
+    def run(self) -> int:
+        """Serve until every worker has ended."""
+        self._workers.start()
+        told = False
+        try:
+            while self._workers.alive:
+                self._wait()
+                self._workers.tend()
+                if self._workers.all_ready_once and not told:
+                    told = True
+                    self._tell_started()
+                self._follow_signals()
+        except BaseException:
+            self._end_all()
+            raise
+        self._log.info("stopped")
+        return ExitStatus.OK
+
+    def _work(self, number: int, orders: socket.socket) -> int:
+        """Be a worker: runs in the child."""
+        worker = Worker(
+            self._settings,
+            self._listening,
+            self._backends,
+            max_connections=self._max_connections,
+            number=number,
+        )
+        return run_worker(worker, self._settings.drain_timeout_s, orders, self._lines)
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        for fd in (self._signal_fd, *self._workers.descriptors()):
+            poll.register(fd, select.POLLIN)
+        deadline_s = self._workers.next_deadline_s()
+        if deadline_s is None:
+            poll.poll()
+        else:
+            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+
+    def _follow_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for number in os.read(self._signal_fd, 64):
+                self._follow_signal(signal.Signals(number))
+
+    def _follow_signal(self, number: signal.Signals) -> None:
+        if number in (signal.SIGHUP, signal.SIGUSR1):
+            self._log.info("signal_ignored", signal=number.name, why="no file to read or reopen")
+        elif self._draining or number == signal.SIGQUIT:
+            self._log.warning("stopping_at_once", signal=number.name)
+            self._listeners.close()
+            self._workers.stop()
+        else:
+            self._draining = True
+            timeout_s = self._settings.drain_timeout_s
+            self._log.info("draining", signal=number.name, drain_timeout_s=timeout_s)
+            # First the workers, which take what waits in the backlog: the last holder of a
+            # listening socket to close it resets what is left there.
+            self._workers.drain()
+            self._listeners.close()
+
+    def _end_all(self) -> None:
+        self._listeners.close()
+        self._workers.stop()
+        while self._workers.alive:
+            self._wait()
+            self._workers.tend()
+
+    def _tell_started(self) -> None:
+        self._log.info(
+            "started",
+            listeners=[name_listener(sock) for sock in self._listening],
+            backends=[backend.name for backend in self._backends],
+            workers=self._settings.workers,
+            splice="on" if self._settings.splice else "off",
+            max_connections=self._max_connections,
+            nofile=self._nofile,
+            pid=os.getpid(),
+        )
+
+
+def _fit_connections(settings: Settings) -> tuple[int, int]:
+    """Raise the file limit if that is wanted; the limit, and how many connections fit."""
+    wanted = limits.descriptors_for(settings.max_connections or 0)
+    nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
+    fit = limits.connections_that_fit(nofile)
+    if settings.max_connections is None:
+        return nofile, fit
+    if settings.max_connections > fit:
+        structlog.get_logger().warning(
+            "max_connections_lowered",
+            wanted=settings.max_connections,
+            fit=fit,
+            remedy=f"raise the file limit to {wanted} (ulimit -n)",
+        )
+    return nofile, min(fit, settings.max_connections)

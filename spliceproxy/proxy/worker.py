@@ -1,0 +1,128 @@
+"""A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
+
+import socket
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from spliceproxy.kernel.names import name_peer
+from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.proxy.listener import Listener
+from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.session import Session
+from spliceproxy.pump import reason
+from spliceproxy.pump.buffer import Buffer, MemoryBuffer, PipeBuffer
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.settings.options import Settings
+from spliceproxy.upstream.backends import Backend, Backends
+
+
+class Worker:
+    """Serves until it is told to drain, then until its last connection has ended."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: Sequence[socket.socket],
+        backends: list[Backend],
+        *,
+        max_connections: int,
+        number: int = 0,
+    ) -> None:
+        self.reactor = Reactor()
+        self.pipes = PipePool()
+        self.sessions: set[Session] = set()
+        self._number = number
+        self._max_connections = max_connections
+        self._backends = Backends(backends, first=number)
+        self._route = Route(
+            backends=self._backends,
+            make_buffer=self._make_pipe_buffer if settings.splice else MemoryBuffer,
+            connect_timeout_s=settings.connect_timeout_s,
+            idle_timeout_s=settings.idle_timeout_s,
+            tcp_user_timeout_s=settings.tcp_user_timeout_s,
+        )
+        self._log = structlog.get_logger()
+        self._tells_connections = settings.log_level in ("debug", "info")
+        self._listeners = [Listener(self.reactor, sock, self._accepted) for sock in listening]
+        self._draining = False
+        self._idle = trio.Event()
+
+    def _make_pipe_buffer(self) -> Buffer:
+        return PipeBuffer(self.pipes)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until all is drained; on cancellation reset what is left."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self._backends.keep_resolved)
+                for listener in self._listeners:
+                    listener.update(held=False)
+                task_status.started()
+                await self._idle.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._close()
+
+    async def drain_within(self, timeout_s: float) -> int:
+        """Stop accepting, let connections finish, reset what is left after the timeout.
+
+        Returns how many connections were reset.
+        """
+        self.drain()
+        with trio.move_on_after(timeout_s):
+            await self._idle.wait()
+        return self.reset_all(reason.DRAIN_DEADLINE)
+
+    def drain(self) -> None:
+        """Stop accepting, and let connections finish."""
+        if not self._draining:
+            self._draining = True
+            for listener in self._listeners:
+                listener.close(take_at_most=self._max_connections - len(self.sessions))
+            self._note_if_idle()
+
+    def reset_all(self, why: str) -> int:
+        """Reset what is left; how many connections that were."""
+        left = list(self.sessions)
+        for session in left:
+            session.close(why)
+        return len(left)
+
+    def _accepted(self, listener: Listener, client: socket.socket, address: object) -> None:
+        record = ConnectionRecord(self._number, listener.name, name_peer(address))
+        session = Session(self.reactor, self, self._route, client, record)
+        self.sessions.add(session)
+        if len(self.sessions) >= self._max_connections:
+            self._hold(held=True)
+        session.start()
+
+    def session_ended(self, session: Session) -> None:
+        """Forget the session, and accept again if it was one too many."""
+        if len(self.sessions) == self._max_connections:
+            self._hold(held=False)
+        self.sessions.discard(session)
+        self._note_if_idle()
+
+    def connection_ended(self, record: ConnectionRecord) -> None:
+        """Log the connection."""
+        if self._tells_connections:
+            self._log.info("connection", **record.line())
+
+    def _hold(self, *, held: bool) -> None:
+        if not self._draining:
+            for listener in self._listeners:
+                listener.update(held=held)
+
+    def _note_if_idle(self) -> None:
+        if self._draining and not self.sessions:
+            self._idle.set()
+
+    def _close(self) -> None:
+        self.drain()
+        self.reset_all(reason.STOPPED)
+        self.reactor.close()
+        self.pipes.close()

@@ -1,0 +1,79 @@
+"""A forked worker: its one Trio program, from fork to exit."""
+
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import structlog
+import trio
+
+from spliceproxy.errors import ExitStatus
+from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.proxy import control
+from spliceproxy.proxy.worker import Worker
+from spliceproxy.pump import reason
+
+_LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
+
+
+def run_worker(
+    worker: Worker, drain_timeout_s: float, orders: socket.socket, lines: LineBuffer
+) -> int:
+    """Serve until told to stop; returns the exit status."""
+    try:
+        trio.run(WorkerProcess(worker, drain_timeout_s, orders).main, lines)
+    finally:
+        lines.close(_LAST_LINES_S)
+    return ExitStatus.OK
+
+
+class WorkerProcess:
+    """Follows the master's orders, and the signals that somebody may send to the worker alone."""
+
+    def __init__(self, worker: Worker, drain_timeout_s: float, orders: socket.socket) -> None:
+        self._worker = worker
+        self._drain_timeout_s = drain_timeout_s
+        self._orders = orders
+        self._drain = trio.Event()
+
+    async def main(self, lines: LineBuffer) -> None:
+        """Serve; ends when the worker has no connection left after a drain, or at once."""
+        async with trio.open_nursery() as nursery:
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
+                nursery.start_soon(flush_task, lines)
+                nursery.start_soon(self._follow_orders)
+                nursery.start_soon(self._follow_signals, signals)
+                nursery.start_soon(self._drain_when_told)
+                async with trio.open_nursery() as serving:
+                    await serving.start(self._worker.run)
+                    self._orders.send(control.READY)
+                nursery.cancel_scope.cancel()
+
+    async def _follow_orders(self) -> None:
+        self._orders.setblocking(False)
+        while True:
+            await trio.lowlevel.wait_readable(self._orders)
+            order = self._orders.recv(1)
+            if order == control.STOP:
+                self._stop()
+            else:  # DRAIN, or the master is gone
+                self._drain.set()
+            if not order:
+                return
+
+    async def _follow_signals(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if number == signal.SIGQUIT:
+                self._stop()
+            else:
+                self._drain.set()
+
+    async def _drain_when_told(self) -> None:
+        await self._drain.wait()
+        reset = await self._worker.drain_within(self._drain_timeout_s)
+        if reset:
+            structlog.get_logger().warning("drain_deadline", connections_reset=reset)
+
+    def _stop(self) -> None:
+        self._worker.drain()
+        self._worker.reset_all(reason.STOPPED)

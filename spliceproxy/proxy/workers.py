@@ -1,0 +1,135 @@
+"""The master's set of workers: forked, watched, replaced when they die."""
+
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import structlog
+
+from spliceproxy.errors import BootProblem
+from spliceproxy.policy.backoff import Backoff
+from spliceproxy.proxy import control
+from spliceproxy.proxy.child import Child, fork_child
+
+_RESTART = Backoff(first_s=0.1, longest_s=10.0)
+_STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
+_STOP_GRACE_S = 5.0  # what a worker that is told to stop at once may take before it is killed
+
+
+class Workers:
+    """Keeps ``count`` workers alive until they are told to end."""
+
+    def __init__(self, count: int, body: Callable[[int, socket.socket], int]) -> None:
+        self._body = body
+        self._count = count
+        self._children: dict[int, Child] = {}
+        self._restarts: dict[int, float] = {}
+        self._failures: dict[int, int] = {}
+        self._ending = False
+        self._kill_s: float | None = None
+        self._log = structlog.get_logger()
+        self.all_ready_once = False
+
+    def start(self) -> None:
+        """Fork them all."""
+        for number in range(self._count):
+            self._fork(number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker lives, or will again."""
+        return bool(self._children or self._restarts)
+
+    def descriptors(self) -> list[int]:
+        """What to poll for: a worker's end, and its first word."""
+        awaited = [child.pidfd for child in self._children.values()]
+        return awaited + [c.orders.fileno() for c in self._children.values() if not c.ready]
+
+    def next_deadline_s(self) -> float | None:
+        """When `tend` has something to do, whatever the descriptors say."""
+        deadlines = list(self._restarts.values())
+        if self._kill_s is not None:
+            deadlines.append(self._kill_s)
+        return min(deadlines, default=None)
+
+    def tend(self) -> None:
+        """Hear who is ready, bury the dead, replace those whose time has come.
+
+        Raises:
+            BootProblem: a worker ended before all of them had accepted for the first time.
+        """
+        for child in list(self._children.values()):
+            if not child.ready and _readable(child.orders.fileno()):
+                child.ready = child.orders.recv(1) == control.READY
+                if child.ready and self.all_ready_once:
+                    self._log.info("worker_restarted", worker=child.number, pid=child.pid)
+            if _readable(child.pidfd):
+                self._bury(child)
+        now_s = time.monotonic()
+        for number in [n for n, due_s in self._restarts.items() if due_s <= now_s]:
+            del self._restarts[number]
+            self._fork(number)
+        if self._kill_s is not None and self._kill_s <= now_s:
+            self._kill_s = None
+            for child in self._children.values():
+                signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        if len(self._children) == self._count and all(c.ready for c in self._children.values()):
+            self.all_ready_once = True
+
+    def drain(self) -> None:
+        """Tell all to let their connections finish, and replace none."""
+        self._end(control.DRAIN)
+
+    def stop(self) -> None:
+        """Tell all to end at once; one that does not is killed."""
+        self._end(control.STOP)
+        self._kill_s = time.monotonic() + _STOP_GRACE_S
+
+    def _end(self, order: bytes) -> None:
+        self._ending = True
+        self._restarts.clear()
+        for child in self._children.values():
+            child.order(order)
+
+    def _fork(self, number: int) -> None:
+        others = [child.orders for child in self._children.values()]
+
+        def body(orders: socket.socket) -> int:
+            # Held open here, they would hide the master's death from the other workers.
+            for sock in others:
+                sock.close()
+            return self._body(number, orders)
+
+        self._children[number] = fork_child(number, body)
+
+    def _bury(self, child: Child) -> None:
+        del self._children[child.number]
+        code = child.reap()
+        if self._ending:
+            if code:
+                self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
+            return
+        self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
+        if not self.all_ready_once:
+            raise BootProblem(
+                f"worker {child.number} ended before it accepted connections ({_why(code)})",
+                "see the log lines above",
+            )
+        lived_s = time.monotonic() - child.started_s
+        failures = 1 if lived_s >= _STABLE_S else self._failures.get(child.number, 0) + 1
+        self._failures[child.number] = failures
+        self._restarts[child.number] = time.monotonic() + _RESTART.delay_s(failures)
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _why(exit_code: int) -> dict[str, str | int]:
+    if exit_code < 0:
+        return {"signal": signal.Signals(-exit_code).name}
+    return {"status": exit_code}

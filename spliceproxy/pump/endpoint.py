@@ -1,0 +1,95 @@
+"""One of a link's two sockets, and what the reactor watches it for."""
+
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from spliceproxy.kernel.sockets import pending_error
+
+if TYPE_CHECKING:
+    from spliceproxy.pump.flow import Flow
+    from spliceproxy.pump.link import Link
+
+_IN = select.EPOLLIN
+_OUT = select.EPOLLOUT
+_READABLE = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP
+
+
+class Endpoint:
+    """The source of one flow, `inbound`, and the destination of the other, `outbound`."""
+
+    __slots__ = ("_events", "_link", "_watched", "fd", "inbound", "name", "outbound", "sock")
+
+    inbound: "Flow"
+    outbound: "Flow"
+
+    def __init__(self, link: "Link", sock: socket.socket, name: str) -> None:
+        self._link = link
+        self._events = 0
+        self._watched = False
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.name = name
+
+    def watch(self, *, already_registered: bool) -> None:
+        """Start to read; the socket may be in the epoll set for another watcher until now."""
+        self._events = _IN
+        self._watched = True
+        if already_registered:
+            self._link.reactor.hand_over(self.fd, _IN, self)
+        else:
+            self._link.reactor.register(self.fd, _IN, self)
+
+    def update(self) -> None:
+        """Watch for what the two flows need now: input unless paused or ended, room if paused."""
+        inbound = self.inbound
+        events = 0 if inbound.done or inbound.paused else _IN
+        if self.outbound.paused:
+            events |= _OUT
+        if not self._watched:
+            if events and self._link.open:
+                self._link.reactor.register(self.fd, events, self)
+                self._watched = True
+        elif events != self._events:
+            self._link.reactor.modify(self.fd, events)
+        self._events = events
+
+    def unwatch(self) -> None:
+        """Leave the epoll set."""
+        if self._watched:
+            self._link.reactor.unregister(self.fd)
+            self._watched = False
+
+    def on_events(self, events: int) -> None:
+        """Act on the socket's events: first make room, then read."""
+        if events == _IN and self._events & _IN:
+            self.inbound.pump()
+            return
+        if self.outbound.paused:
+            self.outbound.drain()
+        if not self._watched or not events & _READABLE:
+            return
+        if self._events & _IN:
+            self.inbound.pump()
+        else:
+            self._look_at_unmasked(events)
+
+    def _look_at_unmasked(self, events: int) -> None:
+        """Deal with an error or a hang-up that came although the socket is not being read.
+
+        Neither can be masked, and both would be reported for ever (epoll_ctl(2)).
+        """
+        if self.outbound.paused or not events & (select.EPOLLERR | select.EPOLLHUP):
+            return
+        if not self.inbound.done:
+            # The end is seen, in its place in the stream, when reading goes on.
+            self.unwatch()
+        elif events & select.EPOLLERR:
+            self._link.endpoint_failed(self, pending_error(self.sock))
+        else:
+            # A unix peer has closed for good. Nothing is pending for it; the next write will tell.
+            self.unwatch()
+
+    def on_crash(self, error: Exception) -> None:
+        """End the link: a callback failed."""
+        self._link.crashed(error)

@@ -1,0 +1,148 @@
+"""A connection being relayed: two endpoints, a flow each way, and how they end together."""
+
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from spliceproxy.pump import reason
+from spliceproxy.pump.buffer import Buffer
+from spliceproxy.pump.endpoint import Endpoint
+from spliceproxy.pump.flow import Flow
+from spliceproxy.pump.reactor import Reactor
+
+
+class LinkOwner(Protocol):
+    """Who opened the two sockets, and will close them."""
+
+    def link_ended(self, link: "Link") -> None:
+        """Close the sockets, which are in no epoll set any more; `Link.reason` says how."""
+
+    def link_crashed(self, link: "Link", error: Exception) -> None:
+        """Report what went wrong; `link_ended` follows."""
+
+    def splice_refused(self, cause: OSError) -> None:
+        """Report that a flow of this connection copies from now on."""
+
+
+class Link:
+    """Relays until both directions have ended, or one of the peers fails.
+
+    A peer's failure ends the link only when all that the peer had sent before has been handed
+    on: a reset behind data is forwarded as data, then a reset.
+    """
+
+    __slots__ = (
+        "_idle_timeout_s",
+        "_idle_timer",
+        "_owner",
+        "backend",
+        "client",
+        "failed",
+        "last_active_s",
+        "open",
+        "reactor",
+        "reason",
+        "request",
+        "response",
+    )
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        owner: LinkOwner,
+        client: socket.socket,
+        backend: socket.socket,
+        make_buffer: Callable[[], Buffer],
+        idle_timeout_s: float,
+    ) -> None:
+        self.reactor = reactor
+        self._owner = owner
+        self.client = Endpoint(self, client, "client")
+        self.backend = Endpoint(self, backend, "backend")
+        self.request = Flow(self, self.client, self.backend, make_buffer())
+        self.response = Flow(self, self.backend, self.client, make_buffer())
+        self.client.inbound = self.backend.outbound = self.request
+        self.backend.inbound = self.client.outbound = self.response
+        self.reason = reason.CLOSED
+        self.failed: Endpoint | None = None
+        """The peer that ended the link by failing, if one did."""
+        self.open = True
+        self.last_active_s = reactor.now_s
+        self._idle_timeout_s = idle_timeout_s
+        self._idle_timer = reactor.timers.after(idle_timeout_s, self)
+
+    def start(self, *, client_registered: bool) -> None:
+        """Begin to relay."""
+        self.client.watch(already_registered=client_registered)
+        self.backend.watch(already_registered=False)
+
+    def source_ended(self, flow: Flow) -> None:
+        """The flow's source sent its last byte, and the destination has taken it."""
+        other = flow.destination.inbound
+        if other.done:
+            self._end()
+        else:
+            flow.source.update()
+            flow.end_destination()
+
+    def source_failed(self, flow: Flow, error: OSError) -> None:
+        """The flow's source is gone; the destination has taken all that came before."""
+        self.endpoint_failed(flow.source, error.errno or 0)
+
+    def destination_failed(self, flow: Flow, error: OSError) -> None:
+        """The flow's destination takes no more; what it sent before is still to be handed on."""
+        self._set_failed(flow.destination, error.errno or 0)
+        if flow.destination.inbound.done:
+            self._end()
+        else:
+            flow.source.update()
+            flow.destination.update()
+
+    def endpoint_failed(self, endpoint: Endpoint, error_number: int) -> None:
+        """A peer is gone, and nothing that it sent is left to hand on."""
+        self._set_failed(endpoint, error_number)
+        endpoint.outbound.abandon()
+        self._end()
+
+    def close(self, why: str) -> None:
+        """End at once; bytes still pending are lost, and counted."""
+        if self.open:
+            self.reason = why
+            self.failed = None
+            self._end()
+
+    def on_deadline(self) -> None:
+        """End if both directions have been silent for long enough; else look again later."""
+        left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
+        if left_s <= 0:
+            self.close(reason.IDLE_TIMEOUT)
+        else:
+            self._idle_timer = self.reactor.timers.after(left_s, self)
+
+    def crashed(self, error: Exception) -> None:
+        """End after an exception that nobody foresaw."""
+        self._owner.link_crashed(self, error)
+        self.close(reason.INTERNAL_ERROR)
+
+    on_crash = crashed
+
+    def splice_refused(self, cause: OSError) -> None:
+        """Tell the owner that a flow copies from now on."""
+        self._owner.splice_refused(cause)
+
+    def _set_failed(self, endpoint: Endpoint, error_number: int) -> None:
+        if self.failed is None:  # the first failure is the cause of the others
+            self.failed = endpoint
+            self.reason = reason.name_error(endpoint.name, error_number)
+
+    def _end(self) -> None:
+        if not self.open:
+            return
+        self.open = False
+        self._idle_timer.cancel()
+        self.client.unwatch()
+        self.backend.unwatch()
+        for flow in (self.request, self.response):
+            if not flow.done or flow.paused:
+                flow.abandon()
+        self._owner.link_ended(self)

@@ -1,0 +1,117 @@
+"""One epoll set, and one Trio task that calls back for its events.
+
+Awaiting each socket in a Trio task of its own costs about 90 µs of CPU for a request and its
+answer; awaiting one epoll descriptor and calling plain functions for a whole batch costs a third.
+"""
+
+import select
+import socket
+import time
+from typing import Protocol
+
+import trio
+
+from spliceproxy.pump.timers import TimerWheel
+
+_BATCH_EVENTS = 256
+_TURN_S = 0.005
+"""After so long Trio's other tasks get their turn, however busy the sockets are."""
+_LINGER_S = 0.001
+"""So long the reactor itself waits for the next event before it goes back to Trio, which costs
+more than a whole request does. Trio's other tasks wait as long at most (epoll_wait(2) counts
+in milliseconds)."""
+
+
+class Watcher(Protocol):
+    """What has a descriptor in the epoll set."""
+
+    def on_events(self, events: int) -> None:
+        """Act on a mask of ``select.EPOLL*``."""
+
+    def on_crash(self, error: Exception) -> None:
+        """End what was being done: acting failed in a way that nobody foresaw."""
+
+
+class Reactor:
+    """Calls watchers for their descriptors' events, and waiters at their deadlines.
+
+    Level-triggered: an event that is not acted on comes again. Edge-triggering would need a
+    failing call to learn that a socket is empty, which costs more than the useful one.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._watchers: dict[int, Watcher] = {}
+        self._to_close: list[socket.socket] = []
+        self.timers = TimerWheel()
+        self.now_s = time.monotonic()
+
+    def register(self, fd: int, events: int, watcher: Watcher) -> None:
+        """Start to watch a descriptor."""
+        self._epoll.register(fd, events)
+        self._watchers[fd] = watcher
+
+    def modify(self, fd: int, events: int) -> None:
+        """Change what a descriptor is watched for."""
+        self._epoll.modify(fd, events)
+
+    def hand_over(self, fd: int, events: int, watcher: Watcher) -> None:
+        """Give a watched descriptor to another watcher."""
+        self._epoll.modify(fd, events)
+        self._watchers[fd] = watcher
+
+    def unregister(self, fd: int) -> None:
+        """Stop watching; events of this batch that are still to come for it are dropped."""
+        self._epoll.unregister(fd)
+        del self._watchers[fd]
+
+    def close_later(self, sock: socket.socket) -> None:
+        """Close an unregistered socket when the batch is over.
+
+        Its number is thereby not given out again while the batch may hold an event for it.
+        """
+        self._to_close.append(sock)
+
+    async def run(self) -> None:
+        """Serve events until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve_deadlines)
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                self._take_turn()
+
+    async def _serve_deadlines(self) -> None:
+        while True:
+            await self.timers.sleep()
+            self.now_s = time.monotonic()
+            self.timers.fire()
+            self._close_sockets()
+
+    def _take_turn(self) -> None:
+        turn_ends_s = time.monotonic() + _TURN_S
+        while events := self._epoll.poll(_LINGER_S, _BATCH_EVENTS):
+            self.now_s = time.monotonic()
+            self._call_watchers(events)
+            self._close_sockets()
+            if self.now_s > turn_ends_s:
+                break
+
+    def _call_watchers(self, events: list[tuple[int, int]]) -> None:
+        watchers = self._watchers
+        for fd, mask in events:
+            watcher = watchers.get(fd)
+            if watcher is None:  # unregistered earlier in this batch
+                continue
+            try:
+                watcher.on_events(mask)
+            except Exception as error:
+                watcher.on_crash(error)
+
+    def _close_sockets(self) -> None:
+        while self._to_close:
+            self._to_close.pop().close()
+
+    def close(self) -> None:
+        """Close the epoll set and what was to be closed later."""
+        self._close_sockets()
+        self._epoll.close()

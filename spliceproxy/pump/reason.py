@@ -1,0 +1,44 @@
+"""The names of the ways in which a connection ends."""
+
+import errno
+
+CLOSED = "closed"
+"""Both directions ended with an orderly end of stream, all bytes before it."""
+IDLE_TIMEOUT = "idle_timeout"
+CONNECT_TIMEOUT = "connect_timeout"
+CLIENT_LEFT = "client_left"
+DRAIN_DEADLINE = "drain_deadline"
+STOPPED = "stopped"
+INTERNAL_ERROR = "internal_error"
+
+_PEER_ERRORS = {
+    errno.ECONNRESET: "reset",
+    errno.EPIPE: "reset",
+    errno.ENOTCONN: "reset",
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timed_out",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.EHOSTDOWN: "unreachable",
+    errno.ENETDOWN: "unreachable",
+    errno.ENOENT: "absent",  # a unix socket's path
+    errno.EACCES: "forbidden",  # likewise, or a firewall
+    errno.EPERM: "forbidden",
+}
+
+_OWN_ERRORS = {
+    errno.EADDRNOTAVAIL: "no_local_port",
+    errno.EMFILE: "no_descriptors",
+    errno.ENFILE: "no_descriptors",
+    errno.ENOBUFS: "no_memory",
+    errno.ENOMEM: "no_memory",
+}
+
+
+def name_error(side: str, number: int) -> str:
+    """Name an errno met at the client's or the backend's socket, such as ``backend_reset``."""
+    if number in _OWN_ERRORS:
+        return _OWN_ERRORS[number]
+    if number in _PEER_ERRORS:
+        return f"{side}_{_PEER_ERRORS[number]}"
+    return f"{side}_{errno.errorcode.get(number, str(number)).lower()}"

@@ -1,0 +1,1 @@
+"""Where connections go: the backends' names and addresses, and connecting to them."""

@@ -1,0 +1,78 @@
+"""The backends of a route, as they are at this moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from spliceproxy.errors import StartProblem
+from spliceproxy.policy.balance import RoundRobin
+from spliceproxy.settings.address import Address
+from spliceproxy.upstream.resolve import SocketAddress, needs_lookup, resolve
+
+LOOKUP_INTERVAL_S = 30.0
+"""How often names are looked up again; live connections are not touched."""
+
+
+@dataclass(slots=True)
+class Backend:
+    """One backend, and the socket addresses that its name stands for now."""
+
+    address: Address
+    name: str
+    sockets: tuple[SocketAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address to connect to, of one backend."""
+
+    backend: Backend
+    socket: SocketAddress
+
+    @property
+    def name(self) -> str:
+        """The address, as the log writes it."""
+        return self.socket.name
+
+
+class Backends:
+    """Says which addresses to try for a connection, in which order.
+
+    Plain order, not happy eyeballs: backend after backend, round robin; within a backend its
+    addresses one after the other as the resolver sorted them.
+    """
+
+    def __init__(self, backends: list[Backend], *, first: int = 0) -> None:
+        self._backends = backends
+        self._round_robin = RoundRobin(first)
+
+    def targets(self) -> Iterator[Target]:
+        """Addresses to try for the next connection."""
+        for backend in self._round_robin.turn(self._backends):
+            for address in backend.sockets:
+                yield Target(backend, address)
+
+    async def keep_resolved(self) -> None:
+        """Look the names up again from time to time; a failing lookup changes nothing."""
+        named = [backend for backend in self._backends if needs_lookup(backend.address)]
+        log = structlog.get_logger()
+        while named:
+            await trio.sleep(LOOKUP_INTERVAL_S)
+            for backend in named:
+                try:
+                    backend.sockets = await trio.to_thread.run_sync(
+                        resolve, backend.address, abandon_on_cancel=True
+                    )
+                except StartProblem as problem:
+                    log.warning("lookup_failed", backend=backend.name, error=problem.message)
+
+
+def resolve_backends(addresses: tuple[Address, ...]) -> list[Backend]:
+    """Look all backends up.
+
+    Raises:
+        StartProblem: a name does not resolve.
+    """
+    return [Backend(address, str(address), resolve(address)) for address in addresses]
