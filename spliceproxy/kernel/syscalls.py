@@ -60,32 +60,43 @@ def pipe_capacity(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
 
 
-def receive(sock: socket.socket, count: int) -> bytes:
+def receive(sock: socket.SocketType, count: int) -> bytes:
     """Take up to ``count`` bytes from a socket; empty at its end."""
     return sock.recv(count)
 
 
-def send(sock: socket.socket, data: bytes | memoryview) -> int:
+def send(sock: socket.SocketType, data: bytes | memoryview) -> int:
     """Hand bytes to a socket; how many it took. A dead peer is an errno, never SIGPIPE."""
     return sock.send(data, socket.MSG_NOSIGNAL)
 
 
-def accept(listener: socket.socket) -> tuple[socket.socket, object]:
-    """Take one connection from a listener's backlog, non-blocking like the listener."""
-    return listener.accept()
+def accept(listener: socket.socket) -> tuple[socket.SocketType, object]:
+    """Take one connection from a listener's backlog; its socket is non-blocking.
+
+    What `socket.accept` adds costs more than the call itself, and leaves the socket blocking:
+    O_NONBLOCK is not inherited (accept(2)), and SPLICE_F_NONBLOCK does not stand in for it.
+    """
+    fd, address = listener._accept()  # type: ignore[attr-defined]
+    try:
+        sock = socket.SocketType(listener.family, socket.SOCK_STREAM, 0, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    sock.setblocking(False)
+    return sock, address
 
 
-def connect(sock: socket.socket, address: object) -> int:
+def connect(sock: socket.SocketType, address: object) -> int:
     """Start or look after a non-blocking connect; 0 when connected, else an errno."""
     return sock.connect_ex(address)  # type: ignore[arg-type]  # typeshed: a sockaddr of any family
 
 
-def open_socket(family: int) -> socket.socket:
+def open_socket(family: int) -> socket.SocketType:
     """Make a non-blocking stream socket."""
-    return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    return socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
 
-def unacknowledged_bytes(sock: socket.socket) -> int:
+def unacknowledged_bytes(sock: socket.SocketType) -> int:
     """Bytes that a TCP socket has taken and its peer has not acknowledged (SIOCOUTQ, tcp(7))."""
     answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
     return int(struct.unpack("i", answer)[0])

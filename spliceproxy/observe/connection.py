@@ -16,7 +16,6 @@ class Direction(Protocol):
 class ConnectionRecord:
     """A connection's line in the log; the field names are its keys."""
 
-    worker: int
     listener: str
     client: str
     backend: str = ""
@@ -40,7 +39,6 @@ class ConnectionRecord:
     def line(self) -> dict[str, object]:
         """Return the line's keys and values; times to the microsecond."""
         return {
-            "worker": self.worker,
             "listener": self.listener,
             "client": self.client,
             "backend": self.backend,

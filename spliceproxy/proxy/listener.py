@@ -9,6 +9,7 @@ import structlog
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.names import name_listener
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
 
@@ -40,7 +41,7 @@ _CONNECTION_FAILED = frozenset(
     }
 )
 
-Accepted = Callable[["Listener", socket.socket, object], None]
+Accepted = Callable[["Listener", Socket, object], None]
 
 
 class Listener:

@@ -1,9 +1,8 @@
 """What the connections of one route have in common."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from spliceproxy.pump.buffer import Buffer
+from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.upstream.backends import Backends
 
 
@@ -12,7 +11,7 @@ class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
     backends: Backends
-    make_buffer: Callable[[], Buffer]
+    make_flow: FlowMaker
     connect_timeout_s: float
     idle_timeout_s: float
     tcp_user_timeout_s: float

@@ -1,30 +1,33 @@
 """The story of one connection: accepted, dialled, relayed, closed, told in one log line."""
 
 import select
-import socket
 import time
 from typing import Protocol
 
 import structlog
 
+from spliceproxy.kernel.names import name_peer
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.route import Route
 from spliceproxy.pump import reason
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.upstream.backends import Target
 from spliceproxy.upstream.dial import Dial
+from spliceproxy.upstream.resolve import SocketAddress
 
 
 class SessionOwner(Protocol):
     """Who counts the sessions."""
 
+    tells_connections: bool
+
     def session_ended(self, session: "Session") -> None:
         """Forget the session: its sockets are closed."""
 
     def connection_ended(self, record: ConnectionRecord) -> None:
-        """Tell the log; the sockets may live a little longer until all is delivered."""
+        """Tell the log, if it wants to hear; a socket may live on until all is delivered."""
 
 
 class Session:
@@ -32,15 +35,18 @@ class Session:
 
     __slots__ = (
         "_accepted_s",
+        "_address",
         "_backend",
+        "_backend_name",
         "_client",
         "_client_watched",
+        "_connect_s",
         "_dial",
         "_farewell",
         "_link",
+        "_listener_name",
         "_owner",
         "_reactor",
-        "_record",
         "_route",
     )
 
@@ -49,60 +55,69 @@ class Session:
         reactor: Reactor,
         owner: SessionOwner,
         route: Route,
-        client: socket.socket,
-        record: ConnectionRecord,
+        client: Socket,
+        address: object,
+        listener_name: str,
     ) -> None:
         self._reactor = reactor
         self._owner = owner
         self._route = route
-        self._client = client
-        self._backend: socket.socket | None = None
-        self._record = record
+        self._client: Socket | None = client
+        self._address = address
+        self._listener_name = listener_name
+        self._accepted_s = time.monotonic()
         self._client_watched = False
+        self._dial: Dial | None = None
+        self._backend: Socket | None = None
+        self._backend_name = ""
+        self._connect_s: float | None = None
         self._link: Link | None = None
         self._farewell: ResetAfterDelivery | None = None
-        self._accepted_s = time.monotonic()
-        self._dial: Dial | None = Dial(
-            reactor,
+
+    def start(self) -> None:
+        """Connect to a backend."""
+        route = self._route
+        self._dial = Dial(
+            self._reactor,
             self,
             route.backends.targets(),
             route.connect_timeout_s,
             route.tcp_user_timeout_s,
         )
-
-    def start(self) -> None:
-        """Connect to a backend."""
         try:
-            if self._dial is not None:
-                self._dial.start()
-            if self._dial is not None:
-                # It takes a while. Watched for nothing, the client still reports a reset.
-                self._reactor.register(self._client.fileno(), 0, self)
-                self._client_watched = True
+            self._dial.start()
+            self._watch_client_while_dialling()
         except Exception as error:
             self.on_crash(error)
 
-    def connected(self, sock: socket.socket, target: Target) -> None:
+    def _watch_client_while_dialling(self) -> None:
+        if self._dial is not None and self._client is not None:
+            # Watched for nothing, the client still reports a reset.
+            self._reactor.register(self._client.fileno(), 0, self)
+            self._client_watched = True
+
+    def connected(self, sock: Socket, target: SocketAddress) -> None:
         """Relay."""
+        assert self._client is not None  # noqa: S101 - it is closed only after the dial
         self._dial = None
         self._backend = sock
-        self._record.backend = target.name
-        self._record.connect_s = time.monotonic() - self._accepted_s
+        self._backend_name = target.name
+        self._connect_s = time.monotonic() - self._accepted_s
         self._link = Link(
             self._reactor,
             self,
             self._client,
             sock,
-            self._route.make_buffer,
+            self._route.make_flow,
             self._route.idle_timeout_s,
         )
         watched, self._client_watched = self._client_watched, False
         self._link.start(client_registered=watched)
 
-    def attempt_failed(self, target: Target, why: str) -> None:
+    def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Tell that a backend did not answer."""
         structlog.get_logger().warning(
-            "connect_failed", backend=target.name, client=self._record.client, reason=why
+            "connect_failed", backend=target.name, client=name_peer(self._address), reason=why
         )
 
     def dial_failed(self, why: str) -> None:
@@ -110,17 +125,11 @@ class Session:
         self._dial = None
         self._end_without_link(why)
 
-    def dial_crashed(self, error: Exception) -> None:
-        """Turn the client away."""
-        self._dial = None
-        self._report(error)
-        self._end_without_link(reason.INTERNAL_ERROR)
-
     def on_events(self, events: int) -> None:
         """The client failed or hung up while the dial is under way."""
         if events & select.EPOLLERR:
             self.close(reason.CLIENT_LEFT)
-        else:
+        elif self._client is not None:
             # A unix client that has sent all it has and closed; its bytes are still to be read.
             self._reactor.unregister(self._client.fileno())
             self._client_watched = False
@@ -129,6 +138,8 @@ class Session:
         """Turn the client away after an exception that nobody foresaw."""
         self._report(error)
         self.close(reason.INTERNAL_ERROR)
+
+    dial_crashed = on_crash
 
     def close(self, why: str) -> None:
         """End at once, with a reset on both sides."""
@@ -143,19 +154,21 @@ class Session:
             self._end_without_link(why)
 
     def splice_refused(self, cause: OSError) -> None:
-        """Tell that this connection copies from now on."""
+        """Tell that a direction of this connection copies from now on."""
         structlog.get_logger().warning(
-            "splice_refused", client=self._record.client, error=str(cause)
+            "splice_refused", client=name_peer(self._address), error=str(cause)
         )
 
-    def link_crashed(self, link: Link, error: Exception) -> None:
+    def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""
         self._report(error)
 
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
-        self._tell(link.reason)
+        self._link = None
+        self._tell(link.reason, link)
         client, backend = link.client.sock, link.backend.sock
+        self._client = self._backend = None
         if link.reason == reason.CLOSED:
             close_cleanly(self._reactor, client)
             close_cleanly(self._reactor, backend)
@@ -171,25 +184,38 @@ class Session:
             self._farewell.start()
 
     def _gone(self) -> None:
+        self._farewell = None
         self._owner.session_ended(self)
 
     def _end_without_link(self, why: str) -> None:
+        if self._client is None:  # it has ended already
+            return
         if self._client_watched:
             self._reactor.unregister(self._client.fileno())
             self._client_watched = False
         for sock in (self._client, self._backend):
             if sock is not None:
                 close_with_reset(self._reactor, sock)
-        self._tell(why)
+        self._client = self._backend = None
+        self._tell(why, None)
         self._owner.session_ended(self)
 
-    def _tell(self, why: str) -> None:
-        record = self._record
-        record.reason = why
-        record.duration_s = time.monotonic() - self._accepted_s
-        if self._link is not None:
-            record.count(self._link.request, self._link.response)
+    def _tell(self, why: str, link: Link | None) -> None:
+        if not self._owner.tells_connections:
+            return
+        record = ConnectionRecord(
+            listener=self._listener_name,
+            client=name_peer(self._address),
+            backend=self._backend_name,
+            connect_s=self._connect_s,
+            duration_s=time.monotonic() - self._accepted_s,
+            reason=why,
+        )
+        if link is not None:
+            record.count(link.request, link.response)
         self._owner.connection_ended(record)
 
     def _report(self, error: Exception) -> None:
-        structlog.get_logger().error("internal_error", client=self._record.client, exc_info=error)
+        structlog.get_logger().error(
+            "internal_error", client=name_peer(self._address), exc_info=error
+        )

@@ -2,19 +2,21 @@
 
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 import trio
 
-from spliceproxy.kernel.names import name_peer
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
-from spliceproxy.pump.buffer import Buffer, MemoryBuffer, PipeBuffer
+from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.options import Settings
 from spliceproxy.upstream.backends import Backend, Backends
 
@@ -39,19 +41,16 @@ class Worker:
         self._backends = Backends(backends, first=number)
         self._route = Route(
             backends=self._backends,
-            make_buffer=self._make_pipe_buffer if settings.splice else MemoryBuffer,
+            make_flow=partial(SpliceFlow, self.pipes) if settings.splice else CopyFlow,
             connect_timeout_s=settings.connect_timeout_s,
             idle_timeout_s=settings.idle_timeout_s,
             tcp_user_timeout_s=settings.tcp_user_timeout_s,
         )
-        self._log = structlog.get_logger()
-        self._tells_connections = settings.log_level in ("debug", "info")
+        self._log = structlog.get_logger().bind()
+        self.tells_connections = settings.log_level in ("debug", "info")
         self._listeners = [Listener(self.reactor, sock, self._accepted) for sock in listening]
         self._draining = False
         self._idle = trio.Event()
-
-    def _make_pipe_buffer(self) -> Buffer:
-        return PipeBuffer(self.pipes)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until all is drained; on cancellation reset what is left."""
@@ -92,9 +91,8 @@ class Worker:
             session.close(why)
         return len(left)
 
-    def _accepted(self, listener: Listener, client: socket.socket, address: object) -> None:
-        record = ConnectionRecord(self._number, listener.name, name_peer(address))
-        session = Session(self.reactor, self, self._route, client, record)
+    def _accepted(self, listener: Listener, client: Socket, address: object) -> None:
+        session = Session(self.reactor, self, self._route, client, address, listener.name)
         self.sessions.add(session)
         if len(self.sessions) >= self._max_connections:
             self._hold(held=True)
@@ -109,8 +107,7 @@ class Worker:
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
-        if self._tells_connections:
-            self._log.info("connection", **record.line())
+        self._log.info("connection", worker=self._number, **record.line())
 
     def _hold(self, *, held: bool) -> None:
         if not self._draining:

@@ -1,10 +1,9 @@
 """One of a link's two sockets, and what the reactor watches it for."""
 
 import select
-import socket
 from typing import TYPE_CHECKING
 
-from spliceproxy.kernel.sockets import pending_error
+from spliceproxy.kernel.sockets import Socket, pending_error
 
 if TYPE_CHECKING:
     from spliceproxy.pump.flow import Flow
@@ -12,33 +11,34 @@ if TYPE_CHECKING:
 
 _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
-_READABLE = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP
+_GONE = select.EPOLLERR | select.EPOLLHUP
+_READABLE = _IN | _GONE
 
 
 class Endpoint:
     """The source of one flow, `inbound`, and the destination of the other, `outbound`."""
 
-    __slots__ = ("_events", "_link", "_watched", "fd", "inbound", "name", "outbound", "sock")
+    __slots__ = ("_events", "_watched", "fd", "inbound", "link", "name", "outbound", "sock")
 
     inbound: "Flow"
     outbound: "Flow"
 
-    def __init__(self, link: "Link", sock: socket.socket, name: str) -> None:
-        self._link = link
-        self._events = 0
-        self._watched = False
+    def __init__(self, link: "Link", sock: Socket, name: str) -> None:
+        self.link = link
         self.sock = sock
         self.fd = sock.fileno()
         self.name = name
+        self._events = 0
+        self._watched = False
 
     def watch(self, *, already_registered: bool) -> None:
         """Start to read; the socket may be in the epoll set for another watcher until now."""
+        if already_registered:
+            self.link.reactor.hand_over(self.fd, _IN, self)
+        else:
+            self.link.reactor.register(self.fd, _IN, self)
         self._events = _IN
         self._watched = True
-        if already_registered:
-            self._link.reactor.hand_over(self.fd, _IN, self)
-        else:
-            self._link.reactor.register(self.fd, _IN, self)
 
     def update(self) -> None:
         """Watch for what the two flows need now: input unless paused or ended, room if paused."""
@@ -47,17 +47,17 @@ class Endpoint:
         if self.outbound.paused:
             events |= _OUT
         if not self._watched:
-            if events and self._link.open:
-                self._link.reactor.register(self.fd, events, self)
+            if events:
+                self.link.reactor.register(self.fd, events, self)
                 self._watched = True
         elif events != self._events:
-            self._link.reactor.modify(self.fd, events)
+            self.link.reactor.modify(self.fd, events)
         self._events = events
 
     def unwatch(self) -> None:
         """Leave the epoll set."""
         if self._watched:
-            self._link.reactor.unregister(self.fd)
+            self.link.reactor.unregister(self.fd)
             self._watched = False
 
     def on_events(self, events: int) -> None:
@@ -71,7 +71,7 @@ class Endpoint:
             return
         if self._events & _IN:
             self.inbound.pump()
-        else:
+        elif events & _GONE and not self.outbound.paused:
             self._look_at_unmasked(events)
 
     def _look_at_unmasked(self, events: int) -> None:
@@ -79,17 +79,15 @@ class Endpoint:
 
         Neither can be masked, and both would be reported for ever (epoll_ctl(2)).
         """
-        if self.outbound.paused or not events & (select.EPOLLERR | select.EPOLLHUP):
-            return
         if not self.inbound.done:
             # The end is seen, in its place in the stream, when reading goes on.
             self.unwatch()
         elif events & select.EPOLLERR:
-            self._link.endpoint_failed(self, pending_error(self.sock))
+            self.link.endpoint_failed(self, pending_error(self.sock))
         else:
             # A unix peer has closed for good. Nothing is pending for it; the next write will tell.
             self.unwatch()
 
     def on_crash(self, error: Exception) -> None:
         """End the link: a callback failed."""
-        self._link.crashed(error)
+        self.link.on_crash(error)

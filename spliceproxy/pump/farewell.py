@@ -1,9 +1,8 @@
 """How a socket ends: in a FIN, or in a reset that destroys nothing sent before it."""
 
-import socket
 from collections.abc import Callable
 
-from spliceproxy.kernel.sockets import finish_cleanly, undelivered_bytes
+from spliceproxy.kernel.sockets import Socket, finish_cleanly, undelivered_bytes
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
 
@@ -11,13 +10,13 @@ _LOOK_AGAIN_S = 0.010  # a peer may hold back its acknowledgement for 40 ms (del
 _GIVE_UP_S = 30.0  # without any progress of the peer
 
 
-def close_cleanly(reactor: Reactor, sock: socket.socket) -> None:
+def close_cleanly(reactor: Reactor, sock: Socket) -> None:
     """Close a socket whose both directions have ended; a FIN follows the last byte."""
     finish_cleanly(sock)
     reactor.close_later(sock)
 
 
-def close_with_reset(reactor: Reactor, sock: socket.socket) -> None:
+def close_with_reset(reactor: Reactor, sock: Socket) -> None:
     """Reset at once; what the peer has not acknowledged is lost, and the peer can see it."""
     reactor.close_later(sock)  # see prepare_stream: a reset is what a plain close does
 
@@ -31,7 +30,7 @@ class ResetAfterDelivery:
 
     __slots__ = ("_done", "_left_bytes", "_reactor", "_sock", "_standstill_s", "_timer")
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, done: Callable[[], None]) -> None:
+    def __init__(self, reactor: Reactor, sock: Socket, done: Callable[[], None]) -> None:
         self._reactor = reactor
         self._sock = sock
         self._done = done

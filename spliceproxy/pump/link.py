@@ -1,13 +1,11 @@
 """A connection being relayed: two endpoints, a flow each way, and how they end together."""
 
-import socket
-from collections.abc import Callable
 from typing import Protocol
 
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump import reason
-from spliceproxy.pump.buffer import Buffer
 from spliceproxy.pump.endpoint import Endpoint
-from spliceproxy.pump.flow import Flow
+from spliceproxy.pump.flow import Flow, FlowMaker
 from spliceproxy.pump.reactor import Reactor
 
 
@@ -17,7 +15,7 @@ class LinkOwner(Protocol):
     def link_ended(self, link: "Link") -> None:
         """Close the sockets, which are in no epoll set any more; `Link.reason` says how."""
 
-    def link_crashed(self, link: "Link", error: Exception) -> None:
+    def link_crashed(self, error: Exception) -> None:
         """Report what went wrong; `link_ended` follows."""
 
     def splice_refused(self, cause: OSError) -> None:
@@ -50,17 +48,17 @@ class Link:
         self,
         reactor: Reactor,
         owner: LinkOwner,
-        client: socket.socket,
-        backend: socket.socket,
-        make_buffer: Callable[[], Buffer],
+        client: Socket,
+        backend: Socket,
+        make_flow: FlowMaker,
         idle_timeout_s: float,
     ) -> None:
         self.reactor = reactor
         self._owner = owner
         self.client = Endpoint(self, client, "client")
         self.backend = Endpoint(self, backend, "backend")
-        self.request = Flow(self, self.client, self.backend, make_buffer())
-        self.response = Flow(self, self.backend, self.client, make_buffer())
+        self.request = make_flow(self, self.client, self.backend)
+        self.response = make_flow(self, self.backend, self.client)
         self.client.inbound = self.backend.outbound = self.request
         self.backend.inbound = self.client.outbound = self.response
         self.reason = reason.CLOSED
@@ -76,24 +74,24 @@ class Link:
         self.client.watch(already_registered=client_registered)
         self.backend.watch(already_registered=False)
 
-    def source_ended(self, flow: Flow) -> None:
-        """The flow's source sent its last byte, and the destination has taken it."""
-        other = flow.destination.inbound
-        if other.done:
-            self._end()
+    def is_last(self, flow: Flow) -> bool:
+        """Whether the other direction has ended already."""
+        return flow.destination.inbound.done
+
+    def replace(self, flow: Flow, successor: Flow, cause: OSError) -> None:
+        """Go on with another flow in the same direction, one that copies."""
+        flow.source.inbound = flow.destination.outbound = successor
+        if flow is self.request:
+            self.request = successor
         else:
-            flow.source.update()
-            flow.end_destination()
+            self.response = successor
+        self._owner.splice_refused(cause)
 
-    def source_failed(self, flow: Flow, error: OSError) -> None:
-        """The flow's source is gone; the destination has taken all that came before."""
-        self.endpoint_failed(flow.source, error.errno or 0)
-
-    def destination_failed(self, flow: Flow, error: OSError) -> None:
-        """The flow's destination takes no more; what it sent before is still to be handed on."""
-        self._set_failed(flow.destination, error.errno or 0)
-        if flow.destination.inbound.done:
-            self._end()
+    def destination_failed(self, flow: Flow, error_number: int) -> None:
+        """A peer takes no more. What it had sent before is still to be handed on."""
+        self._set_failed(flow.destination, error_number)
+        if self.is_last(flow):
+            self.end()
         else:
             flow.source.update()
             flow.destination.update()
@@ -101,41 +99,17 @@ class Link:
     def endpoint_failed(self, endpoint: Endpoint, error_number: int) -> None:
         """A peer is gone, and nothing that it sent is left to hand on."""
         self._set_failed(endpoint, error_number)
-        endpoint.outbound.abandon()
-        self._end()
+        self.end()
 
     def close(self, why: str) -> None:
         """End at once; bytes still pending are lost, and counted."""
         if self.open:
             self.reason = why
             self.failed = None
-            self._end()
+            self.end()
 
-    def on_deadline(self) -> None:
-        """End if both directions have been silent for long enough; else look again later."""
-        left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
-        if left_s <= 0:
-            self.close(reason.IDLE_TIMEOUT)
-        else:
-            self._idle_timer = self.reactor.timers.after(left_s, self)
-
-    def crashed(self, error: Exception) -> None:
-        """End after an exception that nobody foresaw."""
-        self._owner.link_crashed(self, error)
-        self.close(reason.INTERNAL_ERROR)
-
-    on_crash = crashed
-
-    def splice_refused(self, cause: OSError) -> None:
-        """Tell the owner that a flow copies from now on."""
-        self._owner.splice_refused(cause)
-
-    def _set_failed(self, endpoint: Endpoint, error_number: int) -> None:
-        if self.failed is None:  # the first failure is the cause of the others
-            self.failed = endpoint
-            self.reason = reason.name_error(endpoint.name, error_number)
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Stop watching, count what is lost, and tell the owner; once."""
         if not self.open:
             return
         self.open = False
@@ -146,3 +120,29 @@ class Link:
             if not flow.done or flow.paused:
                 flow.abandon()
         self._owner.link_ended(self)
+        self._untie()
+
+    def on_deadline(self) -> None:
+        """End if both directions have been silent for long enough; else look again later."""
+        left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
+        if left_s <= 0:
+            self.close(reason.IDLE_TIMEOUT)
+        else:
+            self._idle_timer = self.reactor.timers.after(left_s, self)
+
+    def on_crash(self, error: Exception) -> None:
+        """End after an exception that nobody foresaw."""
+        if self.open:
+            self._owner.link_crashed(error)
+            self.close(reason.INTERNAL_ERROR)
+
+    def _set_failed(self, endpoint: Endpoint, error_number: int) -> None:
+        if self.failed is None:  # the first failure is the cause of the others
+            self.failed = endpoint
+            self.reason = reason.name_error(endpoint.name, error_number)
+
+    def _untie(self) -> None:
+        """Undo the cycles, so that the link is freed now and not by the garbage collector."""
+        for endpoint in (self.client, self.backend):
+            del endpoint.inbound, endpoint.outbound, endpoint.link
+        del self.request.link, self.response.link, self._owner

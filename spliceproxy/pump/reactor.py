@@ -5,12 +5,12 @@ answer; awaiting one epoll descriptor and calling plain functions for a whole ba
 """
 
 import select
-import socket
 import time
 from typing import Protocol
 
 import trio
 
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump.timers import TimerWheel
 
 _BATCH_EVENTS = 256
@@ -42,7 +42,7 @@ class Reactor:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
-        self._to_close: list[socket.socket] = []
+        self._to_close: list[Socket] = []
         self.timers = TimerWheel()
         self.now_s = time.monotonic()
 
@@ -65,7 +65,7 @@ class Reactor:
         self._epoll.unregister(fd)
         del self._watchers[fd]
 
-    def close_later(self, sock: socket.socket) -> None:
+    def close_later(self, sock: Socket) -> None:
         """Close an unregistered socket when the batch is over.
 
         Its number is thereby not given out again while the batch may hold an event for it.

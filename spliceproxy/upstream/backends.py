@@ -24,19 +24,6 @@ class Backend:
     sockets: tuple[SocketAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One address to connect to, of one backend."""
-
-    backend: Backend
-    socket: SocketAddress
-
-    @property
-    def name(self) -> str:
-        """The address, as the log writes it."""
-        return self.socket.name
-
-
 class Backends:
     """Says which addresses to try for a connection, in which order.
 
@@ -48,11 +35,10 @@ class Backends:
         self._backends = backends
         self._round_robin = RoundRobin(first)
 
-    def targets(self) -> Iterator[Target]:
+    def targets(self) -> Iterator[SocketAddress]:
         """Addresses to try for the next connection."""
         for backend in self._round_robin.turn(self._backends):
-            for address in backend.sockets:
-                yield Target(backend, address)
+            yield from backend.sockets
 
     async def keep_resolved(self) -> None:
         """Look the names up again from time to time; a failing lookup changes nothing."""

@@ -2,16 +2,15 @@
 
 import errno
 import select
-import socket
 from collections.abc import Iterator
 from typing import Protocol
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.kernel.sockets import prepare_stream
+from spliceproxy.kernel.sockets import Socket, prepare_stream
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
-from spliceproxy.upstream.backends import Target
+from spliceproxy.upstream.resolve import SocketAddress
 
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
 _FULL_BACKLOG_RETRY_S = 0.010
@@ -21,10 +20,10 @@ _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errn
 class DialOwner(Protocol):
     """Who wants the connection."""
 
-    def connected(self, sock: socket.socket, target: Target) -> None:
+    def connected(self, sock: Socket, target: SocketAddress) -> None:
         """Take the connected socket, which is in no epoll set."""
 
-    def attempt_failed(self, target: Target, why: str) -> None:
+    def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Take note of an address that did not answer; the next one is tried."""
 
     def dial_failed(self, why: str) -> None:
@@ -55,7 +54,7 @@ class Dial:
         self,
         reactor: Reactor,
         owner: DialOwner,
-        targets: Iterator[Target],
+        targets: Iterator[SocketAddress],
         connect_timeout_s: float,
         tcp_user_timeout_s: float,
     ) -> None:
@@ -64,8 +63,8 @@ class Dial:
         self._targets = targets
         self._timeout_s = connect_timeout_s
         self._user_timeout_s = tcp_user_timeout_s
-        self._sock: socket.socket | None = None
-        self._target: Target | None = None
+        self._sock: Socket | None = None
+        self._target: SocketAddress | None = None
         self._timer: Timer | None = None
         self._registered = False
         self._deadline_s = 0.0
@@ -75,7 +74,7 @@ class Dial:
         """Try targets until one connects, or is under way."""
         for target in self._targets:
             try:
-                sock = syscalls.open_socket(target.socket.family)
+                sock = syscalls.open_socket(target.family)
                 prepare_stream(sock, self._user_timeout_s)
             except OSError as error:
                 self._attempt_failed(target, reason.name_error("backend", error.errno or 0))
@@ -103,9 +102,9 @@ class Dial:
         call right after the first already says yes: no event has to be waited for.
         """
         assert self._sock is not None and self._target is not None  # noqa: S101, PT018
-        error = syscalls.connect(self._sock, self._target.socket.sockaddr)
+        error = syscalls.connect(self._sock, self._target.sockaddr)
         if error == errno.EINPROGRESS:
-            error = syscalls.connect(self._sock, self._target.socket.sockaddr)
+            error = syscalls.connect(self._sock, self._target.sockaddr)
         if error in (0, errno.EISCONN):
             self._stop_waiting()
             sock, self._sock = self._sock, None
@@ -143,7 +142,7 @@ class Dial:
         self.cancel()
         self._attempt_failed(self._target, why)
 
-    def _attempt_failed(self, target: Target, why: str) -> None:
+    def _attempt_failed(self, target: SocketAddress, why: str) -> None:
         self._why = why
         self._owner.attempt_failed(target, why)
 

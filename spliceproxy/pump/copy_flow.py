@@ -1,0 +1,65 @@
+"""A flow through this process's memory: the same semantics where splice is not to be had."""
+
+from typing import TYPE_CHECKING
+
+from spliceproxy.kernel import syscalls
+from spliceproxy.pump.flow import Flow
+
+if TYPE_CHECKING:
+    from spliceproxy.pump.endpoint import Endpoint
+    from spliceproxy.pump.link import Link
+
+COPY_BYTES = 64 << 10
+"""Most that one event moves, and most that a paused flow holds in memory."""
+
+
+class CopyFlow(Flow):
+    """Reads and writes. Urgent data needs no care here: a read steps over its mark."""
+
+    __slots__ = ("_pending",)
+
+    def __init__(self, link: "Link", source: "Endpoint", destination: "Endpoint") -> None:
+        super().__init__(link, source, destination)
+        self._pending: bytes | memoryview = b""
+
+    def hold(self, pending: bytes) -> None:
+        """Begin with bytes that another flow had taken from the source."""
+        self._pending = pending
+        self.pending_bytes = len(pending)
+
+    def pump(self) -> None:
+        """Read from the source, then drain."""
+        try:
+            data = syscalls.receive(self.source.sock, COPY_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.source_failed(error)
+            return
+        if data:
+            self.hold(data)
+            self.drain()
+        else:
+            self.source_ended()
+
+    def drain(self) -> None:
+        """Write to the destination; what falls short waits in memory."""
+        try:
+            count = syscalls.send(self.destination.sock, self._pending)
+        except BlockingIOError:
+            count = 0
+        except OSError as error:
+            self.destination_failed(error)
+            return
+        if count:
+            self.link.last_active_s = self.link.reactor.now_s
+            self.copied_bytes += count
+            self.pending_bytes -= count
+            self._pending = memoryview(self._pending)[count:] if self.pending_bytes else b""
+        if self.paused != (self.pending_bytes > 0):
+            self.set_paused()
+
+    def discard_pending(self) -> None:
+        """Forget what is pending."""
+        self._pending = b""
+        self.pending_bytes = 0

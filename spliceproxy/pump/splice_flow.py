@@ -1,0 +1,152 @@
+"""A flow through a borrowed pipe: no byte enters the process."""
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipePool
+from spliceproxy.pump.copy_flow import CopyFlow
+from spliceproxy.pump.flow import Flow
+
+if TYPE_CHECKING:
+    from spliceproxy.pump.endpoint import Endpoint
+    from spliceproxy.pump.link import Link
+
+FILL_BYTES = 1 << 20
+"""Most that one event moves, so that a bulk stream cannot starve a thousand small ones."""
+
+_REFUSALS = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP})
+"""Not for this descriptor, this kernel, or inside this sandbox."""
+
+
+class SpliceFlow(Flow):
+    """Holds a pipe only while bytes are pending in it.
+
+    The pipe is empty before each fill. Full pipe and empty socket are both EAGAIN, and thereby
+    the error can only mean the socket.
+    """
+
+    __slots__ = ("_pipe", "_pool")
+
+    def __init__(
+        self, pool: PipePool, link: "Link", source: "Endpoint", destination: "Endpoint"
+    ) -> None:
+        super().__init__(link, source, destination)
+        self._pool = pool
+        self._pipe: Pipe | None = None
+
+    def pump(self) -> None:
+        """Fill an empty pipe from the source, then drain it."""
+        try:
+            pipe = self._pool.borrow()
+        except NoPipeError as error:
+            self._copy_from_now_on(error.cause)
+            return  # the source is still readable, so its event comes again
+        try:
+            count = syscalls.splice(
+                self.source.fd, pipe.write_fd, FILL_BYTES, None, None, syscalls.SPLICE_NONBLOCK
+            )
+        except OSError as error:
+            count = self._fill_failed(pipe, error)
+        else:
+            if not count:
+                count = self._step_over_urgent_mark(pipe)
+        if count:
+            self._pipe = pipe
+            self.pending_bytes = count
+            self.drain()
+
+    def drain(self) -> None:
+        """Splice from the pipe into the destination; what falls short waits in the pipe."""
+        pipe = self._pipe
+        assert pipe is not None, "drain is for pending bytes"  # noqa: S101
+        try:
+            count = syscalls.splice(
+                pipe.read_fd,
+                self.destination.fd,
+                self.pending_bytes,
+                None,
+                None,
+                syscalls.SPLICE_NONBLOCK,
+            )
+        except BlockingIOError:
+            count = 0
+        except OSError as error:
+            self._drain_failed(error)
+            return
+        if count:
+            self.link.last_active_s = self.link.reactor.now_s
+            self.spliced_bytes += count
+            self.pending_bytes -= count
+        if not self.pending_bytes:
+            self._pool.give_back(pipe)
+            self._pipe = None
+            if self.paused:
+                self.set_paused()
+        elif not self.paused:
+            self.set_paused()
+
+    def discard_pending(self) -> None:
+        """Close the pipe if it holds bytes."""
+        if self._pipe is not None:
+            self._pool.discard(self._pipe)
+            self._pipe = None
+        self.pending_bytes = 0
+
+    def _fill_failed(self, pipe: Pipe, error: OSError) -> int:
+        """Deal with a fill that took nothing; how many bytes are in the pipe nevertheless."""
+        if isinstance(error, BlockingIOError):
+            return self._step_over_urgent_mark(pipe)
+        self._pool.give_back(pipe)
+        if error.errno in _REFUSALS:
+            self._copy_from_now_on(error)
+        else:
+            self.source_failed(error)
+        return 0
+
+    def _step_over_urgent_mark(self, pipe: Pipe) -> int:
+        """Take the byte behind an urgent mark, at which splice stops for ever.
+
+        At the mark splice says EAGAIN though epoll says readable; with a FIN behind it splice
+        says 0, a false end. A real read steps over the mark, and tells a true end from it
+        (tcp_read_sock against tcp_recvmsg, net/ipv4/tcp.c). The urgent byte itself is out of
+        band and is not forwarded.
+        """
+        try:
+            data = syscalls.receive(self.source.sock, 1)
+        except OSError as error:
+            self._pool.give_back(pipe)
+            if not isinstance(error, BlockingIOError):
+                self.source_failed(error)
+            return 0
+        if data:
+            return os.write(pipe.write_fd, data)
+        self._pool.give_back(pipe)
+        self.source_ended()
+        return 0
+
+    def _drain_failed(self, error: OSError) -> None:
+        if error.errno in _REFUSALS:
+            self._copy_from_now_on(error).drain()
+        else:
+            self.destination_failed(error)
+
+    def _copy_from_now_on(self, cause: OSError) -> CopyFlow:
+        """Hand over to a flow that copies, with what is pending; nothing is lost."""
+        flow = CopyFlow(self.link, self.source, self.destination)
+        flow.spliced_bytes = self.spliced_bytes
+        flow.paused = self.paused
+        if self._pipe is not None:
+            flow.hold(_read_all(self._pipe, self.pending_bytes))
+            self._pool.give_back(self._pipe)
+            self._pipe = None
+        self.link.replace(self, flow, cause)
+        return flow
+
+
+def _read_all(pipe: Pipe, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += os.read(pipe.read_fd, count - len(data))
+    return data
