@@ -2,22 +2,29 @@
 
 import resource
 
-from spliceproxy.kernel.pipes import FULL_SIZE_PIPES
-
 DESCRIPTORS_PER_CONNECTION = 2
-RESERVED_DESCRIPTORS = 64 + 2 * FULL_SIZE_PIPES
-"""For logs, epoll sets, listeners, name lookups, and the pipes in use. A flow that finds no
-descriptor left for a pipe copies instead."""
+_OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups
+_FEWEST_PIPES, _MOST_PIPES = 16, 1024
 
 
-def descriptors_for(connections: int) -> int:
-    """File limit that so many connections need."""
-    return connections * DESCRIPTORS_PER_CONNECTION + RESERVED_DESCRIPTORS
+def pipes_that_fit(descriptors: int) -> int:
+    """Most pipes that a worker may have open: an eighth of its descriptors, within bounds.
+
+    A pipe is held while its bytes wait for a slow reader. Beyond this a flow copies.
+    """
+    return min(max(descriptors // 16, _FEWEST_PIPES), _MOST_PIPES)
 
 
 def connections_that_fit(descriptors: int) -> int:
     """Most connections within a file limit; at least one, so that a tiny limit still serves."""
-    return max(1, (descriptors - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION)
+    reserved = _OTHER_DESCRIPTORS + 2 * pipes_that_fit(descriptors)
+    return max(1, (descriptors - reserved) // DESCRIPTORS_PER_CONNECTION)
+
+
+def descriptors_for(connections: int) -> int:
+    """File limit with which at least so many connections fit."""
+    descriptors = connections * DESCRIPTORS_PER_CONNECTION + _OTHER_DESCRIPTORS
+    return descriptors + 2 * max(_FEWEST_PIPES, min(_MOST_PIPES, descriptors // 14 + 1))
 
 
 def file_limit() -> int:

@@ -4,6 +4,7 @@ A connection borrows a pipe for one move and keeps it only while bytes are left 
 connections hold none and a busy worker needs a handful.
 """
 
+import errno
 import os
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ so this is the bound on them: 64 MiB. It is also what an unprivileged user's quo
 
 IDLE_PIPES = 64
 """Pipes kept open for the next borrower; more than that are closed when they come back."""
+
+MAX_PIPES = 1024
+"""Open at once in one pool, unless the file limit asks for fewer."""
 
 _SMALLEST_RESIZE_BYTES = 128 << 10  # twice the kernel's default; below it resizing gains nothing
 
@@ -38,7 +42,11 @@ class Pipe:
 
     def __init__(self, wanted_bytes: int) -> None:
         self.read_fd, self.write_fd = syscalls.make_pipe()
-        self.capacity_bytes = self._grow(wanted_bytes)
+        try:
+            self.capacity_bytes = self._grow(wanted_bytes)
+        except BaseException:
+            self.close()
+            raise
 
     def _grow(self, wanted_bytes: int) -> int:
         """Take the largest size that the quota gives; the kernel's default is the last resort."""
@@ -73,10 +81,12 @@ class PipePool:
         capacity_bytes: int = FULL_CAPACITY_BYTES,
         full_size_pipes: int = FULL_SIZE_PIPES,
         idle_pipes: int = IDLE_PIPES,
+        max_pipes: int = MAX_PIPES,
     ) -> None:
         self._capacity_bytes = capacity_bytes
         self._full_size_pipes = full_size_pipes
         self._idle_pipes = idle_pipes
+        self._max_pipes = max_pipes
         self._idle: list[Pipe] = []
         self._open = 0
         self._open_bytes = 0
@@ -85,10 +95,12 @@ class PipePool:
         """Lend an empty pipe.
 
         Raises:
-            NoPipeError: none is idle and the kernel gives no new one.
+            NoPipeError: none is idle, and the pool's bound or the kernel allows no new one.
         """
         if self._idle:
             return self._idle.pop()
+        if self._open >= self._max_pipes:
+            raise NoPipeError(OSError(errno.EMFILE, "the worker has all the pipes it may have"))
         # Beyond the budget a pipe keeps the kernel's default size.
         full_size_bytes = self._full_size_pipes * self._capacity_bytes
         wanted_bytes = self._capacity_bytes if self._open_bytes < full_size_bytes else 0

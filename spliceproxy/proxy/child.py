@@ -5,8 +5,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NoReturn
+
+from spliceproxy.errors import ExitStatus
+from spliceproxy.proxy.signals import CAUGHT
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +30,13 @@ class Child:
         with contextlib.suppress(OSError):
             self.orders.send(message)
 
+    def hear(self) -> bytes:
+        """Take a message; empty when the worker is gone, whatever it left unread."""
+        try:
+            return self.orders.recv(1)
+        except OSError:  # ECONNRESET: it died with an order unread
+            return b""
+
     def reap(self) -> int:
         """Collect the exit code of a worker that has ended; negative: the signal's number."""
         _, status = os.waitpid(self.pid, 0)
@@ -39,28 +51,50 @@ def fork_child(number: int, body: Callable[[socket.socket], int]) -> Child:
     Only for a process without threads: a child has none of them, but all their locks.
     """
     ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if pid == 0:
-        _run_child(ours, theirs, body)
-    theirs.close()
-    return Child(number, pid, os.pidfd_open(pid), ours)
+    # Until the child has handlers of its own, a signal to the whole group would reach the
+    # master's pipe from both, and be counted twice.
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run_child(ours, theirs, body, old_mask)
+        theirs.close()
+        return Child(number, pid, _open_pidfd(pid), ours)
+    except BaseException:
+        ours.close()
+        theirs.close()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+
+
+def _open_pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # a child that cannot be watched is not kept
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def _run_child(
-    ours: socket.socket, theirs: socket.socket, body: Callable[[socket.socket], int]
-) -> None:
-    status = 70
+    ours: socket.socket,
+    theirs: socket.socket,
+    body: Callable[[socket.socket], int],
+    mask: Iterable[int],
+) -> NoReturn:
+    status: int = ExitStatus.INTERNAL
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):
+        for number in CAUGHT:
             signal.signal(number, signal.SIG_DFL)
-        # A terminal sends it to the whole group; the master turns it into an order.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A terminal sends these to the whole group; the master turns them into orders.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ours.close()
         status = body(theirs)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         os._exit(status)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.kernel.names import name_listener
+from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer

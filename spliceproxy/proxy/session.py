@@ -6,16 +6,15 @@ from typing import Protocol
 
 import structlog
 
-from spliceproxy.kernel.names import name_peer
+from spliceproxy.kernel.addresses import SocketAddress, name_peer
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.route import Route
 from spliceproxy.pump import reason
+from spliceproxy.pump.dial import Dial
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.upstream.dial import Dial
-from spliceproxy.upstream.resolve import SocketAddress
 
 
 class SessionOwner(Protocol):
@@ -108,6 +107,7 @@ class Session:
             self,
             self._client,
             sock,
+            self._route.make_flow,
             self._route.make_flow,
             self._route.idle_timeout_s,
         )

@@ -15,7 +15,7 @@ import structlog
 
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel import limits
-from spliceproxy.kernel.names import name_listener
+from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.observe import log
 from spliceproxy.observe.lines import LineBuffer
 from spliceproxy.proxy.listening import open_listeners
@@ -72,16 +72,16 @@ class Master:
 
     def run(self) -> int:
         """Serve until every worker has ended."""
-        self._workers.start()
         told = False
         try:
+            self._workers.start()
             while self._workers.alive:
                 self._wait()
+                self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._workers.tend()
                 if self._workers.all_ready_once and not told:
                     told = True
                     self._tell_started()
-                self._follow_signals()
         except BaseException:
             self._end_all()
             raise
@@ -118,6 +118,7 @@ class Master:
         if number in (signal.SIGHUP, signal.SIGUSR1):
             self._log.info("signal_ignored", signal=number.name, why="no file to read or reopen")
         elif self._draining or number == signal.SIGQUIT:
+            self._draining = True
             self._log.warning("stopping_at_once", signal=number.name)
             self._listeners.close()
             self._workers.stop()
@@ -127,7 +128,7 @@ class Master:
             self._log.info("draining", signal=number.name, drain_timeout_s=timeout_s)
             # First the workers, which take what waits in the backlog: the last holder of a
             # listening socket to close it resets what is left there.
-            self._workers.drain()
+            self._workers.drain(timeout_s)
             self._listeners.close()
 
     def _end_all(self) -> None:

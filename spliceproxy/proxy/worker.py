@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 import trio
 
+from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
@@ -34,7 +35,7 @@ class Worker:
         number: int = 0,
     ) -> None:
         self.reactor = Reactor()
-        self.pipes = PipePool()
+        self.pipes = PipePool(max_pipes=pipes_that_fit(file_limit()))
         self.sessions: set[Session] = set()
         self._number = number
         self._max_connections = max_connections
@@ -49,7 +50,8 @@ class Worker:
         self._log = structlog.get_logger().bind()
         self.tells_connections = settings.log_level in ("debug", "info")
         self._listeners = [Listener(self.reactor, sock, self._accepted) for sock in listening]
-        self._draining = False
+        self._holding = True
+        self._drained = False
         self._idle = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -58,8 +60,7 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self._backends.keep_resolved)
-                for listener in self._listeners:
-                    listener.update(held=False)
+                self._hold(held=False)
                 task_status.started()
                 await self._idle.wait()
                 nursery.cancel_scope.cancel()
@@ -76,19 +77,26 @@ class Worker:
             await self._idle.wait()
         return self.reset_all(reason.DRAIN_DEADLINE)
 
-    def drain(self) -> None:
-        """Stop accepting, and let connections finish."""
-        if not self._draining:
-            self._draining = True
-            for listener in self._listeners:
-                listener.close(take_at_most=self._max_connections - len(self.sessions))
-            self._note_if_idle()
+    def drain(self, *, take_backlog: bool = True) -> None:
+        """Stop accepting, and let connections finish.
+
+        Clients in the backlog are served too, unless another worker is there to take them.
+        """
+        self.reactor.refresh_clock()
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            room = self._max_connections - len(self.sessions)
+            listener.close(take_at_most=room if take_backlog else 0)
+        self._drained = True
+        self._note_if_idle()
+        self.reactor.close_sockets()
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
         left = list(self.sessions)
         for session in left:
             session.close(why)
+        self.reactor.close_sockets()
         return len(left)
 
     def _accepted(self, listener: Listener, client: Socket, address: object) -> None:
@@ -100,26 +108,26 @@ class Worker:
 
     def session_ended(self, session: Session) -> None:
         """Forget the session, and accept again if it was one too many."""
-        if len(self.sessions) == self._max_connections:
-            self._hold(held=False)
         self.sessions.discard(session)
         self._note_if_idle()
+        if self._holding and len(self.sessions) < self._max_connections:
+            self._hold(held=False)
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
         self._log.info("connection", worker=self._number, **record.line())
 
     def _hold(self, *, held: bool) -> None:
-        if not self._draining:
-            for listener in self._listeners:
-                listener.update(held=held)
+        self._holding = held
+        for listener in self._listeners:
+            listener.update(held=held)
 
     def _note_if_idle(self) -> None:
-        if self._draining and not self.sessions:
+        if self._drained and not self.sessions:
             self._idle.set()
 
     def _close(self) -> None:
-        self.drain()
+        self.drain(take_backlog=False)
         self.reset_all(reason.STOPPED)
         self.reactor.close()
         self.pipes.close()

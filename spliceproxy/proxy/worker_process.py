@@ -1,5 +1,6 @@
 """A forked worker: its one Trio program, from fork to exit."""
 
+import contextlib
 import gc
 import signal
 import socket
@@ -52,14 +53,18 @@ class WorkerProcess:
                 nursery.start_soon(self._drain_when_told)
                 async with trio.open_nursery() as serving:
                     await serving.start(self._worker.run)
-                    self._orders.send(control.READY)
+                    with contextlib.suppress(OSError):  # the master is gone: see _follow_orders
+                        self._orders.send(control.READY)
                 nursery.cancel_scope.cancel()
 
     async def _follow_orders(self) -> None:
         self._orders.setblocking(False)
         while True:
             await trio.lowlevel.wait_readable(self._orders)
-            order = self._orders.recv(1)
+            try:
+                order = self._orders.recv(1)
+            except ConnectionResetError:  # the master died before it had read all of ours
+                order = b""
             if order == control.STOP:
                 self._stop()
             else:  # DRAIN, or the master is gone
@@ -81,5 +86,5 @@ class WorkerProcess:
             structlog.get_logger().warning("drain_deadline", connections_reset=reset)
 
     def _stop(self) -> None:
-        self._worker.drain()
+        self._worker.drain(take_backlog=False)
         self._worker.reset_all(reason.STOPPED)

@@ -62,7 +62,7 @@ class Workers:
         """
         for child in list(self._children.values()):
             if not child.ready and _readable(child.orders.fileno()):
-                child.ready = child.orders.recv(1) == control.READY
+                child.ready = child.hear() == control.READY
                 if child.ready and self.all_ready_once:
                     self._log.info("worker_restarted", worker=child.number, pid=child.pid)
             if _readable(child.pidfd):
@@ -70,7 +70,7 @@ class Workers:
         now_s = time.monotonic()
         for number in [n for n, due_s in self._restarts.items() if due_s <= now_s]:
             del self._restarts[number]
-            self._fork(number)
+            self._restart(number)
         if self._kill_s is not None and self._kill_s <= now_s:
             self._kill_s = None
             for child in self._children.values():
@@ -78,20 +78,34 @@ class Workers:
         if len(self._children) == self._count and all(c.ready for c in self._children.values()):
             self.all_ready_once = True
 
-    def drain(self) -> None:
-        """Tell all to let their connections finish, and replace none."""
-        self._end(control.DRAIN)
+    def drain(self, timeout_s: float) -> None:
+        """Tell all to let their connections finish within the timeout, and replace none."""
+        self._end(control.DRAIN, timeout_s + _STOP_GRACE_S)
 
     def stop(self) -> None:
-        """Tell all to end at once; one that does not is killed."""
-        self._end(control.STOP)
-        self._kill_s = time.monotonic() + _STOP_GRACE_S
+        """Tell all to end at once."""
+        self._end(control.STOP, _STOP_GRACE_S)
 
-    def _end(self, order: bytes) -> None:
+    def _end(self, order: bytes, kill_after_s: float) -> None:
+        """Give an order; a worker that does not follow it in time is killed."""
         self._ending = True
+        kill_s = time.monotonic() + kill_after_s
+        self._kill_s = kill_s if self._kill_s is None else min(kill_s, self._kill_s)
         self._restarts.clear()
         for child in self._children.values():
             child.order(order)
+
+    def _restart(self, number: int) -> None:
+        try:
+            self._fork(number)
+        except OSError as error:  # out of processes, memory or descriptors: the others live on
+            self._log.error("worker_not_restarted", worker=number, error=str(error))
+            self._restart_later(number)
+
+    def _restart_later(self, number: int) -> None:
+        self._failures[number] = self._failures.get(number, 0) + 1
+        delay_s = _RESTART.delay_s(self._failures[number])
+        self._restarts[number] = time.monotonic() + delay_s
 
     def _fork(self, number: int) -> None:
         others = [child.orders for child in self._children.values()]
@@ -107,20 +121,18 @@ class Workers:
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
+        if code or not self._ending:
+            self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
         if self._ending:
-            if code:
-                self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
             return
-        self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
         if not self.all_ready_once:
             raise BootProblem(
                 f"worker {child.number} ended before it accepted connections ({_why(code)})",
                 "see the log lines above",
             )
-        lived_s = time.monotonic() - child.started_s
-        failures = 1 if lived_s >= _STABLE_S else self._failures.get(child.number, 0) + 1
-        self._failures[child.number] = failures
-        self._restarts[child.number] = time.monotonic() + _RESTART.delay_s(failures)
+        if time.monotonic() - child.started_s >= _STABLE_S:
+            self._failures[child.number] = 0
+        self._restart_later(child.number)
 
 
 def _readable(fd: int) -> bool:

@@ -16,36 +16,41 @@ COPY_BYTES = 64 << 10
 class CopyFlow(Flow):
     """Reads and writes. Urgent data needs no care here: a read steps over its mark."""
 
-    __slots__ = ("_pending",)
+    __slots__ = ("pending",)
 
     def __init__(self, link: "Link", source: "Endpoint", destination: "Endpoint") -> None:
         super().__init__(link, source, destination)
-        self._pending: bytes | memoryview = b""
+        self.pending: bytes | memoryview = b""
 
     def hold(self, pending: bytes) -> None:
         """Begin with bytes that another flow had taken from the source."""
-        self._pending = pending
+        self.pending = pending
         self.pending_bytes = len(pending)
 
     def pump(self) -> None:
         """Read from the source, then drain."""
+        if self.fill():
+            self.drain()
+
+    def fill(self) -> int:
+        """Read from the source; how many bytes, 0 when there is nothing."""
         try:
             data = syscalls.receive(self.source.sock, COPY_BYTES)
         except BlockingIOError:
-            return
+            return 0
         except OSError as error:
             self.source_failed(error)
-            return
+            return 0
         if data:
             self.hold(data)
-            self.drain()
         else:
             self.source_ended()
+        return len(data)
 
     def drain(self) -> None:
         """Write to the destination; what falls short waits in memory."""
         try:
-            count = syscalls.send(self.destination.sock, self._pending)
+            count = syscalls.send(self.destination.sock, self.pending)
         except BlockingIOError:
             count = 0
         except OSError as error:
@@ -55,11 +60,11 @@ class CopyFlow(Flow):
             self.link.last_active_s = self.link.reactor.now_s
             self.copied_bytes += count
             self.pending_bytes -= count
-            self._pending = memoryview(self._pending)[count:] if self.pending_bytes else b""
+            self.pending = memoryview(self.pending)[count:] if self.pending_bytes else b""
         if self.paused != (self.pending_bytes > 0):
             self.set_paused()
 
     def discard_pending(self) -> None:
         """Forget what is pending."""
-        self._pending = b""
+        self.pending = b""
         self.pending_bytes = 0

@@ -43,7 +43,7 @@ class Endpoint:
     def update(self) -> None:
         """Watch for what the two flows need now: input unless paused or ended, room if paused."""
         inbound = self.inbound
-        events = 0 if inbound.done or inbound.paused else _IN
+        events = 0 if inbound.done or inbound.paused or inbound.held else _IN
         if self.outbound.paused:
             events |= _OUT
         if not self._watched:

@@ -28,14 +28,14 @@ class ResetAfterDelivery:
     for "all acknowledged", so the queue is looked at until it is empty or stands still.
     """
 
-    __slots__ = ("_done", "_left_bytes", "_reactor", "_sock", "_standstill_s", "_timer")
+    __slots__ = ("_done", "_left_bytes", "_progress_s", "_reactor", "_sock", "_timer")
 
     def __init__(self, reactor: Reactor, sock: Socket, done: Callable[[], None]) -> None:
         self._reactor = reactor
         self._sock = sock
         self._done = done
         self._left_bytes = -1
-        self._standstill_s = 0.0
+        self._progress_s = reactor.now_s
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -45,11 +45,10 @@ class ResetAfterDelivery:
     def on_deadline(self) -> None:
         """Reset if nothing is left to deliver, else look again."""
         left_bytes = undelivered_bytes(self._sock)
-        self._standstill_s = (
-            self._standstill_s + _LOOK_AGAIN_S if left_bytes == self._left_bytes else 0.0
-        )
-        self._left_bytes = left_bytes
-        if left_bytes and self._standstill_s < _GIVE_UP_S:
+        if left_bytes != self._left_bytes:
+            self._left_bytes = left_bytes
+            self._progress_s = self._reactor.now_s
+        if left_bytes and self._reactor.now_s - self._progress_s < _GIVE_UP_S:
             self._timer = self._reactor.timers.after(_LOOK_AGAIN_S, self)
         else:
             self.cut()

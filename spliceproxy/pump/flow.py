@@ -20,6 +20,7 @@ class Flow:
         "copied_bytes",
         "destination",
         "done",
+        "held",
         "link",
         "paused",
         "pending_bytes",
@@ -36,6 +37,8 @@ class Flow:
         """The stream has ended, or can't go on."""
         self.paused = False
         """Bytes are pending for want of room at the destination, so the source is not read."""
+        self.held = False
+        """A tap asks not to read the source for now."""
         self.pending_bytes = 0
         """Taken from the source, not yet handed to the destination."""
         self.spliced_bytes = 0

@@ -50,15 +50,16 @@ class Link:
         owner: LinkOwner,
         client: Socket,
         backend: Socket,
-        make_flow: FlowMaker,
+        make_request: FlowMaker,
+        make_response: FlowMaker,
         idle_timeout_s: float,
     ) -> None:
         self.reactor = reactor
         self._owner = owner
         self.client = Endpoint(self, client, "client")
         self.backend = Endpoint(self, backend, "backend")
-        self.request = make_flow(self, self.client, self.backend)
-        self.response = make_flow(self, self.backend, self.client)
+        self.request = make_request(self, self.client, self.backend)
+        self.response = make_response(self, self.backend, self.client)
         self.client.inbound = self.backend.outbound = self.request
         self.backend.inbound = self.client.outbound = self.response
         self.reason = reason.CLOSED

@@ -72,6 +72,10 @@ class Reactor:
         """
         self._to_close.append(sock)
 
+    def refresh_clock(self) -> None:
+        """Set `now_s`; for callers outside of a batch."""
+        self.now_s = time.monotonic()
+
     async def run(self) -> None:
         """Serve events until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -83,16 +87,16 @@ class Reactor:
     async def _serve_deadlines(self) -> None:
         while True:
             await self.timers.sleep()
-            self.now_s = time.monotonic()
+            self.refresh_clock()
             self.timers.fire()
-            self._close_sockets()
+            self.close_sockets()
 
     def _take_turn(self) -> None:
         turn_ends_s = time.monotonic() + _TURN_S
         while events := self._epoll.poll(_LINGER_S, _BATCH_EVENTS):
             self.now_s = time.monotonic()
             self._call_watchers(events)
-            self._close_sockets()
+            self.close_sockets()
             if self.now_s > turn_ends_s:
                 break
 
@@ -107,11 +111,12 @@ class Reactor:
             except Exception as error:
                 watcher.on_crash(error)
 
-    def _close_sockets(self) -> None:
+    def close_sockets(self) -> None:
+        """Close what was to be closed later; for callers outside of a batch."""
         while self._to_close:
             self._to_close.pop().close()
 
     def close(self) -> None:
         """Close the epoll set and what was to be closed later."""
-        self._close_sockets()
+        self.close_sockets()
         self._epoll.close()

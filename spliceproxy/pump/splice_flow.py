@@ -27,22 +27,28 @@ class SpliceFlow(Flow):
     the error can only mean the socket.
     """
 
-    __slots__ = ("_pipe", "_pool")
+    __slots__ = ("_pool", "pipe")
 
     def __init__(
         self, pool: PipePool, link: "Link", source: "Endpoint", destination: "Endpoint"
     ) -> None:
         super().__init__(link, source, destination)
         self._pool = pool
-        self._pipe: Pipe | None = None
+        self.pipe: Pipe | None = None
+        """What is pending, if anything is."""
 
     def pump(self) -> None:
         """Fill an empty pipe from the source, then drain it."""
+        if self.fill():
+            self.drain()
+
+    def fill(self) -> int:
+        """Splice from the source into an empty pipe; how many bytes, 0 when there is nothing."""
         try:
-            pipe = self._pool.borrow()
+            pipe = self.pipe = self._pool.borrow()
         except NoPipeError as error:
             self._copy_from_now_on(error.cause)
-            return  # the source is still readable, so its event comes again
+            return 0  # the source is still readable, so its event comes again
         try:
             count = syscalls.splice(
                 self.source.fd, pipe.write_fd, FILL_BYTES, None, None, syscalls.SPLICE_NONBLOCK
@@ -52,14 +58,12 @@ class SpliceFlow(Flow):
         else:
             if not count:
                 count = self._step_over_urgent_mark(pipe)
-        if count:
-            self._pipe = pipe
-            self.pending_bytes = count
-            self.drain()
+        self.pending_bytes = count
+        return count
 
     def drain(self) -> None:
         """Splice from the pipe into the destination; what falls short waits in the pipe."""
-        pipe = self._pipe
+        pipe = self.pipe
         assert pipe is not None, "drain is for pending bytes"  # noqa: S101
         try:
             count = syscalls.splice(
@@ -80,8 +84,7 @@ class SpliceFlow(Flow):
             self.spliced_bytes += count
             self.pending_bytes -= count
         if not self.pending_bytes:
-            self._pool.give_back(pipe)
-            self._pipe = None
+            self._give_back()
             if self.paused:
                 self.set_paused()
         elif not self.paused:
@@ -89,16 +92,21 @@ class SpliceFlow(Flow):
 
     def discard_pending(self) -> None:
         """Close the pipe if it holds bytes."""
-        if self._pipe is not None:
-            self._pool.discard(self._pipe)
-            self._pipe = None
+        if self.pipe is not None:
+            self._pool.discard(self.pipe)
+            self.pipe = None
         self.pending_bytes = 0
+
+    def _give_back(self) -> None:
+        if self.pipe is not None:
+            self._pool.give_back(self.pipe)
+            self.pipe = None
 
     def _fill_failed(self, pipe: Pipe, error: OSError) -> int:
         """Deal with a fill that took nothing; how many bytes are in the pipe nevertheless."""
         if isinstance(error, BlockingIOError):
             return self._step_over_urgent_mark(pipe)
-        self._pool.give_back(pipe)
+        self._give_back()
         if error.errno in _REFUSALS:
             self._copy_from_now_on(error)
         else:
@@ -116,13 +124,13 @@ class SpliceFlow(Flow):
         try:
             data = syscalls.receive(self.source.sock, 1)
         except OSError as error:
-            self._pool.give_back(pipe)
+            self._give_back()
             if not isinstance(error, BlockingIOError):
                 self.source_failed(error)
             return 0
         if data:
             return os.write(pipe.write_fd, data)
-        self._pool.give_back(pipe)
+        self._give_back()
         self.source_ended()
         return 0
 
@@ -132,15 +140,18 @@ class SpliceFlow(Flow):
         else:
             self.destination_failed(error)
 
+    def make_successor(self) -> CopyFlow:
+        """Make the flow that goes on by copying."""
+        return CopyFlow(self.link, self.source, self.destination)
+
     def _copy_from_now_on(self, cause: OSError) -> CopyFlow:
         """Hand over to a flow that copies, with what is pending; nothing is lost."""
-        flow = CopyFlow(self.link, self.source, self.destination)
+        flow = self.make_successor()
         flow.spliced_bytes = self.spliced_bytes
         flow.paused = self.paused
-        if self._pipe is not None:
-            flow.hold(_read_all(self._pipe, self.pending_bytes))
-            self._pool.give_back(self._pipe)
-            self._pipe = None
+        if self.pipe is not None:
+            flow.hold(_read_all(self.pipe, self.pending_bytes))
+            self._give_back()
         self.link.replace(self, flow, cause)
         return flow
 

@@ -7,9 +7,10 @@ import structlog
 import trio
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.policy.balance import RoundRobin
 from spliceproxy.settings.address import Address
-from spliceproxy.upstream.resolve import SocketAddress, needs_lookup, resolve
+from spliceproxy.upstream.resolve import needs_lookup, resolve
 
 LOOKUP_INTERVAL_S = 30.0
 """How often names are looked up again; live connections are not touched."""
@@ -51,8 +52,8 @@ class Backends:
                     backend.sockets = await trio.to_thread.run_sync(
                         resolve, backend.address, abandon_on_cancel=True
                     )
-                except StartProblem as problem:
-                    log.warning("lookup_failed", backend=backend.name, error=problem.message)
+                except (StartProblem, RuntimeError) as error:  # RuntimeError: no thread to be had
+                    log.warning("lookup_failed", backend=backend.name, error=str(error))
 
 
 def resolve_backends(addresses: tuple[Address, ...]) -> list[Backend]:

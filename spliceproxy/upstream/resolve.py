@@ -2,20 +2,10 @@
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.kernel.names import name_peer
+from spliceproxy.kernel.addresses import SocketAddress, name_peer
 from spliceproxy.settings.address import Address, UnixAddress
-
-
-@dataclass(frozen=True, slots=True)
-class SocketAddress:
-    """What connect(2) takes."""
-
-    family: int
-    sockaddr: tuple[str, int] | tuple[str, int, int, int] | str
-    name: str  # as the log writes it
 
 
 def needs_lookup(address: Address) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket, prepare_stream
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
-from spliceproxy.upstream.resolve import SocketAddress
 
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
 _FULL_BACKLOG_RETRY_S = 0.010
@@ -106,6 +106,9 @@ class Dial:
         if error == errno.EINPROGRESS:
             error = syscalls.connect(self._sock, self._target.sockaddr)
         if error in (0, errno.EISCONN):
+            if self._target.is_own(self._sock):
+                self._drop(reason.name_error("backend", errno.ECONNREFUSED))
+                return False
             self._stop_waiting()
             sock, self._sock = self._sock, None
             self._owner.connected(sock, self._target)
@@ -153,7 +156,7 @@ class Dial:
 
     def on_deadline(self) -> None:
         """Look again at a full backlog; give an address up that has not answered in time."""
-        if self._reactor.now_s >= self._deadline_s:
+        if self._registered or self._reactor.now_s >= self._deadline_s:
             self._drop(reason.CONNECT_TIMEOUT)
             self.start()
         elif not self._advance():

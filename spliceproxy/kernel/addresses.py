@@ -1,0 +1,52 @@
+"""Socket addresses, and how the log writes them."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def _lowest_local_port() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):  # a sandbox without /proc
+        return 0
+
+
+_LOWEST_LOCAL_PORT = _lowest_local_port()
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAddress:
+    """What connect(2) takes."""
+
+    family: int
+    sockaddr: tuple[str, int] | tuple[str, int, int, int] | str
+    name: str  # as the log writes it
+
+    def is_own(self, sock: socket.SocketType) -> bool:
+        """Whether a socket just connected to this address is connected to itself.
+
+        When nobody listens on a local port of the range that outgoing connections are given,
+        one of them may get that very port and meet itself (RFC 9293, simultaneous open).
+        """
+        if isinstance(self.sockaddr, str) or self.sockaddr[1] < _LOWEST_LOCAL_PORT:
+            return False
+        return bool(sock.getsockname() == self.sockaddr)
+
+
+def name_peer(address: object) -> str:
+    """Name what accept(2) returned: ``192.0.2.1:5``, ``[2001:db8::1]:5`` or ``unix``."""
+    if not isinstance(address, tuple):
+        return "unix"
+    host, port = address[0], address[1]
+    if ":" in host:
+        # A dual-stack listener sees IPv4 clients as ::ffff:192.0.2.1 (ipv6(7)).
+        mapped = host.removeprefix("::ffff:")
+        return f"{mapped}:{port}" if "." in mapped else f"[{host}]:{port}"
+    return f"{host}:{port}"
+
+
+def name_listener(sock: socket.socket) -> str:
+    """Name where a listening socket is bound, in the form that ``--listen`` takes."""
+    address = sock.getsockname()
+    return name_peer(address) if isinstance(address, tuple) else f"unix:{address}"
