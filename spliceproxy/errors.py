@@ -1,5 +1,7 @@
 """Problems that are told to the user in one line, and the exit status that goes with each."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -56,3 +58,9 @@ def quote(text: str) -> str:
     """Return a user's text as it may stand in a message: printable, and not too long."""
     short = text if len(text) <= 60 else text[:57] + "..."
     return repr(short) if short.isprintable() else ascii(short)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that a misspelt one is nearest to, as a part of a message, or ""."""
+    nearest = get_close_matches(word[:60].lower(), known, n=1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""

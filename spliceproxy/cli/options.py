@@ -8,6 +8,9 @@ import click
 
 from spliceproxy.cli.readers import Command, count_up_to, duration, parse_workers, reads, setting
 from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, parse_backend, parse_listen
+from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
+from spliceproxy.settings.mirror_options import OPTIONS
+from spliceproxy.settings.units import parse_positive_size
 
 MAX_CONNECTIONS = 10_000_000
 MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
@@ -17,6 +20,7 @@ SECTIONS = {
     "Traffic": ("listen", "backends", "splice"),
     "Timeouts": ("connect_timeout_s", "idle_timeout_s", "drain_timeout_s", "tcp_user_timeout_s"),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
+    "Mirrors": ("mirrors", "mirror_budget_bytes"),
     "Log": ("log_format", "log_level"),
 }
 
@@ -115,6 +119,23 @@ PROXY_OPTIONS = (
         "raise_nofile",
         default=True,
         help="Lift the limit on open files as far as it is needed and allowed.",
+    ),
+    setting(
+        "--mirror",
+        "mirrors",
+        multiple=True,
+        callback=reads(parse_mirror),
+        metavar="URL",
+        help=f"Copy the traffic to: {MIRROR_FORMS}, with options as in "
+        f"'tcp://10.0.0.9:80?sample=10%&overflow=spill': {', '.join(OPTIONS)}. Repeatable.",
+    ),
+    setting(
+        "--mirror-budget",
+        "mirror_budget_bytes",
+        callback=reads(parse_positive_size),
+        default="256MiB",
+        metavar="SIZE",
+        help="Per worker: bytes that all mirrors together may lag behind.",
     ),
     setting(
         "--log-format",

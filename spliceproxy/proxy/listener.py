@@ -73,6 +73,14 @@ class Listener:
             self._reactor.unregister(self._fd)
         self._watched = wanted
 
+    def look_again(self) -> None:
+        """Accept a batch, if there are clients, without having been woken for them."""
+        if self._watched:
+            try:
+                self.on_events(select.EPOLLIN)
+            except Exception as error:  # noqa: BLE001 - as in the reactor
+                self.on_crash(error)
+
     def on_events(self, events: int) -> None:
         """Accept a batch."""
         for _ in range(_ACCEPT_BATCH):

@@ -22,6 +22,9 @@ from spliceproxy.settings.options import Settings
 from spliceproxy.upstream.backends import Backend, Backends
 
 
+_LOOK_AGAIN_S = 1.0
+
+
 class Worker:
     """Serves until it is told to drain, then until its last connection has ended."""
 
@@ -60,12 +63,24 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self._backends.keep_resolved)
+                nursery.start_soon(self._look_for_forgotten_clients)
                 self._hold(held=False)
                 task_status.started()
                 await self._idle.wait()
                 nursery.cancel_scope.cancel()
         finally:
             self._close()
+
+    async def _look_for_forgotten_clients(self) -> None:
+        """Accept what a sibling was woken for, and then could not take.
+
+        A client wakes one of the workers (EPOLLEXCLUSIVE). If that one is at its limit by then,
+        the others learn of the client only when the next one comes.
+        """
+        while True:
+            await trio.sleep(_LOOK_AGAIN_S)
+            for listener in self._listeners:
+                listener.look_again()
 
     async def drain_within(self, timeout_s: float) -> int:
         """Stop accepting, let connections finish, reset what is left after the timeout.

@@ -12,6 +12,7 @@ MAX_UNIX_PATH_BYTES = 107
 UNIX_PREFIX = "unix:"
 LISTEN_FORMS = "[HOST:]PORT, [IPV6]:PORT or unix:PATH"
 BACKEND_FORMS = "HOST:PORT, [IPV6]:PORT or unix:PATH"
+TCP_FORMS = "HOST:PORT or [IPV6]:PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,18 @@ def parse_backend(text: str) -> Address:
     return _parse(text, BACKEND_FORMS, lowest_port=1)
 
 
+def parse_tcp(text: str) -> TcpAddress:
+    """Return a host and port to connect to, where nothing but TCP is possible."""
+    return _parse_tcp(text, TCP_FORMS, lowest_port=1)
+
+
 def _parse(text: str, forms: str, *, lowest_port: int) -> Address:
     if text.startswith(UNIX_PREFIX):
         return UnixAddress(_check_unix_path(text.removeprefix(UNIX_PREFIX)))
+    return _parse_tcp(text, forms, lowest_port=lowest_port)
+
+
+def _parse_tcp(text: str, forms: str, *, lowest_port: int) -> TcpAddress:
     if not text or text.isspace():
         raise ValueError(f"the address is empty: expected {forms}")
     if "/" in text:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.mirror import MirrorSettings
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -13,7 +14,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to listen, where to forward to, and within which limits."""
+    """Where to listen, where to forward and copy to, and within which limits."""
 
     listen: tuple[Address, ...]
     backends: tuple[Address, ...]
@@ -26,6 +27,8 @@ class Settings:
     backlog: int = 4096
     splice: bool = True
     raise_nofile: bool = True
+    mirrors: tuple[MirrorSettings, ...] = ()
+    mirror_budget_bytes: int = 256 << 20  # per worker: how far all mirrors may lag together
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"
 

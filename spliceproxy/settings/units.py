@@ -75,6 +75,14 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
+def parse_positive_size(text: str) -> int:
+    """Return bytes as `parse_size` does, where none at all would make no sense."""
+    size_bytes = parse_size(text)
+    if size_bytes == 0:
+        raise ValueError(f"{text!r} is too small: expected 1 byte or more")
+    return size_bytes
+
+
 def format_size(size_bytes: int) -> str:
     """Return the text with the largest binary unit that keeps the number whole."""
     for unit, size in BYTES.items():
