@@ -78,7 +78,7 @@ class Listener:
         if self._watched:
             try:
                 self.on_events(select.EPOLLIN)
-            except Exception as error:  # noqa: BLE001 - as in the reactor
+            except Exception as error:
                 self.on_crash(error)
 
     def on_events(self, events: int) -> None:

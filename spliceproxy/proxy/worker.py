@@ -21,7 +21,6 @@ from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.options import Settings
 from spliceproxy.upstream.backends import Backend, Backends
 
-
 _LOOK_AGAIN_S = 1.0
 
 
