@@ -1,0 +1,1 @@
+"""The places where copies of the traffic go: one small interface, one file per kind."""

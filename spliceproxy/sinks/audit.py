@@ -1,0 +1,177 @@
+"""`file:` mirrors: a file for each stream, and a record of the connection beside them.
+
+Files are named so that they sort by time. They end in ``.part`` until the stream is over; a
+crash leaves such files behind, and the next start reports them and keeps them.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from spliceproxy.pump.chunk import Chunk
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.timers import Timer
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.disk import Disk
+
+PART_SUFFIX = ".part"
+_HAND_OVER_BYTES = 256 << 10
+_HAND_OVER_S = 0.05
+"""Handing work to a thread and back costs more than a small message: it is done for so many
+bytes, or when the first of them is so old."""
+
+
+@dataclass(slots=True)
+class _Written:
+    count: int = 0
+    error: OSError | None = None
+
+
+class FileOutlet:
+    """Writes one stream to a file, in a thread; the place in the file is the place in the stream."""
+
+    def __init__(self, branch: Branch, reactor: Reactor, disk: Disk, path: Path) -> None:
+        self._branch = branch
+        self._reactor = reactor
+        self._disk = disk
+        self._path = path
+        self._part = path.with_name(path.name + PART_SUFFIX)
+        self._fd: int | None = None
+        self._batch: list[Chunk] = []  # in the thread's hands
+        self._busy = False
+        self._timer: Timer | None = None
+        self._finishing = False
+        self._cut = False
+
+    def flush(self) -> None:
+        """Hand the queue to the thread if it is worth it, else soon."""
+        if self._busy:
+            return
+        if self._finishing or self._branch.queued_bytes >= _HAND_OVER_BYTES:
+            self._hand_over()
+        elif self._timer is None:
+            self._timer = self._reactor.timers.after(_HAND_OVER_S, self)
+
+    def on_deadline(self) -> None:
+        """Hand over what has become old."""
+        self._timer = None
+        if not self._busy and self._branch.queue:
+            self._hand_over()
+
+    def on_crash(self, error: Exception) -> None:
+        """Give the branch up."""
+        self._branch.fail(f"internal_error: {error}")
+
+    def finish(self, *, clean: bool) -> None:  # noqa: ARG002 - the record beside it tells
+        """Write what is queued, then give the file its name."""
+        self._finishing = True
+        if not self._busy:
+            self._hand_over()
+
+    def cut(self) -> None:
+        """Keep what is written; the thread may still be writing, and is waited for."""
+        self._cut = True
+        self._finishing = True
+        if not self._busy:
+            self._complete()
+
+    def _hand_over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._batch = list(self._branch.queue)
+        self._branch.queue.clear()
+        if not self._batch:
+            self._complete()
+            return
+        self._busy = True
+        self._disk.submit(self._write, self._wrote)
+
+    def _write(self) -> _Written:
+        """In a thread: write the batch, each chunk at its place."""
+        written = _Written()
+        try:
+            if self._fd is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._fd = os.open(self._part, flags, 0o600)
+            for chunk in self._batch:
+                os.lseek(self._fd, chunk.offset, os.SEEK_SET)
+                while chunk.size:
+                    written.count += chunk.write_to(self._fd)
+        except OSError as error:
+            written.error = error
+        return written
+
+    def _wrote(self, job: "Future[_Written]") -> None:
+        self._busy = False
+        written = job.result()
+        batch, self._batch = self._batch, []
+        left = [(chunk.offset, chunk.size) for chunk in batch if chunk.size]
+        for chunk in batch:
+            chunk.discard()
+        if written.error is not None:
+            self._give_up(left, written.error)
+        self._branch.delivered(written.count)
+        if self._cut or (self._finishing and not self._branch.queue):
+            self._complete()
+        else:
+            self.flush()
+
+    def _give_up(self, left: list[tuple[int, int]], error: OSError) -> None:
+        """Account for what could not be written; go on behind it if the policy is ``gap``."""
+        why = f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
+        for offset, size in left:
+            self._branch.skip(size, offset, why)
+        if self._branch.settings.overflow != "gap":
+            self._cut = self._finishing = True
+            self._branch.fail(why)
+
+    def _complete(self) -> None:
+        """Give the file its name, in the thread, as the last job."""
+        self._busy = True
+        self._disk.submit(self._rename, self._completed)
+
+    def _rename(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._part.rename(self._path)
+
+    def _completed(self, job: "Future[None]") -> None:
+        error = job.exception()
+        if isinstance(error, OSError):
+            code = errno.errorcode.get(error.errno or 0, "error").lower()
+            self._branch.reason = self._branch.reason or f"file_{code}"
+        elif error is not None:
+            raise error
+        self._branch.closed()
+
+
+def write_record(
+    disk: Disk, path: Path, record: dict[str, object], done: Callable[[OSError | None], None]
+) -> None:
+    """Write a connection's record beside its files, whole or not at all; then call ``done``."""
+
+    def write() -> None:
+        part = path.with_name(path.name + PART_SUFFIX)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            json.dump(record, file, default=str, indent=1)
+            file.write("\n")
+        part.rename(path)
+
+    def told(job: "Future[None]") -> None:
+        error = job.exception()
+        if error is not None and not isinstance(error, OSError):
+            raise error
+        done(error)
+
+    disk.submit(write, told)
+
+
+def left_behind(directory: Path) -> list[str]:
+    """Names of the files that a crash has left unfinished."""
+    return sorted(path.name for path in directory.glob("*" + PART_SUFFIX))

@@ -1,0 +1,262 @@
+"""One direction of one connection on its way to one mirror: its queue, policy and account."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spliceproxy.pump.chunk import BytesChunk, Chunk, PipeChunk
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.budget import Budget
+
+if TYPE_CHECKING:
+    from spliceproxy.sinks.outlet import Outlet
+    from spliceproxy.sinks.spool import Spool
+
+MERGE_BYTES = 256 << 10
+"""Small copies are merged into the last chunk of the queue until it has this size."""
+
+FLUSH_TIMEOUT_S = 10.0
+"""How long a mirror may stand still before the rest is dropped, once the stream has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A range of the stream that the mirror did not get."""
+
+    offset: int
+    length: int
+
+
+class Branch:
+    """Accepts copies by the mirror's policy; every byte is delivered, dropped or still queued.
+
+    A copy that finds no room in the lag budget meets the policy: ``detach`` ends the branch,
+    ``gap`` skips the range, ``spill`` sends it to disk, ``block`` holds the source back.
+    """
+
+    outlet: "Outlet"
+
+    def __init__(
+        self,
+        settings: MirrorSettings,
+        direction: str,
+        reactor: Reactor,
+        budget: Budget,
+        on_room: Callable[[], None],
+        on_closed: Callable[["Branch"], None],
+    ) -> None:
+        self.settings = settings
+        self.direction = direction
+        self.offered_bytes = 0
+        self.delivered_bytes = 0
+        self.dropped_bytes = 0
+        self.queued_bytes = 0
+        self.gaps: list[Gap] = []
+        self.queue: deque[Chunk] = deque()
+        self.spool: Spool | None = None
+        self.reason = ""
+        """Why it is incomplete; empty as long as nothing is missing."""
+        self.holds = False
+        self.open = True
+        """Copies are still accepted."""
+        self.over = False
+        """The outlet has ended."""
+        self._reactor = reactor
+        self._budget = budget
+        self._on_room = on_room
+        self._on_closed = on_closed
+        self._progress_s = 0.0
+
+    @property
+    def state(self) -> str:
+        """``complete`` and ``incomplete`` once it is over, before that ``open`` or ``closing``."""
+        if self.over:
+            return "incomplete" if self.reason else "complete"
+        return "open" if self.open else "closing"
+
+    def accept(self, count: int) -> int:
+        """See `spliceproxy.pump.tap.Branch`."""
+        limit = self.settings.max_bytes
+        if limit is not None:
+            count = min(count, limit - self.offered_bytes)
+            if count <= 0:
+                return 0
+        self.offered_bytes += count
+        if not self.open:
+            self.dropped_bytes += count
+            return 0
+        if self.settings.overflow == "block" or self._has_room(count):
+            return count
+        return self._overflow(count)
+
+    def _has_room(self, count: int) -> bool:
+        if self.spool is not None and self.spool.active:
+            return False  # what comes later goes behind what is on disk
+        within_own = self.queued_bytes + count <= self.settings.buffer_bytes
+        return within_own and self._budget.has_room(count)
+
+    def _overflow(self, count: int) -> int:
+        if self.spool is not None and self.spool.has_room(count):
+            self.spool.expect()
+            return count
+        why = "buffer_full" if self._budget.has_room(count) else "budget_full"
+        self.drop(count, self.offered_bytes - count)
+        if self.settings.overflow == "gap":
+            self.reason = self.reason or why
+        else:
+            self.detach(why)
+        return 0
+
+    def take_bytes(self, data: bytes) -> None:
+        """Queue a copy; a small one joins the last chunk."""
+        offset = self.offered_bytes - len(data)
+        if self.spool is not None and self.spool.active:
+            self.spool.put(BytesChunk(data, offset))
+            return
+        last = self.queue[-1] if self.queue else None
+        if (
+            isinstance(last, BytesChunk)
+            and last.size + len(data) <= MERGE_BYTES
+            and last.offset + last.size == offset
+        ):
+            last.append(data)
+        else:
+            self.queue.append(BytesChunk(data, offset))
+        self._queued(len(data))
+
+    def take_pipe(self, chunk: PipeChunk) -> None:
+        """Queue a copy by page reference."""
+        chunk.offset = self.offered_bytes - chunk.size
+        if self.spool is not None and self.spool.active:
+            self.spool.put(chunk)
+            return
+        self.queue.append(chunk)
+        self._queued(chunk.size)
+
+    def requeue(self, chunk: Chunk) -> None:
+        """Queue what comes back from the spool."""
+        self.queue.append(chunk)
+        self._queued(chunk.size)
+
+    def _queued(self, count: int) -> None:
+        self.queued_bytes += count
+        self._budget.used_bytes += count
+        self.outlet.flush()
+        self.holds = self._wants_source_held()
+
+    def _wants_source_held(self) -> bool:
+        return (
+            self.settings.overflow == "block"
+            and self.open
+            and (self.queued_bytes > self.settings.buffer_bytes or not self._budget.has_room(0))
+        )
+
+    def delivered(self, count: int) -> None:
+        """The outlet has got so many bytes of the queue to their place."""
+        self.delivered_bytes += count
+        self._leave_queue(count)
+        self._progress_s = self._reactor.now_s
+        if self.holds:
+            self.holds = self._wants_source_held()
+            if not self.holds:
+                self._on_room()
+        if self.spool is not None:
+            self.spool.work()
+
+    def skip(self, count: int, offset: int, why: str) -> None:
+        """The outlet could not place so many bytes of the queue, and goes on behind them."""
+        self._leave_queue(count)
+        self.drop(count, offset)
+        self.reason = self.reason or why
+
+    def miss(self, count: int) -> None:
+        """A copy could not be made."""
+        self.drop(count, self.offered_bytes - count)
+        self.detach("copy_failed")
+
+    def drop(self, count: int, offset: int) -> None:
+        """Account for bytes that the mirror does not get."""
+        self.dropped_bytes += count
+        last = self.gaps[-1] if self.gaps else None
+        if last is not None and last.offset + last.length == offset:
+            self.gaps[-1] = Gap(last.offset, last.length + count)
+        else:
+            self.gaps.append(Gap(offset, count))
+
+    def detach(self, why: str) -> None:
+        """End the branch early: what is queued is still delivered if the mirror takes it."""
+        if self.open:
+            self.reason = self.reason or why
+            self._stop_accepting(clean=False)
+
+    def end(self, *, clean: bool) -> None:
+        """No more is coming."""
+        if self.open:
+            if not clean:
+                self.reason = self.reason or "connection_aborted"
+            self._stop_accepting(clean=clean)
+
+    def _stop_accepting(self, *, clean: bool) -> None:
+        self.open = False
+        self._release_source()
+        self._progress_s = self._reactor.now_s
+        self._reactor.timers.after(FLUSH_TIMEOUT_S, self)
+        if self.spool is not None and self.spool.active:
+            self.spool.work()
+        else:
+            self.outlet.finish(clean=clean)
+
+    def spool_drained(self) -> None:
+        """The spool has given everything back: the outlet may finish."""
+        if not self.open and not self.over:
+            self.outlet.finish(clean=not self.reason)
+
+    def fail(self, why: str) -> None:
+        """The outlet can't go on: the rest is lost."""
+        if not self.over:
+            self.reason = self.reason or why
+            self.open = False
+            self.outlet.cut()
+
+    def closed(self) -> None:
+        """The outlet has ended; what is still queued is lost."""
+        if self.over:
+            return
+        self.open = False
+        self.over = True
+        if self.spool is not None:
+            for offset, count in self.spool.close():
+                self.drop(count, offset)
+        while self.queue:
+            chunk = self.queue.popleft()
+            self.skip(chunk.size, chunk.offset, "mirror_closed")
+            chunk.discard()
+        self._release_source()
+        self._on_closed(self)
+
+    def _release_source(self) -> None:
+        if self.holds:
+            self.holds = False
+            self._on_room()
+
+    def _leave_queue(self, count: int) -> None:
+        self.queued_bytes -= count
+        self._budget.used_bytes -= count
+
+    def on_deadline(self) -> None:
+        """Give up on a mirror that has stood still since the stream ended."""
+        if self.over:
+            return
+        left_s = self._progress_s + FLUSH_TIMEOUT_S - self._reactor.now_s
+        if left_s > 0:
+            self._reactor.timers.after(left_s, self)
+        elif self.queue or (self.spool is not None and self.spool.active):
+            self.fail("flush_timeout")
+        else:
+            self.outlet.cut()  # it has all, and only does not say goodbye
+
+    def on_crash(self, error: Exception) -> None:
+        """Give up after an exception that nobody foresaw."""
+        self.fail(f"internal_error: {error}")

@@ -1,0 +1,63 @@
+"""Work that may block on a disk, or in fork(2), done by threads; the reactor hears of its end.
+
+Whoever submits a job submits the next one only when that has ended, so jobs are bounded by
+their owners, and what belongs to a job is touched by its thread alone until then.
+"""
+
+import os
+import select
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from spliceproxy.pump.reactor import Reactor
+
+THREADS = 4  # so many directories may hang before the others' files wait too
+
+Result = TypeVar("Result")
+
+
+class Disk:
+    """Runs jobs in threads, and their completions in the reactor."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
+        self.jobs = 0
+        reactor.register(self._wake_fd, select.EPOLLIN, self)
+
+    def submit(self, job: Callable[[], Result], done: Callable[["Future[Result]"], None]) -> None:
+        """Run ``job`` in a thread, then call ``done`` with its future in the reactor."""
+        self.jobs += 1
+        future = self._threads.submit(job)
+
+        def tell(ended: "Future[Result]") -> None:
+            self._ended.append((done, ended))
+            os.eventfd_write(self._wake_fd, 1)
+
+        future.add_done_callback(tell)
+
+    def on_events(self, events: int) -> None:  # noqa: ARG002 - only ever EPOLLIN
+        """Call back for the jobs that have ended."""
+        os.eventfd_read(self._wake_fd)
+        self._call_back()
+
+    def _call_back(self) -> None:
+        while self._ended:
+            done, future = self._ended.popleft()
+            self.jobs -= 1
+            done(future)
+
+    def on_crash(self, error: Exception) -> None:
+        """Leave the rest of the completions for the next event."""
+        raise error
+
+    def close(self) -> None:
+        """Wait for the jobs that are under way, and call back for them."""
+        self._threads.shutdown(wait=True)
+        self._call_back()
+        self._reactor.unregister(self._wake_fd)
+        os.close(self._wake_fd)
