@@ -27,6 +27,7 @@ class ConnectionRecord:
     duration_s: float = 0.0
     connect_s: float | None = None
     reason: str = ""
+    mirrors: list[dict[str, object]] | None = None
 
     def count(self, request: Direction, response: Direction) -> None:
         """Take over the counters of both directions."""
@@ -38,7 +39,7 @@ class ConnectionRecord:
 
     def line(self) -> dict[str, object]:
         """Return the line's keys and values; times to the microsecond."""
-        return {
+        line: dict[str, object] = {
             "listener": self.listener,
             "client": self.client,
             "backend": self.backend,
@@ -51,3 +52,6 @@ class ConnectionRecord:
             "connect_s": None if self.connect_s is None else round(self.connect_s, 6),
             "reason": self.reason,
         }
+        if self.mirrors is not None:
+            line["mirrors"] = self.mirrors
+        return line

@@ -1,8 +1,15 @@
 """What the connections of one route have in common."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.flow import FlowMaker
+from spliceproxy.pump.splice_flow import SpliceFlow
+from spliceproxy.pump.tap import Tap
+from spliceproxy.pump.tapped_flow import TappedCopyFlow, TappedSpliceFlow
+from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.upstream.backends import Backends
 
 
@@ -11,7 +18,22 @@ class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
     backends: Backends
+    mirrors: Mirrors | None
     make_flow: FlowMaker
+    pipes: PipePool | None  # None: flows copy
     connect_timeout_s: float
     idle_timeout_s: float
     tcp_user_timeout_s: float
+
+    def flow_with(self, tap: Tap | None) -> FlowMaker:
+        """How a direction moves its bytes: decided here, once for a connection."""
+        if tap is None:
+            return self.make_flow
+        if self.pipes is None:
+            return partial(TappedCopyFlow, tap)
+        return partial(TappedSpliceFlow, self.pipes, tap)
+
+
+def plain_flow(pipes: PipePool | None) -> FlowMaker:
+    """How a direction without a tap moves its bytes."""
+    return CopyFlow if pipes is None else partial(SpliceFlow, pipes)

@@ -11,7 +11,8 @@ from spliceproxy.kernel.limits import connections_that_fit, file_limit
 from spliceproxy.proxy.listening import open_listeners
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.options import Settings
-from spliceproxy.upstream.backends import resolve_backends
+from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.upstream.backends import resolve_backends, resolve_mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,18 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
 
     Raises:
         StartProblem: an address cannot be listened on, or a name does not resolve.
+        UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
     backends = await trio.to_thread.run_sync(resolve_backends, settings.backends)
+    mirror_backends = await trio.to_thread.run_sync(resolve_mirrors, settings.mirrors)
+    check_mirrors(settings.mirrors)
     with open_listeners(settings) as listening:
         worker = Worker(
             settings,
             [sock.dup() for sock in listening],
             backends,
             max_connections=settings.max_connections or connections_that_fit(file_limit()),
+            mirror_backends=mirror_backends,
         )
         async with trio.open_nursery() as nursery:
             await nursery.start(worker.run)

@@ -15,6 +15,8 @@ from spliceproxy.pump.dial import Dial
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.tapped_flow import release
+from spliceproxy.sinks.tapped import TappedConnection
 
 
 class SessionOwner(Protocol):
@@ -23,10 +25,13 @@ class SessionOwner(Protocol):
     tells_connections: bool
 
     def session_ended(self, session: "Session") -> None:
-        """Forget the session: its sockets are closed."""
+        """The sockets are closed. Copies may still be on their way to mirrors."""
+
+    def session_over(self, session: "Session") -> None:
+        """Forget the session: nothing of it is left."""
 
     def connection_ended(self, record: ConnectionRecord) -> None:
-        """Tell the log, if it wants to hear; a socket may live on until all is delivered."""
+        """Tell the log, if it wants to hear; the mirrors' accounts are closed."""
 
 
 class Session:
@@ -46,7 +51,9 @@ class Session:
         "_listener_name",
         "_owner",
         "_reactor",
+        "_record",
         "_route",
+        "_tapped",
     )
 
     def __init__(
@@ -72,6 +79,8 @@ class Session:
         self._connect_s: float | None = None
         self._link: Link | None = None
         self._farewell: ResetAfterDelivery | None = None
+        self._tapped: TappedConnection | None = None
+        self._record: ConnectionRecord | None = None
 
     def start(self) -> None:
         """Connect to a backend."""
@@ -102,17 +111,49 @@ class Session:
         self._backend = sock
         self._backend_name = target.name
         self._connect_s = time.monotonic() - self._accepted_s
+        self._tap()
+        tapped = self._tapped
         self._link = Link(
             self._reactor,
             self,
             self._client,
             sock,
-            self._route.make_flow,
-            self._route.make_flow,
+            self._route.flow_with(tapped.request if tapped else None),
+            self._route.flow_with(tapped.response if tapped else None),
             self._route.idle_timeout_s,
         )
         watched, self._client_watched = self._client_watched, False
         self._link.start(client_registered=watched)
+        if tapped is not None:
+            tapped.start()
+
+    def _tap(self) -> None:
+        mirrors = self._route.mirrors
+        if mirrors is not None:
+            chosen = mirrors.choose(name_peer(self._address))
+            if chosen:
+                self._tapped = TappedConnection(mirrors, self, chosen, self._listener_name)
+
+    def mirror_has_room(self) -> None:
+        """Read on what a mirror has held back."""
+        if self._link is not None and self._tapped is not None:
+            release(self._link.request, self._tapped.request)
+            release(self._link.response, self._tapped.response)
+
+    def mirror_failed(self, why: str) -> None:
+        """Let no traffic pass without its record."""
+        if self._link is not None:
+            structlog.get_logger().warning(
+                "mirror_failed", client=name_peer(self._address), reason=why
+            )
+            self._link.close(reason.MIRROR_FAILED)
+
+    def mirrors_ended(self) -> None:
+        """Tell the connection's story, of which the mirrors were the last part."""
+        if self._record is not None and self._tapped is not None:
+            self._record.mirrors = self._tapped.report()
+            self._tell()
+        self._owner.session_over(self)
 
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Tell that a backend did not answer."""
@@ -148,6 +189,8 @@ class Session:
             self._dial = None
         if self._farewell is not None:
             self._farewell.cut()
+        elif self._record is not None and self._tapped is not None:
+            self._tapped.cut()
         elif self._link is not None:
             self._link.close(why)
         else:
@@ -166,17 +209,17 @@ class Session:
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
         self._link = None
-        self._tell(link.reason, link)
+        self._note(link.reason, link)
         client, backend = link.client.sock, link.backend.sock
         self._client = self._backend = None
         if link.reason == reason.CLOSED:
             close_cleanly(self._reactor, client)
             close_cleanly(self._reactor, backend)
-            self._owner.session_ended(self)
+            self._gone()
         elif link.failed is None:
             close_with_reset(self._reactor, client)
             close_with_reset(self._reactor, backend)
-            self._owner.session_ended(self)
+            self._gone()
         else:
             close_with_reset(self._reactor, link.failed.sock)
             survivor = backend if link.failed is link.client else client
@@ -184,8 +227,14 @@ class Session:
             self._farewell.start()
 
     def _gone(self) -> None:
+        """Both sockets are closed; what is left are mirrors."""
         self._farewell = None
         self._owner.session_ended(self)
+        if self._tapped is not None and self._record is not None:
+            self._tapped.end(self._record.line())
+        else:
+            self._tell()
+            self._owner.session_over(self)
 
     def _end_without_link(self, why: str) -> None:
         if self._client is None:  # it has ended already
@@ -197,13 +246,14 @@ class Session:
             if sock is not None:
                 close_with_reset(self._reactor, sock)
         self._client = self._backend = None
-        self._tell(why, None)
-        self._owner.session_ended(self)
+        self._note(why, None)
+        self._gone()
 
-    def _tell(self, why: str, link: Link | None) -> None:
-        if not self._owner.tells_connections:
+    def _note(self, why: str, link: Link | None) -> None:
+        """Keep what is to be told of the connection."""
+        if self._tapped is None and not self._owner.tells_connections:
             return
-        record = ConnectionRecord(
+        record = self._record = ConnectionRecord(
             listener=self._listener_name,
             client=name_peer(self._address),
             backend=self._backend_name,
@@ -213,7 +263,10 @@ class Session:
         )
         if link is not None:
             record.count(link.request, link.response)
-        self._owner.connection_ended(record)
+
+    def _tell(self) -> None:
+        if self._record is not None and self._owner.tells_connections:
+            self._owner.connection_ended(self._record)
 
     def _report(self, error: Exception) -> None:
         structlog.get_logger().error(

@@ -24,7 +24,9 @@ from spliceproxy.proxy.worker import Worker
 from spliceproxy.proxy.worker_process import run_worker
 from spliceproxy.proxy.workers import Workers
 from spliceproxy.settings.options import Settings
-from spliceproxy.upstream.backends import Backend, resolve_backends
+from spliceproxy.sinks.audit import report_left_behind
+from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.upstream.backends import Backend, Backends, resolve_backends, resolve_mirrors
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -33,6 +35,7 @@ def supervise(settings: Settings) -> int:
     """Run the proxy until it is told to stop; returns the exit status.
 
     Raises:
+        UsageProblem: a mirror cannot work, such as a directory that is not writable.
         StartProblem: an address cannot be listened on, or a name does not resolve.
         BootProblem: a worker ended before it served.
     """
@@ -40,10 +43,13 @@ def supervise(settings: Settings) -> int:
     with contextlib.ExitStack() as on_exit:
         on_exit.callback(lines.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
+        check_mirrors(settings.mirrors)
+        report_left_behind(settings.mirrors)
         backends = resolve_backends(settings.backends)
+        mirror_backends = resolve_mirrors(settings.mirrors)
         listeners = on_exit.enter_context(contextlib.ExitStack())
         listening = listeners.enter_context(open_listeners(settings))
-        master = Master(settings, listening, backends, listeners, signal_fd, lines)
+        master = Master(settings, listening, backends, mirror_backends, listeners, signal_fd, lines)
         return master.run()
 
 
@@ -55,6 +61,7 @@ class Master:
         settings: Settings,
         listening: list[socket.socket],
         backends: list[Backend],
+        mirror_backends: list[Backends | None],
         listeners: contextlib.ExitStack,
         signal_fd: int,
         lines: LineBuffer,
@@ -62,6 +69,7 @@ class Master:
         self._settings = settings
         self._listening = listening
         self._backends = backends
+        self._mirror_backends = mirror_backends
         self._listeners = listeners
         self._signal_fd = signal_fd
         self._lines = lines
@@ -96,6 +104,7 @@ class Master:
             self._backends,
             max_connections=self._max_connections,
             number=number,
+            mirror_backends=self._mirror_backends,
         )
         return run_worker(worker, self._settings.drain_timeout_s, orders, self._lines)
 
@@ -143,6 +152,7 @@ class Master:
             "started",
             listeners=[name_listener(sock) for sock in self._listening],
             backends=[backend.name for backend in self._backends],
+            mirrors=[mirror.text for mirror in self._settings.mirrors],
             workers=self._settings.workers,
             splice="on" if self._settings.splice else "off",
             max_connections=self._max_connections,

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Sequence
-from functools import partial
 
 import structlog
 import trio
@@ -12,13 +11,12 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.listener import Listener
-from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.route import Route, plain_flow
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
-from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.options import Settings
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.backends import Backend, Backends
 
 _LOOK_AGAIN_S = 1.0
@@ -35,16 +33,24 @@ class Worker:
         *,
         max_connections: int,
         number: int = 0,
+        mirror_backends: Sequence[Backends | None] = (),
     ) -> None:
         self.reactor = Reactor()
         self.pipes = PipePool(max_pipes=pipes_that_fit(file_limit()))
         self.sessions: set[Session] = set()
+        self.mirroring: set[Session] = set()
+        """Ended, but copies are still on their way to mirrors. They take no client's place."""
         self._number = number
         self._max_connections = max_connections
         self._backends = Backends(backends, first=number)
+        self._lookups = [self._backends, *filter(None, mirror_backends)]
+        self.mirrors = self._make_mirrors(settings, mirror_backends)
+        pipes = self.pipes if settings.splice else None
         self._route = Route(
             backends=self._backends,
-            make_flow=partial(SpliceFlow, self.pipes) if settings.splice else CopyFlow,
+            mirrors=self.mirrors,
+            make_flow=plain_flow(pipes),
+            pipes=pipes,
             connect_timeout_s=settings.connect_timeout_s,
             idle_timeout_s=settings.idle_timeout_s,
             tcp_user_timeout_s=settings.tcp_user_timeout_s,
@@ -56,12 +62,24 @@ class Worker:
         self._drained = False
         self._idle = trio.Event()
 
+    def _make_mirrors(
+        self, settings: Settings, backends: Sequence[Backends | None]
+    ) -> Mirrors | None:
+        if not settings.mirrors:
+            return None
+        mirrors = [
+            Mirror(mirror, None if addresses is None else addresses.targets)
+            for mirror, addresses in zip(settings.mirrors, backends, strict=True)
+        ]
+        return Mirrors(self.reactor, mirrors, settings.mirror_budget_bytes, self._max_connections)
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until all is drained; on cancellation reset what is left."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
-                nursery.start_soon(self._backends.keep_resolved)
+                for backends in self._lookups:
+                    nursery.start_soon(backends.keep_resolved)
                 nursery.start_soon(self._look_for_forgotten_clients)
                 self._hold(held=False)
                 task_status.started()
@@ -107,7 +125,7 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left = list(self.sessions)
+        left = [*self.sessions, *self.mirroring]
         for session in left:
             session.close(why)
         self.reactor.close_sockets()
@@ -121,11 +139,16 @@ class Worker:
         session.start()
 
     def session_ended(self, session: Session) -> None:
-        """Forget the session, and accept again if it was one too many."""
+        """Accept again if the session was one too many."""
         self.sessions.discard(session)
-        self._note_if_idle()
+        self.mirroring.add(session)
         if self._holding and len(self.sessions) < self._max_connections:
             self._hold(held=False)
+
+    def session_over(self, session: Session) -> None:
+        """Forget the session."""
+        self.mirroring.discard(session)
+        self._note_if_idle()
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
@@ -137,11 +160,13 @@ class Worker:
             listener.update(held=held)
 
     def _note_if_idle(self) -> None:
-        if self._drained and not self.sessions:
+        if self._drained and not self.sessions and not self.mirroring:
             self._idle.set()
 
     def _close(self) -> None:
         self.drain(take_backlog=False)
         self.reset_all(reason.STOPPED)
+        if self.mirrors is not None:
+            self.mirrors.close()
         self.reactor.close()
         self.pipes.close()

@@ -9,6 +9,8 @@ CONNECT_TIMEOUT = "connect_timeout"
 CLIENT_LEFT = "client_left"
 DRAIN_DEADLINE = "drain_deadline"
 STOPPED = "stopped"
+MIRROR_FAILED = "mirror_failed"
+"""A mirror that traffic must not do without (``overflow=block``) has failed."""
 INTERNAL_ERROR = "internal_error"
 
 _PEER_ERRORS = {

@@ -76,8 +76,8 @@ def _hand_on(flow: Flow, tap: Tap) -> None:
         flow.source.update()
 
 
-def release(flow: Flow, tap: Tap) -> None:
+def release(flow: Flow, tap: Tap | None) -> None:
     """Read the source on, if no branch objects any more."""
-    if flow.held and not flow.done and not tap.holds:
+    if tap is not None and flow.held and not flow.done and not tap.holds:
         flow.held = False
         flow.source.update()

@@ -7,14 +7,17 @@ crash leaves such files behind, and the next start reports them and keeps them.
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from spliceproxy.pump.chunk import Chunk
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
+from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
 
@@ -32,7 +35,7 @@ class _Written:
 
 
 class FileOutlet:
-    """Writes one stream to a file, in a thread; the place in the file is the place in the stream."""
+    """Writes one stream to a file, in a thread, each byte at its place in the stream."""
 
     def __init__(self, branch: Branch, reactor: Reactor, disk: Disk, path: Path) -> None:
         self._branch = branch
@@ -46,6 +49,7 @@ class FileOutlet:
         self._timer: Timer | None = None
         self._finishing = False
         self._cut = False
+        self._completing = False
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
@@ -66,7 +70,7 @@ class FileOutlet:
         """Give the branch up."""
         self._branch.fail(f"internal_error: {error}")
 
-    def finish(self, *, clean: bool) -> None:  # noqa: ARG002 - the record beside it tells
+    def finish(self, *, clean: bool) -> None:
         """Write what is queued, then give the file its name."""
         self._finishing = True
         if not self._busy:
@@ -113,9 +117,9 @@ class FileOutlet:
         left = [(chunk.offset, chunk.size) for chunk in batch if chunk.size]
         for chunk in batch:
             chunk.discard()
+        self._branch.delivered(written.count)
         if written.error is not None:
             self._give_up(left, written.error)
-        self._branch.delivered(written.count)
         if self._cut or (self._finishing and not self._branch.queue):
             self._complete()
         else:
@@ -127,12 +131,13 @@ class FileOutlet:
         for offset, size in left:
             self._branch.skip(size, offset, why)
         if self._branch.settings.overflow != "gap":
-            self._cut = self._finishing = True
             self._branch.fail(why)
 
     def _complete(self) -> None:
         """Give the file its name, in the thread, as the last job."""
-        self._busy = True
+        if self._completing:
+            return
+        self._busy = self._completing = True
         self._disk.submit(self._rename, self._completed)
 
     def _rename(self) -> None:
@@ -158,7 +163,7 @@ def write_record(
     def write() -> None:
         part = path.with_name(path.name + PART_SUFFIX)
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
             json.dump(record, file, default=str, indent=1)
             file.write("\n")
         part.rename(path)
@@ -172,6 +177,12 @@ def write_record(
     disk.submit(write, told)
 
 
-def left_behind(directory: Path) -> list[str]:
-    """Names of the files that a crash has left unfinished."""
-    return sorted(path.name for path in directory.glob("*" + PART_SUFFIX))
+def report_left_behind(mirrors: Iterable[MirrorSettings]) -> None:
+    """Tell of the files that a crash has left unfinished; they are kept."""
+    for mirror in mirrors:
+        if mirror.kind == "file":
+            left = sorted(path.name for path in Path(mirror.target).glob("*" + PART_SUFFIX))
+            if left:
+                structlog.get_logger().warning(
+                    "unfinished_files", mirror=mirror.text, count=len(left), files=left[:10]
+                )

@@ -45,6 +45,7 @@ class Branch:
         reactor: Reactor,
         budget: Budget,
         on_room: Callable[[], None],
+        on_failed: Callable[[str], None],
         on_closed: Callable[["Branch"], None],
     ) -> None:
         self.settings = settings
@@ -66,6 +67,7 @@ class Branch:
         self._reactor = reactor
         self._budget = budget
         self._on_room = on_room
+        self._on_failed = on_failed
         self._on_closed = on_closed
         self._progress_s = 0.0
 
@@ -190,6 +192,7 @@ class Branch:
         if self.open:
             self.reason = self.reason or why
             self._stop_accepting(clean=False)
+            self._tell_failed()
 
     def end(self, *, clean: bool) -> None:
         """No more is coming."""
@@ -217,8 +220,15 @@ class Branch:
         """The outlet can't go on: the rest is lost."""
         if not self.over:
             self.reason = self.reason or why
-            self.open = False
+            was_open, self.open = self.open, False
             self.outlet.cut()
+            if was_open:
+                self._tell_failed()
+
+    def _tell_failed(self) -> None:
+        """Without this mirror there is to be no traffic, if its policy is ``block``."""
+        if self.settings.overflow == "block":
+            self._on_failed(self.reason)
 
     def closed(self) -> None:
         """The outlet has ended; what is still queued is lost."""

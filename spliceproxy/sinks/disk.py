@@ -40,7 +40,7 @@ class Disk:
 
         future.add_done_callback(tell)
 
-    def on_events(self, events: int) -> None:  # noqa: ARG002 - only ever EPOLLIN
+    def on_events(self, events: int) -> None:
         """Call back for the jobs that have ended."""
         os.eventfd_read(self._wake_fd)
         self._call_back()

@@ -22,7 +22,7 @@ class NullOutlet:
                 queue.popleft().discard()
             self._branch.delivered(count)
 
-    def finish(self, *, clean: bool) -> None:  # noqa: ARG002 - there is nobody to tell
+    def finish(self, *, clean: bool) -> None:
         """End now: nothing ever waits."""
         self._branch.closed()
 

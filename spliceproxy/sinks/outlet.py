@@ -20,7 +20,7 @@ class Outlet(Protocol):
         """Nothing more will be queued: end when the queue is empty, and tell clean ends apart."""
 
     def cut(self) -> None:
-        """End at once. `Branch.closed` follows before this returns."""
+        """End at once; a job under way in a thread is waited for, so `closed` may come later."""
 
 
 class OutletMaker(Protocol):

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections import deque
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spliceproxy.pump.chunk import BytesChunk, Chunk
@@ -165,5 +166,5 @@ def _open_unlinked() -> int:
     with contextlib.suppress(OSError):  # not every file system can make a file without a name
         return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fd, path = tempfile.mkstemp(dir=directory)
-    os.unlink(path)
+    Path(path).unlink()
     return fd

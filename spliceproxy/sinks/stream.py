@@ -44,7 +44,7 @@ class StreamOutlet:
         if self._dial is not None:
             self._dial.start()
 
-    def connected(self, sock: Socket, target: SocketAddress) -> None:  # noqa: ARG002
+    def connected(self, sock: Socket, target: SocketAddress) -> None:
         """Deliver what has queued meanwhile."""
         self._dial = None
         self._sock = sock
@@ -100,9 +100,7 @@ class StreamOutlet:
         """Discard answers, write on, notice the end."""
         if events & select.EPOLLOUT:
             self._write()
-        if self._sock is not None and events & (
-            select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
-        ):
+        if self._sock is not None and events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             self._discard_answers(self._sock, hung_up=bool(events & select.EPOLLHUP))
 
     def _discard_answers(self, sock: Socket, *, hung_up: bool) -> None:

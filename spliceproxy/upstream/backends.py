@@ -10,6 +10,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.policy.balance import RoundRobin
 from spliceproxy.settings.address import Address
+from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.upstream.resolve import needs_lookup, resolve
 
 LOOKUP_INTERVAL_S = 30.0
@@ -54,6 +55,18 @@ class Backends:
                     )
                 except (StartProblem, RuntimeError) as error:  # RuntimeError: no thread to be had
                     log.warning("lookup_failed", backend=backend.name, error=str(error))
+
+
+def resolve_mirrors(mirrors: tuple[MirrorSettings, ...]) -> list[Backends | None]:
+    """Look up those mirrors that are connected to; None stands for the others.
+
+    Raises:
+        StartProblem: a name does not resolve.
+    """
+    return [
+        None if mirror.address is None else Backends(resolve_backends((mirror.address,)))
+        for mirror in mirrors
+    ]
 
 
 def resolve_backends(addresses: tuple[Address, ...]) -> list[Backend]:

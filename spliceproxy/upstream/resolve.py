@@ -33,7 +33,7 @@ def resolve(address: Address) -> tuple[SocketAddress, ...]:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise StartProblem(
-            f"backend {address} does not resolve ({error})",
+            f"{address} does not resolve ({error})",
             "check the name, or give an address",
         ) from error
     return tuple(

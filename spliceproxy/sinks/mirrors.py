@@ -1,0 +1,116 @@
+"""All mirrors of a worker: what they share, and the branches of one connection."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.policy.sampling import sampled
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.tap import TapPipes
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.audit import FileOutlet
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.command import CommandOutlet
+from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.null import NullOutlet, open_null
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.stream import StreamOutlet
+
+TAP_PIPES = 32
+"""Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
+
+Targets = Callable[[], Iterator[SocketAddress]]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What one mirror has been offered and got, over all connections that have ended."""
+
+    offered_bytes: int = 0
+    delivered_bytes: int = 0
+    dropped_bytes: int = 0
+    streams: int = 0
+    incomplete_streams: int = 0
+
+    def add(self, branch: Branch) -> None:
+        """Take over the account of a branch that is over."""
+        self.offered_bytes += branch.offered_bytes
+        self.delivered_bytes += branch.delivered_bytes
+        self.dropped_bytes += branch.dropped_bytes
+        self.streams += 1
+        self.incomplete_streams += bool(branch.reason)
+
+
+@dataclass(slots=True)
+class Mirror:
+    """One ``--mirror``."""
+
+    settings: MirrorSettings
+    targets: Targets | None
+    totals: Totals = field(default_factory=Totals)
+
+
+class Mirrors:
+    """Taps connections; owns the pipes, the memory budget and the threads of all mirrors."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        mirrors: list[Mirror],
+        budget_bytes: int,
+        max_streams: int,
+    ) -> None:
+        self.reactor = reactor
+        self.mirrors = mirrors
+        self.budget = Budget(budget_bytes)
+        self.pipes = TapPipes(PipePool(full_size_pipes=TAP_PIPES, max_pipes=TAP_PIPES))
+        self.disk = Disk(reactor)
+        self.open_streams = 0
+        self.max_streams = max_streams
+        """Streams that may be open or closing at once: each has a descriptor of its own."""
+        self._null_fd = open_null()
+        self._serial = 0
+
+    def choose(self, client: str) -> list[Mirror]:
+        """Mirrors that a connection of this client is sampled for."""
+        address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
+        key = address.encode()
+        return [mirror for mirror in self.mirrors if sampled(key, mirror.settings.sample)]
+
+    def name_connection(self, listener: str) -> str:
+        """Make a name that sorts by time, and no other connection on this machine has."""
+        self._serial += 1
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        place = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
+        return f"{stamp}-{place}-{os.getpid()}-{self._serial:06d}"
+
+    def make_outlet(self, mirror: Mirror, branch: Branch, name: str) -> Outlet:
+        """Make the outlet for a branch."""
+        settings = mirror.settings
+        if settings.kind == "null":
+            return NullOutlet(branch, self._null_fd)
+        if settings.kind == "file":
+            path = Path(settings.target) / f"{name}-{branch.direction}"
+            return FileOutlet(branch, self.reactor, self.disk, path)
+        if settings.kind == "exec":
+            return CommandOutlet(branch, self.reactor, self.disk)
+        assert mirror.targets is not None  # noqa: S101 - tcp and unix have an address
+        return StreamOutlet(branch, self.reactor, mirror.targets)
+
+    def record_failed(self, name: str, error: OSError) -> None:
+        """Tell that a connection's record could not be written."""
+        structlog.get_logger().warning("record_not_written", connection=name, error=str(error))
+
+    def close(self) -> None:
+        """Wait for the threads, and close what is left."""
+        self.disk.close()
+        self.pipes.close()
+        os.close(self._null_fd)

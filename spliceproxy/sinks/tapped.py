@@ -1,0 +1,138 @@
+"""One connection's branches, in both directions, to all its mirrors."""
+
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from spliceproxy.pump.tap import Tap
+from spliceproxy.sinks.audit import write_record
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.spool import Spool
+from spliceproxy.sinks.stream import StreamOutlet
+
+
+class TapOwner(Protocol):
+    """Whose traffic is mirrored."""
+
+    def mirror_has_room(self) -> None:
+        """A mirror that held a source back does so no more."""
+
+    def mirror_failed(self, why: str) -> None:
+        """A mirror that traffic must not do without has failed."""
+
+    def mirrors_ended(self) -> None:
+        """All branches are over, and accounted for."""
+
+
+class TappedConnection:
+    """Makes the branches; knows when all are over, and what became of the bytes."""
+
+    def __init__(
+        self, mirrors: Mirrors, owner: TapOwner, chosen: list[Mirror], listener: str
+    ) -> None:
+        self._mirrors = mirrors
+        self._owner = owner
+        self._name = mirrors.name_connection(listener)
+        self._branches: list[tuple[Mirror, Branch]] = []
+        self._open = 0
+        self._records = 0
+        self._record: dict[str, object] | None = None
+        self.request = self._make_tap(chosen, "request")
+        self.response = self._make_tap(chosen, "response")
+
+    def _make_tap(self, chosen: list[Mirror], direction: str) -> Tap | None:
+        branches = [
+            self._make_branch(mirror, direction)
+            for mirror in chosen
+            if mirror.settings.direction in (direction, "both")
+        ]
+        return Tap(list(branches), self._mirrors.pipes) if branches else None
+
+    def _make_branch(self, mirror: Mirror, direction: str) -> Branch:
+        shared = self._mirrors
+        branch = Branch(
+            mirror.settings,
+            direction,
+            shared.reactor,
+            shared.budget,
+            self._owner.mirror_has_room,
+            self._owner.mirror_failed,
+            partial(self._branch_closed, mirror),
+        )
+        if mirror.settings.overflow == "spill":
+            branch.spool = Spool(branch, shared.disk, shared.budget)
+        branch.outlet = shared.make_outlet(mirror, branch, self._name)
+        self._branches.append((mirror, branch))
+        self._open += 1
+        shared.open_streams += 1
+        return branch
+
+    def start(self) -> None:
+        """Send the branches on their way; each may fail at once."""
+        for _, branch in self._branches:
+            if self._mirrors.open_streams > self._mirrors.max_streams:
+                branch.fail("too_many_streams")
+            elif isinstance(branch.outlet, StreamOutlet):
+                branch.outlet.start()
+
+    def end(self, record: dict[str, object]) -> None:
+        """The connection is over: end what has not ended with its streams."""
+        self._record = record
+        for _, branch in self._branches:
+            branch.end(clean=False)
+        self._note_if_over()
+
+    def cut(self) -> None:
+        """Drop what is still on its way."""
+        for _, branch in self._branches:
+            branch.fail("stopped")
+
+    def report(self) -> list[dict[str, object]]:
+        """What became of the bytes, a line for each branch."""
+        return [
+            {
+                "to": branch.settings.text,
+                "direction": branch.direction,
+                "offered_bytes": branch.offered_bytes,
+                "delivered_bytes": branch.delivered_bytes,
+                "dropped_bytes": branch.dropped_bytes,
+                "state": branch.state,
+                "reason": branch.reason,
+            }
+            for _, branch in self._branches
+        ]
+
+    def _branch_closed(self, mirror: Mirror, branch: Branch) -> None:
+        self._mirrors.open_streams -= 1
+        mirror.totals.add(branch)
+        self._open -= 1
+        self._note_if_over()
+
+    def _note_if_over(self) -> None:
+        if self._record is None or self._open:
+            return
+        record, self._record = self._record, None
+        files = [mirror for mirror, _ in self._branches if mirror.settings.kind == "file"]
+        directories = dict.fromkeys(Path(mirror.settings.target) for mirror in files)
+        self._records = len(directories)
+        for directory in directories:
+            self._write_record(directory, record)
+        if not directories:
+            self._owner.mirrors_ended()
+
+    def _write_record(self, directory: Path, record: dict[str, object]) -> None:
+        gaps = {
+            branch.direction: [[gap.offset, gap.length] for gap in branch.gaps]
+            for mirror, branch in self._branches
+            if mirror.settings.kind == "file" and Path(mirror.settings.target) == directory
+        }
+        line = {**record, "gaps": gaps, "mirrors": self.report()}
+        write_record(self._mirrors.disk, directory / f"{self._name}.json", line, self._recorded)
+
+    def _recorded(self, error: OSError | None) -> None:
+        if error is not None:
+            self._mirrors.record_failed(self._name, error)
+        self._records -= 1
+        if not self._records:
+            self._owner.mirrors_ended()
