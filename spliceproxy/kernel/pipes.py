@@ -40,22 +40,25 @@ class Pipe:
 
     __slots__ = ("capacity_bytes", "read_fd", "write_fd")
 
-    def __init__(self, wanted_bytes: int) -> None:
+    def __init__(self, wanted_bytes: int, most_bytes: int = FULL_CAPACITY_BYTES) -> None:
         self.read_fd, self.write_fd = syscalls.make_pipe()
         try:
-            self.capacity_bytes = self._grow(wanted_bytes)
+            self.capacity_bytes = self._grow(wanted_bytes, most_bytes)
         except BaseException:
             self.close()
             raise
 
-    def _grow(self, wanted_bytes: int) -> int:
+    def _grow(self, wanted_bytes: int, most_bytes: int) -> int:
         """Take the largest size that the quota gives; the kernel's default is the last resort."""
         while wanted_bytes >= _SMALLEST_RESIZE_BYTES:
             try:
                 return syscalls.set_pipe_capacity(self.write_fd, wanted_bytes)
             except OSError:  # EPERM: quota; ENOMEM: no memory for the slots
                 wanted_bytes //= 2
-        return syscalls.pipe_capacity(self.write_fd)
+        given_bytes = syscalls.pipe_capacity(self.write_fd)
+        if given_bytes > most_bytes:
+            return syscalls.set_pipe_capacity(self.write_fd, most_bytes)  # shrinking is free
+        return given_bytes
 
     def close(self) -> None:
         """Close both ends; bytes inside are gone."""
@@ -105,7 +108,7 @@ class PipePool:
         full_size_bytes = self._full_size_pipes * self._capacity_bytes
         wanted_bytes = self._capacity_bytes if self._open_bytes < full_size_bytes else 0
         try:
-            pipe = Pipe(wanted_bytes)
+            pipe = Pipe(wanted_bytes, self._capacity_bytes)
         except OSError as error:
             raise NoPipeError(error) from error
         self._open += 1

@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
-from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.listener import Listener
@@ -36,7 +36,6 @@ class Worker:
         mirror_backends: Sequence[Backends | None] = (),
     ) -> None:
         self.reactor = Reactor()
-        self.pipes = PipePool(max_pipes=pipes_that_fit(file_limit()))
         self.sessions: set[Session] = set()
         self.mirroring: set[Session] = set()
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
@@ -45,6 +44,10 @@ class Worker:
         self._backends = Backends(backends, first=number)
         self._lookups = [self._backends, *filter(None, mirror_backends)]
         self.mirrors = self._make_mirrors(settings, mirror_backends)
+        self.pipes = PipePool(
+            capacity_bytes=FULL_CAPACITY_BYTES if self.mirrors is None else self.mirrors.pipe_bytes,
+            max_pipes=pipes_that_fit(file_limit()),
+        )
         pipes = self.pipes if settings.splice else None
         self._route = Route(
             backends=self._backends,

@@ -6,6 +6,7 @@ their owners, and what belongs to a job is touched by its thread alone until the
 
 import os
 import select
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from spliceproxy.pump.reactor import Reactor
 
+_EXIT_S = 5.0  # what a hung disk may hold up the exit of the worker
 THREADS = 4  # so many directories may hang before the others' files wait too
 
 Result = TypeVar("Result")
@@ -36,7 +38,8 @@ class Disk:
 
         def tell(ended: "Future[Result]") -> None:
             self._ended.append((done, ended))
-            os.eventfd_write(self._wake_fd, 1)
+            if self._wake_fd >= 0:  # closed meanwhile: nobody waits for it any more
+                os.eventfd_write(self._wake_fd, 1)
 
         future.add_done_callback(tell)
 
@@ -55,9 +58,18 @@ class Disk:
         """Leave the rest of the completions for the next event."""
         raise error
 
+    def finish(self) -> None:
+        """Wait for the jobs that are under way, and for those that follow from them."""
+        deadline_s = time.monotonic() + _EXIT_S
+        while self.jobs and time.monotonic() < deadline_s:
+            select.select([self._wake_fd], [], [], 0.05)
+            self._call_back()
+
     def close(self) -> None:
-        """Wait for the jobs that are under way, and call back for them."""
-        self._threads.shutdown(wait=True)
+        """Call back for what has ended; a thread that a disk holds up is left behind."""
+        self.finish()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._call_back()
         self._reactor.unregister(self._wake_fd)
-        os.close(self._wake_fd)
+        wake_fd, self._wake_fd = self._wake_fd, -1
+        os.close(wake_fd)

@@ -18,10 +18,12 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.audit import FileOutlet
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import Budget
-from spliceproxy.sinks.command import CommandOutlet
+from spliceproxy.sinks.command import Commands
+from spliceproxy.sinks.command_outlet import CommandOutlet
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.null import NullOutlet, open_null
 from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
 from spliceproxy.sinks.stream import StreamOutlet
 
 TAP_PIPES = 32
@@ -55,6 +57,7 @@ class Mirror:
 
     settings: MirrorSettings
     targets: Targets | None
+    command: SharedCommand | None = None  # exec with scope=route
     totals: Totals = field(default_factory=Totals)
 
 
@@ -73,9 +76,12 @@ class Mirrors:
         self.budget = Budget(budget_bytes)
         self.pipes = TapPipes(PipePool(full_size_pipes=TAP_PIPES, max_pipes=TAP_PIPES))
         self.disk = Disk(reactor)
+        self.commands = Commands(reactor, self.disk)
         self.open_streams = 0
         self.max_streams = max_streams
         """Streams that may be open or closing at once: each has a descriptor of its own."""
+        self.pipe_bytes = self.pipes.capacity_bytes
+        """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()
         self._serial = 0
 
@@ -101,7 +107,11 @@ class Mirrors:
             path = Path(settings.target) / f"{name}-{branch.direction}"
             return FileOutlet(branch, self.reactor, self.disk, path)
         if settings.kind == "exec":
-            return CommandOutlet(branch, self.reactor, self.disk)
+            if settings.scope == "connection":
+                return CommandOutlet(branch, self.commands)
+            if mirror.command is None:
+                mirror.command = SharedCommand(settings, self.commands)
+            return SharedCommandOutlet(branch, mirror.command)
         assert mirror.targets is not None  # noqa: S101 - tcp and unix have an address
         return StreamOutlet(branch, self.reactor, mirror.targets)
 
@@ -111,6 +121,8 @@ class Mirrors:
 
     def close(self) -> None:
         """Wait for the threads, and close what is left."""
+        self.disk.finish()
+        self.commands.close()
         self.disk.close()
         self.pipes.close()
         os.close(self._null_fd)

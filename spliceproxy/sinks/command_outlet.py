@@ -1,0 +1,66 @@
+"""`exec:` mirrors, one process for each stream, whose end is the end of its input."""
+
+from spliceproxy.pump import reason
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.command import Command, Commands
+from spliceproxy.sinks.queue import write_queue
+
+
+class CommandOutlet:
+    """Feeds a command of its own; the branch is over when the command has ended."""
+
+    def __init__(self, branch: Branch, commands: Commands) -> None:
+        self._branch = branch
+        self._finishing = False
+        self._waits_for_room = True  # at first for the command's start
+        self._cut = False
+        self._command = Command(branch.settings, commands, self)
+
+    def flush(self) -> None:
+        """Write what the command takes now."""
+        if not self._waits_for_room:
+            self._write()
+
+    def command_takes_more(self) -> None:
+        """Write on."""
+        self._waits_for_room = False
+        self._write()
+
+    def finish(self, *, clean: bool) -> None:
+        """Close the command's input when the queue is empty."""
+        self._finishing = True
+        self.flush()
+
+    def cut(self) -> None:
+        """Kill the command."""
+        self._cut = True
+        self._command.kill()
+
+    def command_ended(self, why: str) -> None:
+        """Close the account."""
+        branch = self._branch
+        if branch.open or branch.queue:
+            why = why or "command_ended"
+        if not self._cut:
+            branch.reason = branch.reason or why
+        if branch.open:
+            branch.fail(why)
+        branch.closed()
+
+    def on_crash(self, error: Exception) -> None:
+        """Give the branch up."""
+        self._branch.fail(f"internal_error: {error}")
+
+    def _write(self) -> None:
+        fd = self._command.stdin_fd
+        if fd is None:
+            return
+        try:
+            write_queue(self._branch, fd)
+        except OSError as error:
+            self._branch.fail(reason.name_error("command", error.errno or 0))
+            return
+        self._waits_for_room = bool(self._branch.queue)
+        self._command.watch(for_room=self._waits_for_room)
+        if self._finishing and not self._branch.queue:
+            self._command.close_stdin()
