@@ -9,7 +9,7 @@ import trio
 
 from spliceproxy.observe.outlet import open_outlet
 
-DEFAULT_MAX_BYTES = 1 << 20
+DEFAULT_MAX_BYTES = 8 << 20  # the lines of 20,000 connections that end at once
 # Up to this many bytes, what several processes write to one pipe does not mix (pipe(7)).
 CHUNK_BYTES = select.PIPE_BUF
 

@@ -37,11 +37,15 @@ class Child:
         except OSError:  # ECONNRESET: it died with an order unread
             return b""
 
+    def forget(self) -> None:
+        """Close the descriptors that stand for the worker."""
+        os.close(self.pidfd)
+        self.orders.close()
+
     def reap(self) -> int:
         """Collect the exit code of a worker that has ended; negative: the signal's number."""
         _, status = os.waitpid(self.pid, 0)
-        os.close(self.pidfd)
-        self.orders.close()
+        self.forget()
         return os.waitstatus_to_exitcode(status)
 
 

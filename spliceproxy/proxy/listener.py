@@ -14,7 +14,10 @@ from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
 
 _ACCEPT_BATCH = 16
-"""Connections accepted for one event: few enough that other workers get theirs."""
+_SHARED_ACCEPT_BATCH = 1
+"""Connections accepted for one event; with several workers one, so that the others get theirs."""
+
+_EVENTS = select.EPOLLIN | select.EPOLLEXCLUSIVE
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _REMEDIES = {
@@ -51,11 +54,14 @@ class Listener:
     reported for ever; meanwhile the kernel's backlog holds the clients.
     """
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, accepted: Accepted) -> None:
+    def __init__(
+        self, reactor: Reactor, sock: socket.socket, accepted: Accepted, *, shared: bool
+    ) -> None:
         self._reactor = reactor
         self._sock = sock
         self._fd = sock.fileno()
         self._accepted = accepted
+        self._shared = shared
         self._watched = False
         self._held = False
         self._pause: Timer | None = None
@@ -68,7 +74,7 @@ class Listener:
         wanted = not held and self._pause is None
         if wanted and not self._watched:
             # EPOLLEXCLUSIVE: one waiting worker is woken for a client, not all (epoll_ctl(2)).
-            self._reactor.register(self._fd, select.EPOLLIN | select.EPOLLEXCLUSIVE, self)
+            self._reactor.register(self._fd, _EVENTS, self)
         elif self._watched and not wanted:
             self._reactor.unregister(self._fd)
         self._watched = wanted
@@ -83,9 +89,14 @@ class Listener:
 
     def on_events(self, events: int) -> None:
         """Accept a batch."""
-        for _ in range(_ACCEPT_BATCH):
+        for _ in range(_SHARED_ACCEPT_BATCH if self._shared else _ACCEPT_BATCH):
             if self._held or not self.accept_one():
                 break
+        if self._shared and self._watched:
+            # The kernel wakes the first in the queue that is idle. Whoever has accepted goes to
+            # its end, or one worker would get nearly all connections of a quiet time.
+            self._reactor.unregister(self._fd)
+            self._reactor.register(self._fd, _EVENTS, self)
 
     def accept_one(self) -> bool:
         """Accept a connection if there is one; False when there is no use in asking for more."""

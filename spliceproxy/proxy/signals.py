@@ -10,15 +10,20 @@ CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.S
 
 @contextmanager
 def signals_to_pipe() -> Iterator[int]:
-    """Catch the master's signals; yields the descriptor that a signal's number arrives at."""
+    """Catch the master's signals; yields the descriptor that a signal's number arrives at.
+
+    On leaving they are ignored: a process that is on its way out, as it was told, has no use for
+    being told again, and its exit status is to say how it ended.
+    """
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    before = {number: signal.signal(number, lambda *_: None) for number in CAUGHT}
+    for number in CAUGHT:
+        signal.signal(number, lambda *_: None)
     old_wakeup_fd = signal.set_wakeup_fd(writer)
     try:
         yield reader
     finally:
+        for number in CAUGHT:
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(old_wakeup_fd)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(reader)
         os.close(writer)

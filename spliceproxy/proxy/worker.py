@@ -60,7 +60,10 @@ class Worker:
         )
         self._log = structlog.get_logger().bind()
         self.tells_connections = settings.log_level in ("debug", "info")
-        self._listeners = [Listener(self.reactor, sock, self._accepted) for sock in listening]
+        self._listeners = [
+            Listener(self.reactor, sock, self._accepted, shared=settings.workers > 1)
+            for sock in listening
+        ]
         self._holding = True
         self._drained = False
         self._idle = trio.Event()

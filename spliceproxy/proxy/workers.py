@@ -108,12 +108,12 @@ class Workers:
         self._restarts[number] = time.monotonic() + delay_s
 
     def _fork(self, number: int) -> None:
-        others = [child.orders for child in self._children.values()]
+        siblings = list(self._children.values())
 
         def body(orders: socket.socket) -> int:
             # Held open here, they would hide the master's death from the other workers.
-            for sock in others:
-                sock.close()
+            for child in siblings:
+                child.forget()
             return self._body(number, orders)
 
         self._children[number] = fork_child(number, body)

@@ -1,0 +1,1 @@
+"""The command line: settings, one-line errors and exit statuses."""

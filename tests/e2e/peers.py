@@ -1,0 +1,65 @@
+"""Scripted peers on plain sockets, for what no real program can be made to do on request."""
+
+import hashlib
+import random
+import socket
+import struct
+from types import TracebackType
+from typing import Self
+
+TIMEOUT_S = 20
+
+
+class Backend:
+    """A listening socket whose connections the test plays by hand."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener.settimeout(TIMEOUT_S)
+        self.address = "127.0.0.1:{1}".format(*self._listener.getsockname())
+
+    def accept(self) -> socket.socket:
+        connection, _ = self._listener.accept()
+        connection.settimeout(TIMEOUT_S)
+        return connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+
+
+def random_bytes(total_bytes: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(total_bytes)
+
+
+def receive_exactly(connection: socket.socket, total_bytes: int) -> bytes:
+    received = bytearray()
+    while len(received) < total_bytes:
+        chunk = connection.recv(min(1 << 20, total_bytes - len(received)))
+        assert chunk, f"the end came after {len(received)} of {total_bytes} bytes"
+        received += chunk
+    return bytes(received)
+
+
+def receive_to_end(connection: socket.socket) -> bytes:
+    received = bytearray()
+    while chunk := connection.recv(1 << 20):
+        received += chunk
+    return bytes(received)
+
+
+def reset(connection: socket.socket) -> None:
+    """Close so that the other side gets a reset instead of an end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def sha256(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()

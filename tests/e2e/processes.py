@@ -1,0 +1,60 @@
+"""What the kernel tells about processes: children, open descriptors, listening ports."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+POLL_INTERVAL_S = 0.02
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def descriptors(pid: int) -> Counter[str]:
+    """Count the open descriptors by kind: "socket", "pipe", "anon_inode" or "file"."""
+    kinds: Counter[str] = Counter()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            kind, colon, _ = str(link.readlink()).partition(":")
+        except FileNotFoundError:
+            continue  # closed since the directory was read
+        kinds[kind if colon and not kind.startswith("/") else "file"] += 1
+    return kinds
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_listening(port: int) -> bool:
+    """Tell without a connection, which some servers would take for a client."""
+    listening = "0A"
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            if state == listening and int(local.rpartition(":")[2], 16) == port:
+                return True
+    return False
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float, what: str) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}"
+        time.sleep(POLL_INTERVAL_S)

@@ -1,0 +1,1 @@
+"""The log, with readers that stall, go away and come back."""

@@ -1,0 +1,1 @@
+"""What users may write, and what they are told when it cannot be."""

@@ -1,0 +1,1 @@
+"""Companion servers, benchmarks and development scripts."""
