@@ -2,7 +2,7 @@
 
 import resource
 
-DESCRIPTORS_PER_CONNECTION = 2
+_SOCKETS = 2  # of a connection
 _OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups
 _FEWEST_PIPES, _MOST_PIPES = 16, 1024
 
@@ -15,15 +15,18 @@ def pipes_that_fit(descriptors: int) -> int:
     return min(max(descriptors // 16, _FEWEST_PIPES), _MOST_PIPES)
 
 
-def connections_that_fit(descriptors: int) -> int:
-    """Most connections within a file limit; at least one, so that a tiny limit still serves."""
+def connections_that_fit(descriptors: int, mirrors_need: int = 0) -> int:
+    """Most connections within a file limit; at least one, so that a tiny limit still serves.
+
+    ``mirrors_need`` is the number of descriptors that each connection's mirrors have.
+    """
     reserved = _OTHER_DESCRIPTORS + 2 * pipes_that_fit(descriptors)
-    return max(1, (descriptors - reserved) // DESCRIPTORS_PER_CONNECTION)
+    return max(1, (descriptors - reserved) // (_SOCKETS + mirrors_need))
 
 
-def descriptors_for(connections: int) -> int:
+def descriptors_for(connections: int, mirrors_need: int = 0) -> int:
     """File limit with which at least so many connections fit."""
-    descriptors = connections * DESCRIPTORS_PER_CONNECTION + _OTHER_DESCRIPTORS
+    descriptors = connections * (_SOCKETS + mirrors_need) + _OTHER_DESCRIPTORS
     return descriptors + 2 * max(_FEWEST_PIPES, min(_MOST_PIPES, descriptors // 14 + 1))
 
 

@@ -14,11 +14,17 @@ import termios
 SPLICE_NONBLOCK = os.SPLICE_F_NONBLOCK
 """Covers the pipe end only; the sockets must be O_NONBLOCK themselves (splice(2))."""
 
+SPLICE_MORE = SPLICE_NONBLOCK | os.SPLICE_F_MORE
+"""Holds back the last, partly filled segment, for up to 200 ms: only where an end of stream
+follows at once."""
+
 # splice(source, destination, count, offset_source, offset_destination, flags) -> int.
 # Always pass exactly the bytes known to be in a pipe as count: with more, and 16 or 48 buffers
 # in the pipe, the kernel marks the last batch MSG_MORE and the tail waits 200 ms
-# (fs/splice.c, splice_to_socket). For the same reason SPLICE_F_MORE is never used.
+# (fs/splice.c, splice_to_socket).
 splice = os.splice
+
+_SEND_MORE = socket.MSG_NOSIGNAL | socket.MSG_MORE
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.tee.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint)
@@ -65,12 +71,12 @@ def receive(sock: socket.SocketType, count: int) -> bytes:
     return sock.recv(count)
 
 
-def send(sock: socket.SocketType, data: bytes | memoryview) -> int:
+def send(sock: socket.SocketType, data: bytes | memoryview, *, more: bool = False) -> int:
     """Hand bytes to a socket; how many it took. A dead peer is an errno, never SIGPIPE."""
-    return sock.send(data, socket.MSG_NOSIGNAL)
+    return sock.send(data, _SEND_MORE if more else socket.MSG_NOSIGNAL)
 
 
-def accept(listener: socket.socket) -> tuple[socket.SocketType, object]:
+def accept(listener: socket.socket, family: int) -> tuple[socket.SocketType, object]:
     """Take one connection from a listener's backlog; its socket is non-blocking.
 
     What `socket.accept` adds costs more than the call itself, and leaves the socket blocking:
@@ -78,7 +84,7 @@ def accept(listener: socket.socket) -> tuple[socket.SocketType, object]:
     """
     fd, address = listener._accept()  # type: ignore[attr-defined]
     try:
-        sock = socket.SocketType(listener.family, socket.SOCK_STREAM, 0, fd)
+        sock = socket.SocketType(family, socket.SOCK_STREAM, 0, fd)
     except BaseException:
         os.close(fd)
         raise

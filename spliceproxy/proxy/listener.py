@@ -60,6 +60,7 @@ class Listener:
         self._reactor = reactor
         self._sock = sock
         self._fd = sock.fileno()
+        self._family = int(sock.family)
         self._accepted = accepted
         self._shared = shared
         self._watched = False
@@ -101,7 +102,7 @@ class Listener:
     def accept_one(self) -> bool:
         """Accept a connection if there is one; False when there is no use in asking for more."""
         try:
-            client, address = syscalls.accept(self._sock)
+            client, address = syscalls.accept(self._sock, self._family)
         except BlockingIOError:
             return False
         except OSError as error:

@@ -12,6 +12,7 @@ from spliceproxy.proxy.listening import open_listeners
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.sinks.mirrors import count_descriptors
 from spliceproxy.upstream.backends import resolve_backends, resolve_mirrors
 
 
@@ -42,7 +43,8 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             settings,
             [sock.dup() for sock in listening],
             backends,
-            max_connections=settings.max_connections or connections_that_fit(file_limit()),
+            max_connections=settings.max_connections
+            or connections_that_fit(file_limit(), count_descriptors(settings.mirrors)),
             mirror_backends=mirror_backends,
         )
         async with trio.open_nursery() as nursery:

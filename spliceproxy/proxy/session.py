@@ -183,18 +183,18 @@ class Session:
     dial_crashed = on_crash
 
     def close(self, why: str) -> None:
-        """End at once, with a reset on both sides."""
+        """End at once, with a reset on both sides, and drop what is on its way to mirrors."""
         if self._dial is not None:
             self._dial.cancel()
             self._dial = None
         if self._farewell is not None:
             self._farewell.cut()
-        elif self._record is not None and self._tapped is not None:
-            self._tapped.cut()
         elif self._link is not None:
             self._link.close(why)
         else:
             self._end_without_link(why)
+        if self._tapped is not None:
+            self._tapped.cut()
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""

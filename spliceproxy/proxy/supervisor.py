@@ -26,6 +26,7 @@ from spliceproxy.proxy.workers import Workers
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.audit import report_left_behind
 from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.sinks.mirrors import count_descriptors
 from spliceproxy.upstream.backends import Backend, Backends, resolve_backends, resolve_mirrors
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
@@ -163,9 +164,10 @@ class Master:
 
 def _fit_connections(settings: Settings) -> tuple[int, int]:
     """Raise the file limit if that is wanted; the limit, and how many connections fit."""
-    wanted = limits.descriptors_for(settings.max_connections or 0)
+    mirrors_need = count_descriptors(settings.mirrors)
+    wanted = limits.descriptors_for(settings.max_connections or 0, mirrors_need)
     nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
-    fit = limits.connections_that_fit(nofile)
+    fit = limits.connections_that_fit(nofile, mirrors_need)
     if settings.max_connections is None:
         return nofile, fit
     if settings.max_connections > fit:

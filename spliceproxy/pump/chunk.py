@@ -62,7 +62,9 @@ class BytesChunk:
         self.offset = offset
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
+        """Add bytes at the end, and let go of those that were written."""
+        del self._data[: self._start]
+        self._start = 0
         self._data += data
         self.size += len(data)
 

@@ -50,7 +50,7 @@ class CopyFlow(Flow):
     def drain(self) -> None:
         """Write to the destination; what falls short waits in memory."""
         try:
-            count = syscalls.send(self.destination.sock, self.pending)
+            count = syscalls.send(self.destination.sock, self.pending, more=self.end_is_near)
         except BlockingIOError:
             count = 0
         except OSError as error:

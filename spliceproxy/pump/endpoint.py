@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
 
 _IN = select.EPOLLIN
+_END = select.EPOLLRDHUP
+_READ = _IN | _END
 _OUT = select.EPOLLOUT
 _GONE = select.EPOLLERR | select.EPOLLHUP
 _READABLE = _IN | _GONE
@@ -34,16 +36,16 @@ class Endpoint:
     def watch(self, *, already_registered: bool) -> None:
         """Start to read; the socket may be in the epoll set for another watcher until now."""
         if already_registered:
-            self.link.reactor.hand_over(self.fd, _IN, self)
+            self.link.reactor.hand_over(self.fd, _READ, self)
         else:
-            self.link.reactor.register(self.fd, _IN, self)
-        self._events = _IN
+            self.link.reactor.register(self.fd, _READ, self)
+        self._events = _READ
         self._watched = True
 
     def update(self) -> None:
         """Watch for what the two flows need now: input unless paused or ended, room if paused."""
         inbound = self.inbound
-        events = 0 if inbound.done or inbound.paused or inbound.held else _IN
+        events = 0 if inbound.done or inbound.paused or inbound.held else _READ
         if self.outbound.paused:
             events |= _OUT
         if not self._watched:
@@ -64,6 +66,9 @@ class Endpoint:
         """Act on the socket's events: first make room, then read."""
         if events == _IN and self._events & _IN:
             self.inbound.pump()
+            return
+        if events == _READ and self._events & _IN:
+            self.inbound.pump_to_end()
             return
         if self.outbound.paused:
             self.outbound.drain()

@@ -20,6 +20,7 @@ class Flow:
         "copied_bytes",
         "destination",
         "done",
+        "end_is_near",
         "held",
         "link",
         "paused",
@@ -37,6 +38,8 @@ class Flow:
         """The stream has ended, or can't go on."""
         self.paused = False
         """Bytes are pending for want of room at the destination, so the source is not read."""
+        self.end_is_near = False
+        """The source has sent its end of stream: no more is coming than it has now."""
         self.held = False
         """A tap asks not to read the source for now."""
         self.pending_bytes = 0
@@ -48,6 +51,19 @@ class Flow:
     def pump(self) -> None:
         """Move one event's worth. The source is readable, and nothing is pending."""
         raise NotImplementedError
+
+    def pump_to_end(self) -> None:
+        """Move one event's worth, and look for the end of the stream behind it at once.
+
+        The bytes are handed on with the word that more is to follow (MSG_MORE), so that the end
+        travels in their last segment: one packet less, and one wake-up of the peer. It is safe
+        only here, where what follows is known: shutdown(2) pushes what waits, and after anything
+        else the next event, which the end keeps asserted, comes at once.
+        """
+        self.end_is_near = True
+        self.pump()
+        if not (self.done or self.paused or self.held):
+            self.pump()
 
     def drain(self) -> None:
         """Hand on what is pending. The destination has room."""

@@ -72,7 +72,7 @@ class SpliceFlow(Flow):
                 self.pending_bytes,
                 None,
                 None,
-                syscalls.SPLICE_NONBLOCK,
+                syscalls.SPLICE_MORE if self.end_is_near else syscalls.SPLICE_NONBLOCK,
             )
         except BlockingIOError:
             count = 0
@@ -84,7 +84,8 @@ class SpliceFlow(Flow):
             self.spliced_bytes += count
             self.pending_bytes -= count
         if not self.pending_bytes:
-            self._give_back()
+            self._pool.give_back(pipe)
+            self.pipe = None
             if self.paused:
                 self.set_paused()
         elif not self.paused:
@@ -149,6 +150,7 @@ class SpliceFlow(Flow):
         flow = self.make_successor()
         flow.spliced_bytes = self.spliced_bytes
         flow.paused = self.paused
+        flow.end_is_near = self.end_is_near
         if self.pipe is not None:
             flow.hold(_read_all(self.pipe, self.pending_bytes))
             self._give_back()

@@ -70,6 +70,7 @@ class Branch:
         self._on_failed = on_failed
         self._on_closed = on_closed
         self._progress_s = 0.0
+        self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
     def state(self) -> str:
@@ -85,9 +86,10 @@ class Branch:
             count = min(count, limit - self.offered_bytes)
             if count <= 0:
                 return 0
+        self._accepted_at = self.offered_bytes
         self.offered_bytes += count
         if not self.open:
-            self.dropped_bytes += count
+            self.drop(count, self._accepted_at)
             return 0
         if self.settings.overflow == "block" or self._has_room(count):
             return count
@@ -104,7 +106,7 @@ class Branch:
             self.spool.expect()
             return count
         why = "buffer_full" if self._budget.has_room(count) else "budget_full"
-        self.drop(count, self.offered_bytes - count)
+        self.drop(count, self._accepted_at)
         if self.settings.overflow == "gap":
             self.reason = self.reason or why
         else:
@@ -113,7 +115,7 @@ class Branch:
 
     def take_bytes(self, data: bytes) -> None:
         """Queue a copy; a small one joins the last chunk."""
-        offset = self.offered_bytes - len(data)
+        offset = self._accepted_at
         if self.spool is not None and self.spool.active:
             self.spool.put(BytesChunk(data, offset))
             return
@@ -130,7 +132,7 @@ class Branch:
 
     def take_pipe(self, chunk: PipeChunk) -> None:
         """Queue a copy by page reference."""
-        chunk.offset = self.offered_bytes - chunk.size
+        chunk.offset = self._accepted_at
         if self.spool is not None and self.spool.active:
             self.spool.put(chunk)
             return
@@ -149,11 +151,9 @@ class Branch:
         self.holds = self._wants_source_held()
 
     def _wants_source_held(self) -> bool:
-        return (
-            self.settings.overflow == "block"
-            and self.open
-            and (self.queued_bytes > self.settings.buffer_bytes or not self._budget.has_room(0))
-        )
+        if self.settings.overflow != "block" or not self.open or not self.queued_bytes:
+            return False  # with an empty queue nothing would ever release the source
+        return self.queued_bytes > self.settings.buffer_bytes or not self._budget.has_room(0)
 
     def delivered(self, count: int) -> None:
         """The outlet has got so many bytes of the queue to their place."""
@@ -220,9 +220,10 @@ class Branch:
         """The outlet can't go on: the rest is lost."""
         if not self.over:
             self.reason = self.reason or why
-            was_open, self.open = self.open, False
+            loses = self.open or self.queued_bytes > 0
+            self.open = False
             self.outlet.cut()
-            if was_open:
+            if loses:
                 self._tell_failed()
 
     def _tell_failed(self) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,9 @@ from spliceproxy.sinks.stream import StreamOutlet
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
+
+_DESCRIPTORS = {"file": 1, "tcp": 1, "unix": 1, "null": 0, "exec": 3}
+"""Of one stream; a spool's, and those of chunks on their way, are in the reserve."""
 
 Targets = Callable[[], Iterator[SocketAddress]]
 
@@ -61,6 +64,16 @@ class Mirror:
     totals: Totals = field(default_factory=Totals)
 
 
+def count_streams(settings: MirrorSettings) -> int:
+    """How many streams of a connection a mirror gets."""
+    return 2 if settings.direction == "both" else 1
+
+
+def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
+    """How many descriptors the mirrors of one connection need."""
+    return sum(_DESCRIPTORS[mirror.kind] * count_streams(mirror) for mirror in mirrors)
+
+
 class Mirrors:
     """Taps connections; owns the pipes, the memory budget and the threads of all mirrors."""
 
@@ -69,7 +82,7 @@ class Mirrors:
         reactor: Reactor,
         mirrors: list[Mirror],
         budget_bytes: int,
-        max_streams: int,
+        max_connections: int,
     ) -> None:
         self.reactor = reactor
         self.mirrors = mirrors
@@ -78,8 +91,8 @@ class Mirrors:
         self.disk = Disk(reactor)
         self.commands = Commands(reactor, self.disk)
         self.open_streams = 0
-        self.max_streams = max_streams
-        """Streams that may be open or closing at once: each has a descriptor of its own."""
+        self.max_streams = max_connections * sum(count_streams(m.settings) for m in mirrors)
+        """Streams that may be open or closing at once: each has descriptors of its own."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()

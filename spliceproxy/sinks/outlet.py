@@ -23,8 +23,23 @@ class Outlet(Protocol):
         """End at once; a job under way in a thread is waited for, so `closed` may come later."""
 
 
-class OutletMaker(Protocol):
-    """Makes the outlet of a branch, for one connection and direction."""
+class NoOutlet:
+    """Stands for the outlet of a stream too many: there is none."""
 
-    def __call__(self, branch: "Branch", direction: str) -> Outlet:
-        """Make it; it may still be on its way to its place, and chunks queue meanwhile."""
+    def __init__(self, branch: "Branch") -> None:
+        self._branch = branch
+
+    def start(self) -> None:
+        """Give the branch up."""
+        self._branch.fail("too_many_streams")
+
+    def flush(self) -> None:
+        """Let the queue be; the branch is about to be given up."""
+
+    def finish(self, *, clean: bool) -> None:
+        """End."""
+        self._branch.closed()
+
+    def cut(self) -> None:
+        """End."""
+        self._branch.closed()

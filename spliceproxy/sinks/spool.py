@@ -105,12 +105,13 @@ class Spool:
         for chunk in batch:
             chunk.discard()
         error = job.exception()
+        count, self._batch_bytes = self._batch_bytes, 0
+        self._budget.used_bytes -= count
         if error is None:
-            self._written += self._batch_bytes
-        self._budget.used_bytes -= self._batch_bytes
-        if error is not None and not self._closed:
+            self._written += count
+        elif not self._closed:
+            self._branch.drop(count, self._first_offset + self._written)
             self._branch.fail(_name(error))
-        self._batch_bytes = 0
         self._go_on()
 
     def _read_some(self) -> bytes:

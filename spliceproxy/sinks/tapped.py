@@ -1,6 +1,5 @@
 """One connection's branches, in both directions, to all its mirrors."""
 
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +7,7 @@ from spliceproxy.pump.tap import Tap
 from spliceproxy.sinks.audit import write_record
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
 from spliceproxy.sinks.stream import StreamOutlet
 
@@ -58,22 +58,23 @@ class TappedConnection:
             shared.budget,
             self._owner.mirror_has_room,
             self._owner.mirror_failed,
-            partial(self._branch_closed, mirror),
+            self._branch_closed,
         )
-        if mirror.settings.overflow == "spill":
-            branch.spool = Spool(branch, shared.disk, shared.budget)
-        branch.outlet = shared.make_outlet(mirror, branch, self._name)
         self._branches.append((mirror, branch))
         self._open += 1
         shared.open_streams += 1
+        if shared.open_streams > shared.max_streams:
+            branch.outlet = NoOutlet(branch)
+            return branch
+        if mirror.settings.overflow == "spill":
+            branch.spool = Spool(branch, shared.disk, shared.budget)
+        branch.outlet = shared.make_outlet(mirror, branch, self._name)
         return branch
 
     def start(self) -> None:
         """Send the branches on their way; each may fail at once."""
         for _, branch in self._branches:
-            if self._mirrors.open_streams > self._mirrors.max_streams:
-                branch.fail("too_many_streams")
-            elif isinstance(branch.outlet, StreamOutlet):
+            if isinstance(branch.outlet, StreamOutlet | NoOutlet):
                 branch.outlet.start()
 
     def end(self, record: dict[str, object]) -> None:
@@ -103,9 +104,8 @@ class TappedConnection:
             for _, branch in self._branches
         ]
 
-    def _branch_closed(self, mirror: Mirror, branch: Branch) -> None:
+    def _branch_closed(self, branch: Branch) -> None:
         self._mirrors.open_streams -= 1
-        mirror.totals.add(branch)
         self._open -= 1
         self._note_if_over()
 
@@ -113,6 +113,8 @@ class TappedConnection:
         if self._record is None or self._open:
             return
         record, self._record = self._record, None
+        for mirror, branch in self._branches:
+            mirror.totals.add(branch)
         files = [mirror for mirror, _ in self._branches if mirror.settings.kind == "file"]
         directories = dict.fromkeys(Path(mirror.settings.target) for mirror in files)
         self._records = len(directories)

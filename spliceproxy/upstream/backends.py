@@ -39,8 +39,10 @@ class Backends:
 
     def targets(self) -> Iterator[SocketAddress]:
         """Addresses to try for the next connection."""
-        for backend in self._round_robin.turn(self._backends):
-            yield from backend.sockets
+        if len(self._backends) == 1:
+            return iter(self._backends[0].sockets)
+        turn = self._round_robin.turn(self._backends)
+        return (address for backend in turn for address in backend.sockets)
 
     async def keep_resolved(self) -> None:
         """Look the names up again from time to time; a failing lookup changes nothing."""
