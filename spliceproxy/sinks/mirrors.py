@@ -30,7 +30,7 @@ TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
 
 _DESCRIPTORS = {"file": 1, "tcp": 1, "unix": 1, "null": 0, "exec": 3}
-"""Of one stream; a spool's, and those of chunks on their way, are in the reserve."""
+"""Of one stream, without its spool's; those of chunks on their way are in the reserve."""
 
 Targets = Callable[[], Iterator[SocketAddress]]
 
@@ -71,7 +71,10 @@ def count_streams(settings: MirrorSettings) -> int:
 
 def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     """How many descriptors the mirrors of one connection need."""
-    return sum(_DESCRIPTORS[mirror.kind] * count_streams(mirror) for mirror in mirrors)
+    return sum(
+        (_DESCRIPTORS[mirror.kind] + (mirror.overflow == "spill")) * count_streams(mirror)
+        for mirror in mirrors
+    )
 
 
 class Mirrors:
