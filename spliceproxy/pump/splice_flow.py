@@ -154,6 +154,7 @@ class SpliceFlow(Flow):
         if self.pipe is not None:
             flow.hold(_read_all(self.pipe, self.pending_bytes))
             self._give_back()
+        self.done = True  # whoever is still at work on this one is to leave the rest to the other
         self.link.replace(self, flow, cause)
         return flow
 

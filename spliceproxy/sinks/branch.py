@@ -176,7 +176,10 @@ class Branch:
     def miss(self, count: int) -> None:
         """A copy could not be made."""
         self.drop(count, self.offered_bytes - count)
-        self.detach("copy_failed")
+        if self.settings.overflow == "gap":
+            self.reason = self.reason or "copy_failed"
+        else:
+            self.detach("copy_failed")
 
     def drop(self, count: int, offset: int) -> None:
         """Account for bytes that the mirror does not get."""

@@ -1,0 +1,139 @@
+"""The sockets that clients connect to."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from spliceproxy.kernel.listening import listen_tcp, listen_unix
+from tests.descriptors import open_descriptors
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as closing:
+        yield closing
+
+
+def listen(stack: ExitStack, host: str | None, port: int = 0) -> list[socket.socket]:
+    opened = listen_tcp(host, port, 16, 0.0)
+    for sock in opened:
+        stack.enter_context(sock)
+    return opened
+
+
+def test_without_a_host_both_families_are_served(stack: ExitStack) -> None:
+    (sock,) = listen(stack, None)
+    port = sock.getsockname()[1]
+    assert sock.gettimeout() == 0
+    for host in ("127.0.0.1", "::1"):
+        with socket.create_connection((host, port)), stack.enter_context(sock.accept()[0]):
+            pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.7", "::1"])
+def test_one_address_is_one_socket(stack: ExitStack, host: str) -> None:
+    (sock,) = listen(stack, host)
+    assert sock.getsockname()[0] == host
+
+
+def test_a_name_is_all_its_addresses(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    names = [sock.getsockname()[0] for sock in listen(stack, "name.example")]
+    assert names == ["127.0.0.1", "::1"]
+
+
+def test_ipv4_and_ipv6_may_share_a_port(stack: ExitStack) -> None:
+    (first,) = listen(stack, "127.0.0.1")
+    port = first.getsockname()[1]
+    (second,) = listen(stack, "::1", port)
+    assert second.getsockname()[1] == port
+
+
+def test_a_port_that_is_taken_leaves_nothing_open(stack: ExitStack) -> None:
+    (first,) = listen(stack, "127.0.0.1")
+    before = open_descriptors()
+    for host in ("127.0.0.1", None):
+        with pytest.raises(OSError, match="Address already in use") as caught:
+            listen_tcp(host, first.getsockname()[1], 16, 0.0)
+        assert caught.value.errno == errno.EADDRINUSE
+    assert open_descriptors() == before
+
+
+def test_the_first_address_is_closed_when_the_second_fails(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (taken,) = listen(stack, "127.0.0.1")
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", taken.getsockname()),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    before = open_descriptors()
+    with pytest.raises(OSError, match="Address already in use"):
+        listen_tcp("name.example", 0, 16, 0.0)
+    assert open_descriptors() == before
+
+
+def test_a_restart_finds_its_port_free(stack: ExitStack) -> None:
+    (sock,) = listen(stack, "127.0.0.1")
+    address = sock.getsockname()
+    with socket.create_connection(address):
+        accepted, _ = sock.accept()
+        # The side that closes first, cleanly, keeps the port in TIME_WAIT.
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))
+        accepted.close()
+    sock.close()
+    assert listen(stack, "127.0.0.1", address[1])
+
+
+def test_a_unix_socket_is_for_its_owner_only(tmp_path: Path, stack: ExitStack) -> None:
+    path = tmp_path / "socket"
+    umask = os.umask(0o022)
+    os.umask(umask)
+    sock = stack.enter_context(listen_unix(str(path), 16))
+    assert sock.gettimeout() == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.umask(umask) == umask
+
+
+def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path: Path, stack: ExitStack) -> None:
+    path = str(tmp_path / "socket")
+    listen_unix(path, 16).close()
+    assert Path(path).is_socket()
+    stack.enter_context(listen_unix(path, 16))
+    client = stack.enter_context(socket.socket(socket.AF_UNIX))
+    client.connect(path)
+
+
+def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path, stack: ExitStack) -> None:
+    path = str(tmp_path / "socket")
+    stack.enter_context(listen_unix(path, 16))
+    with pytest.raises(OSError, match="Address already in use"):
+        listen_unix(path, 16)
+    client = stack.enter_context(socket.socket(socket.AF_UNIX))
+    client.connect(path)
+
+
+def test_a_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("precious")
+    with pytest.raises(OSError, match="not a socket") as caught:
+        listen_unix(str(path), 16)
+    assert caught.value.errno == errno.EADDRINUSE
+    assert path.read_text() == "precious"
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        listen_unix(str(tmp_path / "absent" / "socket"), 16)

@@ -1,0 +1,142 @@
+"""One end of a connection, played by a test."""
+
+import errno
+import random
+import socket
+from typing import Literal
+
+import trio
+
+from tests.streams import RESET_ON_CLOSE, Buffers
+
+End = Literal["eof", "reset"]
+"""How the other side's stream ended, as this side can see it."""
+
+
+class Peer:
+    """A socket whose every step the test decides; it remembers a reset that it has met."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+        self.was_reset = False
+
+    async def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            sent = self.send_some(view)
+            if not sent:
+                await trio.lowlevel.wait_writable(self.sock)
+            view = view[sent:]
+
+    def send_some(self, data: bytes | memoryview) -> int:
+        """Send what there is room for, at once; a reset is remembered and raised."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except ConnectionError:
+            self.was_reset = True
+            raise
+
+    async def send_in_chunks(self, data: bytes, chunks: random.Random, largest: int) -> None:
+        """Send in chunks of random sizes, which the other side sees as separate arrivals."""
+        sent = 0
+        while sent < len(data):
+            size = min(largest, int(2 ** chunks.uniform(0, largest.bit_length())))
+            await self.send(data[sent : sent + size])
+            sent += size
+            await trio.sleep(0)
+
+    def send_urgent(self, byte: bytes) -> None:
+        self.sock.send(byte, socket.MSG_OOB)
+
+    async def receive_some(self, most: int = 1 << 20) -> bytes:
+        """What has arrived, after waiting for it; empty at the end of the stream."""
+        while True:
+            try:
+                return self.sock.recv(most)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self.sock)
+            except ConnectionError:
+                self.was_reset = True
+                raise
+
+    async def receive_exactly(self, count: int) -> bytes:
+        received = bytearray()
+        while len(received) < count:
+            chunk = await self.receive_some(count - len(received))
+            assert chunk, f"the end came after {len(received)} of {count} bytes"
+            received += chunk
+        return bytes(received)
+
+    async def receive_rest(self) -> tuple[bytes, End]:
+        """All bytes to come, and how the stream ends."""
+        received = bytearray()
+        try:
+            while chunk := await self.receive_some():
+                received += chunk
+        except ConnectionError:
+            pass
+        return bytes(received), "reset" if self.was_reset else "eof"
+
+    def finish(self) -> None:
+        """Send nothing more."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def reset(self) -> None:
+        if self.sock.fileno() >= 0 and self.sock.family != socket.AF_UNIX:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.sock.close()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.sock.fileno() < 0
+
+
+async def open_peer(address: tuple[str, int] | str, buffers: Buffers) -> Peer:
+    """Connect."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    buffers.apply(sock)
+    peer = Peer(sock)
+    try:
+        sock.connect(address)
+    except BlockingIOError:
+        await trio.lowlevel.wait_writable(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        assert error in {0, errno.ECONNRESET}
+        peer.was_reset = error == errno.ECONNRESET  # asking has taken it away
+    return peer
+
+
+class Acceptor:
+    """A backend that is played by hand."""
+
+    def __init__(self, address: tuple[str, int] | str, buffers: Buffers, backlog: int) -> None:
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self._sock = socket.socket(family, socket.SOCK_STREAM)
+        self._buffers = buffers
+        buffers.apply(self._sock)
+        self._sock.bind(address)
+        self._sock.listen(backlog)
+        self._sock.setblocking(False)
+        self.address: tuple[str, int] | str = self._sock.getsockname()
+
+    async def accept(self) -> Peer:
+        while True:
+            try:
+                sock, _ = self._sock.accept()
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._sock)
+            else:
+                self._buffers.apply(sock)
+                return Peer(sock)
+
+    def close(self) -> None:
+        self._sock.close()

@@ -1,0 +1,29 @@
+"""A proxy in a process of its own, for tests that kill it.
+
+Arguments: the backend's port, and "splice" or "copy". It prints the port that it listens on.
+"""
+
+import sys
+
+import trio
+
+from spliceproxy.proxy.serve import serve
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.options import Settings
+
+
+async def main(backend_port: int, *, splice: bool) -> None:
+    settings = Settings(
+        listen=(TcpAddress("127.0.0.1", 0),),
+        backends=(TcpAddress("127.0.0.1", backend_port),),
+        workers=1,
+        splice=splice,
+        log_level="error",
+    )
+    async with serve(settings) as proxy:
+        print(proxy.addresses[0][1], flush=True)
+        await trio.sleep_forever()
+
+
+if __name__ == "__main__":
+    trio.run(lambda: main(int(sys.argv[1]), splice=sys.argv[2] == "splice"))

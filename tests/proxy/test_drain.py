@@ -1,0 +1,110 @@
+"""Stopping: what is under way finishes, what waits in the backlog is served, the rest is reset."""
+
+import time
+
+import pytest
+import trio
+
+from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
+from tests.proxy.payload import assert_same, random_bytes
+from tests.proxy.relay import both_modes, relay
+
+
+@both_modes
+async def test_connections_that_finish_in_time_are_not_disturbed(splice: bool) -> None:
+    data = random_bytes(8 << 20)
+    with trio.fail_after(20):
+        async with relay(splice=splice) as proxied:
+            connection = await proxied.connect()
+            reset: list[int] = []
+
+            async def drain() -> None:
+                reset.append(await proxied.worker.drain_within(15))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drain)
+                await trio.sleep(0.01)
+                assert not reset
+                nursery.start_soon(connection.backend.send, data)
+                assert_same(await connection.client.receive_exactly(len(data)), data)
+                connection.client.finish()
+                connection.backend.finish()
+                assert await connection.client.receive_rest() == (b"", "eof")
+            assert reset == [0]
+            assert (await proxied.line())["reason"] == "closed"
+
+
+@both_modes
+async def test_what_is_left_at_the_deadline_is_reset(splice: bool) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice) as proxied:
+            connections = [await proxied.connect() for _ in range(5)]
+            assert await proxied.worker.drain_within(0.05) == 5
+            for connection in connections:
+                assert await connection.client.receive_rest() == (b"", "reset")
+                assert await connection.backend.receive_rest() == (b"", "reset")
+            reasons = [line["reason"] for line in proxied.events("connection")]
+    assert reasons == ["drain_deadline"] * 5
+
+
+async def test_an_idle_worker_drains_at_once() -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            started_s = time.monotonic()
+            assert await proxied.worker.drain_within(15) == 0
+            assert time.monotonic() - started_s < 10
+
+
+async def test_nothing_is_accepted_any_more() -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            live = await proxied.connect()
+            listeners = listening_descriptors(proxied.worker)
+            proxied.worker.drain()
+            assert not listeners & set(epoll_interest(proxied.worker.reactor))
+            late = await proxied.open_client()
+            await trio.sleep(0.05)
+            assert len(proxied.worker.sessions) == 1
+            live.client.close()
+            late.close()
+
+
+async def test_clients_in_the_backlog_are_served() -> None:
+    with trio.fail_after(20):
+        async with relay(max_connections=3) as proxied:
+            live = [await proxied.connect() for _ in range(3)]
+            waiting = [await proxied.open_client() for _ in range(4)]
+            for client in waiting:
+                await client.send(b"hello")
+            live[0].client.reset()
+            live[1].client.reset()
+            # Before the worker can take them in: the places are free only when it has seen that.
+            await proxied.line(2)
+            proxied.worker.drain()
+            for _ in range(2):
+                backend = await proxied.accept()
+                assert await backend.receive_exactly(5) == b"hello"
+            assert len(proxied.worker.sessions) == 3
+
+
+async def test_stopping_resets_what_is_left_at_once() -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            connection = await proxied.connect()
+            assert proxied.worker.reset_all("stopped") == 1
+            assert await connection.client.receive_rest() == (b"", "reset")
+            assert await connection.backend.receive_rest() == (b"", "reset")
+            assert (await proxied.line())["reason"] == "stopped"
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_draining_twice_is_draining_once(times: int) -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            connection = await proxied.connect()
+            for _ in range(times):
+                proxied.worker.drain()
+            connection.client.finish()
+            connection.backend.finish()
+            assert await proxied.worker.drain_within(10) == 0
+            assert (await proxied.line())["reason"] == "closed"

@@ -1,0 +1,106 @@
+"""A stream that ends in one direction goes on in the other, and every byte comes before an end."""
+
+import pytest
+import trio
+
+from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES
+from tests.proxy.payload import assert_same, random_bytes
+from tests.proxy.peer import Peer
+from tests.proxy.relay import Transport, both_modes, both_transports, relay
+
+each_side_first = pytest.mark.parametrize("first", ["client", "backend"])
+
+
+@both_modes
+@both_transports
+@each_side_first
+async def test_the_other_direction_goes_on_after_one_has_ended(
+    splice: bool, transport: Transport, first: str
+) -> None:
+    question, answer = random_bytes(1000), random_bytes(10 << 20, seed=1)
+    with trio.fail_after(20):
+        async with relay(splice=splice, transport=transport) as proxied:
+            connection = await proxied.connect()
+            early, late = connection.ends(first)
+            await early.send(question)
+            early.finish()
+            received, end = await late.receive_rest()
+            assert (received, end) == (question, "eof")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send_and_finish, late, answer)
+                received, end = await early.receive_rest()
+            assert end == "eof"
+            assert_same(received, answer)
+            line = await proxied.line()
+    sizes = {first: len(question), "backend" if first == "client" else "client": len(answer)}
+    assert line["reason"] == "closed"
+    assert line["request_bytes"] == sizes["client"]
+    assert line["response_bytes"] == sizes["backend"]
+    assert line["undelivered_bytes"] == 0
+    assert line["spliced_bytes" if splice else "copied_bytes"] == sum(sizes.values())
+
+
+@both_modes
+@both_transports
+async def test_both_directions_end_at_once(splice: bool, transport: Transport) -> None:
+    data = {name: random_bytes(3 << 20, seed) for seed, name in enumerate(("client", "backend"))}
+    received: dict[str, bytes] = {}
+
+    async def receive(name: str, peer: Peer) -> None:
+        received[name], end = await peer.receive_rest()
+        assert end == "eof"
+
+    with trio.fail_after(20):
+        async with relay(splice=splice, transport=transport) as proxied:
+            connection = await proxied.connect()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send_and_finish, connection.client, data["client"])
+                nursery.start_soon(send_and_finish, connection.backend, data["backend"])
+                nursery.start_soon(receive, "client", connection.client)
+                nursery.start_soon(receive, "backend", connection.backend)
+            assert (await proxied.line())["reason"] == "closed"
+    assert_same(received["client"], data["backend"])
+    assert_same(received["backend"], data["client"])
+
+
+@both_modes
+@each_side_first
+async def test_the_end_waits_behind_a_full_pipe(splice: bool, first: str) -> None:
+    data = random_bytes(FULL_CAPACITY_BYTES // 2)
+    with trio.fail_after(20):
+        async with relay(splice=splice) as proxied:
+            early, late = (await proxied.connect()).ends(first)
+            # More than the two sockets hold, so that a part stays in the proxy, the end behind it.
+            sent = bytearray()
+            while part := early.send_some(data):
+                sent += data[:part]
+                await trio.sleep(0.01)
+            early.finish()
+            await trio.sleep(0.05)
+            received, end = await late.receive_rest()
+            assert end == "eof"
+            assert_same(received, bytes(sent))
+            late.finish()
+            assert await early.receive_rest() == (b"", "eof")
+            assert (await proxied.line())["reason"] == "closed"
+
+
+@both_modes
+@both_transports
+@each_side_first
+async def test_a_connection_without_a_byte(splice: bool, transport: Transport, first: str) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice, transport=transport) as proxied:
+            early, late = (await proxied.connect()).ends(first)
+            early.finish()
+            assert await late.receive_rest() == (b"", "eof")
+            late.close()
+            assert await early.receive_rest() == (b"", "eof")
+            line = await proxied.line()
+    assert line["reason"] == "closed"
+    assert line["request_bytes"] == line["response_bytes"] == 0
+
+
+async def send_and_finish(peer: Peer, data: bytes) -> None:
+    await peer.send(data)
+    peer.finish()

@@ -1,0 +1,92 @@
+"""Silence in both directions ends a connection; a byte in either keeps it."""
+
+import time
+
+import pytest
+import trio
+
+from tests.proxy.payload import random_bytes
+from tests.proxy.relay import both_modes, relay
+
+IDLE_TIMEOUT_S = 0.5
+STEP_S = 0.1
+STEPS = 8
+
+senders = pytest.mark.parametrize("sender", ["client", "backend"])
+
+
+@both_modes
+async def test_silence_ends_in_a_reset_on_both_sides(splice: bool) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+            started_s = time.monotonic()
+            connection = await proxied.connect()
+            assert await connection.client.receive_rest() == (b"", "reset")
+            assert await connection.backend.receive_rest() == (b"", "reset")
+            line = await proxied.line()
+            assert time.monotonic() - started_s >= IDLE_TIMEOUT_S
+    assert line["reason"] == "idle_timeout"
+
+
+@both_modes
+@senders
+async def test_bytes_in_one_direction_are_enough(splice: bool, sender: str) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+            sends, receives = (await proxied.connect()).ends(sender)
+            for _ in range(STEPS):
+                await sends.send(b"x")
+                assert await receives.receive_exactly(1) == b"x"
+                await trio.sleep(STEP_S)
+            assert proxied.worker.sessions
+            sends.finish()
+            receives.finish()
+            assert (await proxied.line())["reason"] == "closed"
+
+
+@both_modes
+@senders
+async def test_a_half_closed_connection_may_be_as_long_silent(splice: bool, sender: str) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+            sends, receives = (await proxied.connect()).ends(sender)
+            sends.finish()
+            assert await receives.receive_rest() == (b"", "eof")
+            assert await sends.receive_rest() == (b"", "reset")
+            assert (await proxied.line())["reason"] == "idle_timeout"
+
+
+@both_modes
+@senders
+async def test_a_reader_that_stands_still_is_silence(splice: bool, sender: str) -> None:
+    """Bytes that wait for it are lost, and counted; it can see that by the reset."""
+    with trio.fail_after(20):
+        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+            sends, reads = (await proxied.connect()).ends(sender)
+            data = random_bytes(24 << 20)
+            sent = 0
+            with pytest.raises(ConnectionError):
+                while True:
+                    sent += sends.send_some(data[sent : sent + (1 << 20)])
+                    await trio.sleep(0.001)
+            received, end = await reads.receive_rest()
+            assert end == "reset"
+            assert received == data[: len(received)]
+            line = await proxied.line()
+    assert line["reason"] == "idle_timeout"
+    assert line["undelivered_bytes"] > 0
+
+
+@both_modes
+@senders
+async def test_a_reader_that_trickles_is_not_silent(splice: bool, sender: str) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+            sends, reads = (await proxied.connect()).ends(sender)
+            data = random_bytes(24 << 20)
+            sent = sends.send_some(data)
+            for _ in range(STEPS):
+                sent += sends.send_some(data[sent:])
+                await reads.receive_exactly(1_000_000)
+                await trio.sleep(STEP_S)
+            assert proxied.worker.sessions

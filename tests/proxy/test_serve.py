@@ -1,0 +1,152 @@
+"""A proxy inside a Trio program: where it listens, what it says, what it leaves behind."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from spliceproxy.errors import StartProblem
+from spliceproxy.proxy.serve import serve
+from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
+from spliceproxy.settings.options import Settings
+from tests.descriptors import open_descriptors
+from tests.proxy.peer import Acceptor, open_peer
+from tests.proxy.relay import both_modes, relay
+from tests.streams import KERNEL_CHOICE
+
+ANY_PORT = TcpAddress("127.0.0.1", 0)
+
+
+def settings(*listen: Address, backend: Address = ANY_PORT) -> Settings:
+    return Settings(listen=listen, backends=(backend,), workers=1)
+
+
+@both_modes
+async def test_the_line_of_a_connection(splice: bool) -> None:
+    with trio.fail_after(20):
+        async with relay(splice=splice) as proxied:
+            connection = await proxied.connect()
+            await connection.client.send(b"four")
+            assert await connection.backend.receive_exactly(4) == b"four"
+            await connection.backend.send(b"eleven more")
+            assert await connection.client.receive_exactly(11) == b"eleven more"
+            connection.client.finish()
+            connection.backend.finish()
+            line = dict(await proxied.line())
+            client = "{}:{}".format(*connection.client.sock.getsockname())
+            backend = "{}:{}".format(*proxied.acceptor.address)
+            listener = "{}:{}".format(*proxied.proxy.addresses[0])
+            assert line.pop("duration_s") >= line.pop("connect_s") >= 0
+    assert line == {
+        "event": "connection",
+        "log_level": "info",
+        "worker": 0,
+        "listener": listener,
+        "client": client,
+        "backend": backend,
+        "request_bytes": 4,
+        "response_bytes": 11,
+        "undelivered_bytes": 0,
+        "spliced_bytes": 15 if splice else 0,
+        "copied_bytes": 0 if splice else 15,
+        "reason": "closed",
+    }
+
+
+async def test_the_level_of_the_log_turns_the_lines_off() -> None:
+    with trio.fail_after(20):
+        async with relay(log_level="warning") as proxied:
+            connection = await proxied.connect()
+            connection.client.close()
+            connection.backend.close()
+            await proxied.settled()
+            assert proxied.log == []
+
+
+async def test_the_backend_speaks_first() -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            connection = await proxied.connect()
+            await connection.backend.send(b"220 ready")
+            assert await connection.client.receive_exactly(9) == b"220 ready"
+
+
+async def test_several_listeners_of_several_kinds(tmp_path: Path) -> None:
+    acceptor = Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16)
+    backend = TcpAddress("127.0.0.1", int(acceptor.address[1]))
+    unix = UnixAddress(str(tmp_path / "listen"))
+    v6 = TcpAddress("::1", 0)
+    with trio.fail_after(20), capture_logs() as log:
+        async with serve(settings(ANY_PORT, v6, unix, backend=backend)) as proxy:
+            tcp, second, path = proxy.addresses
+            assert path == unix.path
+            assert second[0] == "::1"
+            for address in (tcp, path):
+                client = await open_peer(address, KERNEL_CHOICE)
+                far = await acceptor.accept()
+                client.close()
+                assert await far.receive_rest() == (b"", "eof")
+                far.close()
+        assert not Path(unix.path).exists()
+    acceptor.close()
+    names = ["{}:{}".format(*tcp), f"unix:{unix.path}"]
+    assert [line["listener"] for line in log if line["event"] == "connection"] == names
+    assert [line["client"] == "unix" for line in log] == [False, True]
+
+
+async def test_the_port_is_free_afterwards() -> None:
+    with trio.fail_after(20):
+        async with serve(settings(ANY_PORT)) as proxy:
+            address = proxy.addresses[0]
+        with socket.socket() as sock, pytest.raises(ConnectionRefusedError):
+            sock.connect(address)
+        async with serve(settings(TcpAddress("127.0.0.1", int(address[1])))):
+            pass
+
+
+async def test_leaving_the_block_resets_what_is_left() -> None:
+    acceptor = Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16)
+    backend = TcpAddress("127.0.0.1", int(acceptor.address[1]))
+    with trio.fail_after(20):
+        async with serve(settings(ANY_PORT, backend=backend)) as proxy:
+            client = await open_peer(proxy.addresses[0], KERNEL_CHOICE)
+            far = await acceptor.accept()
+        for peer in (client, far):
+            assert await peer.receive_rest() == (b"", "reset")
+            peer.close()
+    acceptor.close()
+
+
+async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = TcpAddress("127.0.0.1", other.getsockname()[1])
+        unix = UnixAddress(str(tmp_path / "listen"))
+        with pytest.raises(StartProblem, match="cannot listen on .*Address already in use"):
+            async with serve(settings(unix, taken)):
+                pass
+        assert not Path(unix.path).exists()
+
+
+async def test_a_backend_whose_name_does_not_resolve() -> None:
+    unknown = TcpAddress("no-such-host.invalid", 80)
+    with pytest.raises(StartProblem, match="does not resolve"):
+        async with serve(settings(ANY_PORT, backend=unknown)):
+            pass
+
+
+async def test_an_idle_connection_holds_two_descriptors_and_no_pipe() -> None:
+    with trio.fail_after(20):
+        async with relay() as proxied:
+            first = await proxied.connect()
+            await first.client.send(b"x")
+            await first.backend.receive_exactly(1)
+            before = len(open_descriptors())
+            for _ in range(50):
+                connection = await proxied.connect()
+                await connection.client.send(b"x")
+                await connection.backend.receive_exactly(1)
+            # Two of each connection are the test's own.
+            assert len(open_descriptors()) == before + 50 * (2 + 2)
+            assert proxied.worker.pipes.statistics().in_use == 0
