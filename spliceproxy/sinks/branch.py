@@ -105,13 +105,18 @@ class Branch:
         if self.spool is not None and self.spool.has_room(count):
             self.spool.expect()
             return count
-        why = "buffer_full" if self._budget.has_room(count) else "budget_full"
+        why = self._name_overflow(count)
         self.drop(count, self._accepted_at)
         if self.settings.overflow == "gap":
             self.reason = self.reason or why
         else:
             self.detach(why)
         return 0
+
+    def _name_overflow(self, count: int) -> str:
+        if not self._budget.has_room(count):
+            return "budget_full"
+        return "buffer_full" if self.spool is None else "spool_full"
 
     def take_bytes(self, data: bytes) -> None:
         """Queue a copy; a small one joins the last chunk."""

@@ -83,24 +83,50 @@ class Command:
     def _started(self, job: "Future[subprocess.Popen[bytes]]") -> None:
         error = job.exception()
         if error is not None:
-            if not isinstance(error, (OSError, subprocess.SubprocessError)):
-                raise error
             self._shared.live.discard(self)
-            number = getattr(error, "errno", None) or 0
-            self._owner.command_ended(f"command_{errno.errorcode.get(number, 'failed').lower()}")
+            if not isinstance(error, (OSError, subprocess.SubprocessError)):
+                self._owner.on_crash(RuntimeError(str(error)))
+                self._owner.command_ended("command_failed")
+                return
+            self._owner.command_ended(_name(error))
             return
-        process = self._process = job.result()
-        assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018
-        self._end_fd = os.pidfd_open(process.pid)
-        self._reactor.register(self._end_fd, select.EPOLLIN, self)
-        self._complaints = Complaints(self._reactor, process.stderr, self._log)
+        self._process = job.result()
+        try:
+            self._attach(self._process)
+        except OSError as problem:  # no descriptor left, or no room in the epoll set
+            self._abandon(self._process)
+            self._owner.command_ended(_name(problem))
+            return
         if self._killed:
-            process.kill()
-            process.stdin.close()
-            return
+            self.kill()
+        else:
+            self._owner.command_takes_more()
+
+    def _attach(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018
         self.stdin_fd = process.stdin.fileno()
         os.set_blocking(self.stdin_fd, False)
-        self._owner.command_takes_more()
+        end_fd = os.pidfd_open(process.pid)
+        try:
+            self._reactor.register(end_fd, select.EPOLLIN, self)
+        except OSError:
+            os.close(end_fd)
+            raise
+        self._end_fd = end_fd
+        self._complaints = Complaints(self._reactor, process.stderr, self._log)
+
+    def _abandon(self, process: "subprocess.Popen[bytes]") -> None:
+        """Kill a process that cannot be watched; a thread waits for its end."""
+        process.kill()
+        self.close_stdin()
+        if self._end_fd is not None:
+            self._reactor.unregister(self._end_fd)
+            os.close(self._end_fd)
+            self._end_fd = None
+        if process.stderr is not None:
+            process.stderr.close()
+        self._shared.live.discard(self)
+        self._shared.disk.submit(process.wait, lambda job: None)
 
     def watch(self, *, for_room: bool) -> None:
         """Call `command_takes_more` when there is room, or no longer."""
@@ -156,6 +182,11 @@ class Command:
     def on_crash(self, error: Exception) -> None:
         """Pass it on."""
         self._owner.on_crash(error)
+
+
+def _name(error: OSError | subprocess.SubprocessError) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return f"command_{errno.errorcode.get(number or 0, 'failed').lower()}"
 
 
 class _Room:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import structlog
+
 from spliceproxy.pump.reactor import Reactor
 
 _EXIT_S = 5.0  # what a hung disk may hold up the exit of the worker
@@ -52,11 +54,14 @@ class Disk:
         while self._ended:
             done, future = self._ended.popleft()
             self.jobs -= 1
-            done(future)
+            try:
+                done(future)
+            except Exception as error:  # it concerns this job's owner alone
+                self.on_crash(error)
 
     def on_crash(self, error: Exception) -> None:
-        """Leave the rest of the completions for the next event."""
-        raise error
+        """Report what a completion failed with; its stream is given up by its deadline."""
+        structlog.get_logger().error("internal_error", exc_info=error)
 
     def finish(self) -> None:
         """Wait for the jobs that are under way, and for those that follow from them."""

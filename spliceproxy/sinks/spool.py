@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
 
 _READ_BYTES = 256 << 10
+_LEAST_MEMORY_BYTES = 32 << 20  # the page cache takes a gigabyte a second, in fits and starts
 
 
 class Spool:
     """First in, first out, behind a branch's queue; one disk job at a time.
 
-    Chunks wait in memory for the disk, within the branch's lag budget once more; a disk that is
-    slower than that ends the branch.
+    Chunks wait in memory for the disk, within four times the branch's lag budget and within that
+    of all mirrors; a disk that is slower than that ends the branch.
     """
 
     def __init__(self, branch: "Branch", disk: Disk, budget: Budget) -> None:
@@ -31,7 +32,8 @@ class Spool:
         self._disk = disk
         self._budget = budget
         self._limit_bytes = branch.settings.spool_bytes
-        self._memory_bytes = branch.settings.buffer_bytes
+        self._refill_bytes = branch.settings.buffer_bytes // 2
+        self._memory_bytes = max(4 * branch.settings.buffer_bytes, _LEAST_MEMORY_BYTES)
         self._waiting: deque[Chunk] = deque()  # for the disk, in memory
         self._waiting_bytes = 0
         self._batch: list[Chunk] = []  # being written
@@ -55,7 +57,7 @@ class Spool:
         in_memory = self._waiting_bytes + self._batch_bytes + count
         return (
             self._written + in_memory <= self._limit_bytes
-            and in_memory <= max(self._memory_bytes, count)
+            and in_memory <= self._memory_bytes
             and self._budget.has_room(count)
         )
 
@@ -82,7 +84,7 @@ class Spool:
             self._busy = True
             self._disk.submit(self._write_batch, self._wrote)
         elif self._read < self._written:
-            if self._branch.queued_bytes <= self._memory_bytes // 2:
+            if self._branch.queued_bytes <= self._refill_bytes:
                 self._busy = True
                 self._disk.submit(self._read_some, self._has_read)
         elif self.active:
