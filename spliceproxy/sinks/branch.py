@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spliceproxy.pump.chunk import BytesChunk, Chunk, PipeChunk
 from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.budget import Budget
 
@@ -70,6 +71,7 @@ class Branch:
         self._on_failed = on_failed
         self._on_closed = on_closed
         self._progress_s = 0.0
+        self._flush_timer: Timer | None = None
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
@@ -213,7 +215,7 @@ class Branch:
         self.open = False
         self._release_source()
         self._progress_s = self._reactor.now_s
-        self._reactor.timers.after(FLUSH_TIMEOUT_S, self)
+        self._flush_timer = self._reactor.timers.after(FLUSH_TIMEOUT_S, self)
         if self.spool is not None and self.spool.active:
             self.spool.work()
         else:
@@ -245,6 +247,8 @@ class Branch:
             return
         self.open = False
         self.over = True
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         if self.spool is not None:
             for offset, count in self.spool.close():
                 self.drop(count, offset)
@@ -270,7 +274,7 @@ class Branch:
             return
         left_s = self._progress_s + FLUSH_TIMEOUT_S - self._reactor.now_s
         if left_s > 0:
-            self._reactor.timers.after(left_s, self)
+            self._flush_timer = self._reactor.timers.after(left_s, self)
         elif self.queue or (self.spool is not None and self.spool.active):
             self.fail("flush_timeout")
         else:

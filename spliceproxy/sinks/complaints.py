@@ -8,8 +8,9 @@ from structlog.typing import FilteringBoundLogger
 
 from spliceproxy.pump.reactor import Reactor
 
-_MOST_BYTES = 64 << 10
-"""So much of one command's complaints is logged; the rest is read and dropped."""
+_READ_BYTES = 64 << 10
+_MOST_LINES = 100
+"""So many of one command's lines are logged; the rest are read and counted."""
 
 _LAST_READS = 2  # what a pipe of the default size holds, and the end
 _LINE_BYTES = 4 << 10
@@ -23,7 +24,7 @@ class Complaints:
         self._stream = stream
         self._fd = stream.fileno()
         self._log = log
-        self._left_bytes = _MOST_BYTES
+        self._lines = 0
         self._rest = b""
         os.set_blocking(self._fd, False)
         reactor.register(self._fd, select.EPOLLIN, self)
@@ -31,20 +32,20 @@ class Complaints:
     def on_events(self, events: int) -> None:
         """Log whole lines; a line that does not end is cut."""
         try:
-            data = os.read(self._fd, _MOST_BYTES)
+            data = os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
             return
         if not data:
-            self._tell(self._rest)
-            self._close()
+            self._end()
             return
-        kept = data[: self._left_bytes]
-        self._left_bytes -= len(kept)
-        *lines, self._rest = (self._rest + kept).split(b"\n")
-        for line in lines:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines[: max(0, _MOST_LINES - self._lines)]:
             self._tell(line)
+        self._lines += len(lines)
         if len(self._rest) > _LINE_BYTES:
-            self._tell(self._rest)
+            if self._lines < _MOST_LINES:
+                self._tell(self._rest)
+            self._lines += 1
             self._rest = b""
 
     def _tell(self, line: bytes) -> None:
@@ -52,13 +53,20 @@ class Complaints:
             text = line[:_LINE_BYTES].decode(errors="backslashreplace")
             self._log.warning("command_stderr", line=text)
 
+    def _end(self) -> None:
+        if self._lines < _MOST_LINES:
+            self._tell(self._rest)
+        else:
+            self._log.warning("command_stderr_cut", lines=self._lines, logged=_MOST_LINES)
+        self._close()
+
     def finish(self) -> None:
         """Read what is there, when the command has ended; a child of its own may hold on to it."""
         for _ in range(_LAST_READS):
             if self._stream.closed:
                 return
             self.on_events(select.EPOLLIN)
-        self._close()
+        self._end()
 
     def _close(self) -> None:
         if not self._stream.closed:
