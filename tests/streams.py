@@ -15,7 +15,7 @@ class Buffers:
     receive_bytes: int = 0
     segment_bytes: int = 0
 
-    def apply(self, sock: socket.socket) -> None:
+    def apply(self, sock: socket.SocketType) -> None:
         if self.send_bytes:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_bytes)
         if self.receive_bytes:

@@ -54,6 +54,8 @@ class Complaints:
             self._log.warning("command_stderr", line=text)
 
     def _end(self) -> None:
+        if self._stream.closed:
+            return
         if self._lines < _MOST_LINES:
             self._tell(self._rest)
         else:

@@ -82,9 +82,7 @@ def test_a_discarded_pipe_is_closed_with_what_is_in_it(pool: PipePool) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPERM])
-def test_no_pipe_is_to_be_had(
-    pool: PipePool, error: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_pipe_is_to_be_had(pool: PipePool, error: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syscalls, "make_pipe", FailAt(syscalls.make_pipe, 1, error))
     with pytest.raises(NoPipeError, match=os.strerror(error)) as caught:
         pool.borrow()

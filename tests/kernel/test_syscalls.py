@@ -66,7 +66,10 @@ def test_tee_from_an_empty_pipe_and_into_a_full_one(pipes: list[Pipe]) -> None:
 
 
 def test_tee_of_what_is_no_pipe(pipes: list[Pipe]) -> None:
-    with Path("/dev/null").open() as file, pytest.raises(OSError, match="Invalid argument") as caught:
+    with (
+        Path("/dev/null").open() as file,
+        pytest.raises(OSError, match="Invalid argument") as caught,
+    ):
         syscalls.tee(file.fileno(), pipes[0][1], 100)
     assert caught.value.errno == errno.EINVAL
 

@@ -6,6 +6,7 @@ import socket
 from typing import Literal
 
 import trio
+import trio.lowlevel
 
 from tests.streams import RESET_ON_CLOSE, Buffers
 
@@ -48,7 +49,7 @@ class Peer:
             size = min(largest, int(2 ** chunks.uniform(0, largest.bit_length())))
             await self.send(data[sent : sent + size])
             sent += size
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
 
     def send_urgent(self, byte: bytes) -> None:
         self.sock.send(byte, socket.MSG_OOB)

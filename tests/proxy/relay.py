@@ -38,9 +38,7 @@ class Connection:
 
     def ends(self, sender: str) -> tuple[Peer, Peer]:
         """Both peers, the one of that name first."""
-        return (
-            (self.client, self.backend) if sender == "client" else (self.backend, self.client)
-        )
+        return (self.client, self.backend) if sender == "client" else (self.backend, self.client)
 
 
 @dataclass

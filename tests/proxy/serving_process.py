@@ -1,6 +1,6 @@
 """A proxy in a process of its own, for tests that kill it.
 
-Arguments: the backend's port, and "splice" or "copy". It prints the port that it listens on.
+Arguments: the backend's port, and "splice" or "copy". It writes the port that it listens on.
 """
 
 import sys
@@ -21,7 +21,8 @@ async def main(backend_port: int, *, splice: bool) -> None:
         log_level="error",
     )
     async with serve(settings) as proxy:
-        print(proxy.addresses[0][1], flush=True)
+        sys.stdout.write(f"{proxy.addresses[0][1]}\n")
+        sys.stdout.flush()
         await trio.sleep_forever()
 
 

@@ -11,8 +11,8 @@ import trio
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
+from tests.backlog import full_tcp_backlog, full_unix_backlog
 from tests.faults import AnswerAt
-from tests.proxy.backlog import full_tcp_backlog, full_unix_backlog
 from tests.proxy.quiet import assert_quiet
 from tests.proxy.relay import Relay, both_transports, eventually, relay
 

@@ -103,9 +103,9 @@ async def test_a_number_is_not_given_out_again_while_its_event_waits(stack: Exit
                 reactor.unregister(other.fileno())
                 reactor.close_later(other)
                 own.recv(1)
-                fresh, _ = pair(stack)
-                numbers["new"] = fresh.fileno()
-                reactor.register(fresh.fileno(), IN, newcomer)
+                fresh = pair(stack)[0].fileno()
+                numbers["new"] = fresh
+                reactor.register(fresh, IN, newcomer)
 
             return Watcher(act)
 
