@@ -16,7 +16,7 @@ from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.upstream.backends import Backend, Backends
 
 _LOOK_AGAIN_S = 1.0
@@ -74,7 +74,7 @@ class Worker:
         if not settings.mirrors:
             return None
         mirrors = [
-            Mirror(mirror, None if addresses is None else addresses.targets)
+            (mirror, None if addresses is None else addresses.targets)
             for mirror, addresses in zip(settings.mirrors, backends, strict=True)
         ]
         return Mirrors(self.reactor, mirrors, settings.mirror_budget_bytes, self._max_connections)
@@ -174,5 +174,7 @@ class Worker:
         self.reset_all(reason.STOPPED)
         if self.mirrors is not None:
             self.mirrors.close()
+            for session in list(self.mirroring):  # a disk or command that hangs: say how far it got
+                session.mirrors_ended()
         self.reactor.close()
         self.pipes.close()

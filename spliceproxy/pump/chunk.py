@@ -61,10 +61,13 @@ class BytesChunk:
         self.size = len(data)
         self.offset = offset
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is written yet."""
+        return not self._start
+
     def append(self, data: bytes) -> None:
-        """Add bytes at the end, and let go of those that were written."""
-        del self._data[: self._start]
-        self._start = 0
+        """Add bytes at the end; only while nothing is written of it."""
         self._data += data
         self.size += len(data)
 

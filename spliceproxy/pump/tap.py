@@ -40,6 +40,9 @@ class Branch(Protocol):
     def end(self, *, clean: bool) -> None:
         """No more is coming; clean: the stream has ended in an orderly way."""
 
+    def on_crash(self, error: Exception) -> None:
+        """One of these calls has failed in a way that nobody foresaw: give up."""
+
 
 class TapPipes:
     """The pipes that a worker's taps use: a pool of their own, and one that is read from.
@@ -106,30 +109,46 @@ class Tap:
         """Copy what a flow has in its pipe to the branches that want it."""
         data: bytes | None = None
         for branch in self._branches:
-            wanted = branch.accept(count)
-            if not wanted:
-                continue
-            chunk = self._pipes.duplicate(source, wanted) if wanted > SMALL_BYTES else None
-            if chunk is not None and chunk.size:
-                missed = wanted - chunk.size
-                branch.take_pipe(chunk)
-            else:
-                if chunk is not None:
-                    chunk.discard()
-                data = self._pipes.read(source, count) if data is None else data
-                missed = wanted - len(data[:wanted])
-                branch.take_bytes(data[:wanted])
-            if missed:
-                branch.miss(missed)
+            try:
+                data = self._copy_to(branch, source, count, data)
+            except Exception as error:  # it is that branch's, and must not reach the traffic
+                branch.on_crash(error)
+
+    def _copy_to(
+        self, branch: Branch, source: Pipe, count: int, data: bytes | None
+    ) -> bytes | None:
+        """Give one branch its copy; returns what was read for it, for the next one."""
+        wanted = branch.accept(count)
+        if not wanted:
+            return data
+        chunk = self._pipes.duplicate(source, wanted) if wanted > SMALL_BYTES else None
+        if chunk is not None and chunk.size:
+            missed = wanted - chunk.size
+            branch.take_pipe(chunk)
+        else:
+            if chunk is not None:
+                chunk.discard()
+            data = self._pipes.read(source, count) if data is None else data
+            missed = wanted - len(data[:wanted])
+            branch.take_bytes(data[:wanted])
+        if missed:
+            branch.miss(missed)
+        return data
 
     def copy_bytes(self, data: bytes) -> None:
         """Hand what a flow has in memory to the branches that want it."""
         for branch in self._branches:
-            wanted = branch.accept(len(data))
-            if wanted:
-                branch.take_bytes(data[:wanted])
+            try:
+                wanted = branch.accept(len(data))
+                if wanted:
+                    branch.take_bytes(data[:wanted])
+            except Exception as error:  # as above
+                branch.on_crash(error)
 
     def end(self, *, clean: bool) -> None:
         """Tell the branches that no more is coming."""
         for branch in self._branches:
-            branch.end(clean=clean)
+            try:
+                branch.end(clean=clean)
+            except Exception as error:  # as above
+                branch.on_crash(error)

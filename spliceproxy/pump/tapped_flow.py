@@ -39,7 +39,8 @@ class TappedSpliceFlow(SpliceFlow):
     def source_ended(self) -> None:
         """Pass the end on to the mirrors too."""
         self._tap.end(clean=True)
-        super().source_ended()
+        if not self.done:  # else a mirror that traffic must not do without has ended the link
+            super().source_ended()
 
     def make_successor(self) -> CopyFlow:
         """Make the flow that goes on by copying, with the same tap."""
@@ -64,7 +65,8 @@ class TappedCopyFlow(CopyFlow):
     def source_ended(self) -> None:
         """Pass the end on to the mirrors too."""
         self._tap.end(clean=True)
-        super().source_ended()
+        if not self.done:  # else a mirror that traffic must not do without has ended the link
+            super().source_ended()
 
 
 def _hand_on(flow: Flow, tap: Tap) -> None:

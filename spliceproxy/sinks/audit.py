@@ -1,7 +1,8 @@
 """`file:` mirrors: a file for each stream, and a record of the connection beside them.
 
-Files are named so that they sort by time. They end in ``.part`` until the stream is over; a
-crash leaves such files behind, and the next start reports them and keeps them.
+Files are named so that they sort by time. They end in ``.part`` until the stream is over, and in
+``.incomplete`` after that if bytes are missing. A crash leaves ``.part`` files behind, and the
+next start reports them and keeps them.
 """
 
 import errno
@@ -22,6 +23,7 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
 
 PART_SUFFIX = ".part"
+INCOMPLETE_SUFFIX = ".incomplete"
 _HAND_OVER_BYTES = 256 << 10
 _HAND_OVER_S = 0.05
 """Handing work to a thread and back costs more than a small message: it is done for so many
@@ -50,6 +52,7 @@ class FileOutlet:
         self._finishing = False
         self._cut = False
         self._completing = False
+        self._final = path
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
@@ -138,12 +141,14 @@ class FileOutlet:
         if self._completing:
             return
         self._busy = self._completing = True
+        if self._branch.dropped_bytes or self._branch.queued_bytes:
+            self._final = self._path.with_name(self._path.name + INCOMPLETE_SUFFIX)
         self._disk.submit(self._rename, self._completed)
 
     def _rename(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
-            self._part.rename(self._path)
+            self._part.rename(self._final)
 
     def _completed(self, job: "Future[None]") -> None:
         error = job.exception()
@@ -163,10 +168,14 @@ def write_record(
     def write() -> None:
         part = path.with_name(path.name + PART_SUFFIX)
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(record, file, default=str, indent=1)
-            file.write("\n")
-        part.rename(path)
+        try:
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                json.dump(record, file, default=str, indent=1)
+                file.write("\n")
+            part.rename(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
     def told(job: "Future[None]") -> None:
         error = job.exception()

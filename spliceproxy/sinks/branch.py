@@ -21,6 +21,9 @@ MERGE_BYTES = 256 << 10
 FLUSH_TIMEOUT_S = 10.0
 """How long a mirror may stand still before the rest is dropped, once the stream has ended."""
 
+COMMAND_END_S = 60.0
+"""How long a command may go on after the end of its input, say to upload what it has made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -73,6 +76,11 @@ class Branch:
         self._progress_s = 0.0
         self._flush_timer: Timer | None = None
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are neither delivered nor dropped yet."""
+        return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)
 
     @property
     def state(self) -> str:
@@ -129,6 +137,7 @@ class Branch:
         last = self.queue[-1] if self.queue else None
         if (
             isinstance(last, BytesChunk)
+            and last.is_whole  # else it might never be done, and keep what was written
             and last.size + len(data) <= MERGE_BYTES
             and last.offset + last.size == offset
         ):
@@ -272,13 +281,17 @@ class Branch:
         """Give up on a mirror that has stood still since the stream ended."""
         if self.over:
             return
-        left_s = self._progress_s + FLUSH_TIMEOUT_S - self._reactor.now_s
+        left_s = self._progress_s + self._patience_s() - self._reactor.now_s
         if left_s > 0:
             self._flush_timer = self._reactor.timers.after(left_s, self)
         elif self.queue or (self.spool is not None and self.spool.active):
             self.fail("flush_timeout")
         else:
             self.outlet.cut()  # it has all, and only does not say goodbye
+
+    def _patience_s(self) -> float:
+        has_all = not self.queue and not (self.spool is not None and self.spool.active)
+        return COMMAND_END_S if has_all and self.settings.kind == "exec" else FLUSH_TIMEOUT_S
 
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""

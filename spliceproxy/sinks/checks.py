@@ -17,11 +17,20 @@ def check_mirrors(mirrors: Iterable[MirrorSettings]) -> None:
     """Create the directories that are missing, and refuse mirrors that could never work.
 
     Raises:
-        UsageProblem: a directory cannot be written into, or a program cannot be executed.
+        UsageProblem: a directory cannot be written into, or is another mirror's already; a
+            program cannot be executed.
     """
+    seen: set[tuple[int, int]] = set()
     for mirror in mirrors:
         if mirror.kind == "file":
             _check_directory(mirror)
+            found = Path(mirror.target).stat()
+            if (found.st_dev, found.st_ino) in seen:  # they would write the same file names
+                raise UsageProblem(
+                    f"mirror {quote(mirror.text)}: another file mirror has the same directory",
+                    "expected a directory for each",
+                )
+            seen.add((found.st_dev, found.st_ino))
         elif mirror.kind == "exec":
             _check_program(mirror)
 

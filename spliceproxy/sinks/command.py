@@ -5,6 +5,7 @@ import errno
 import math
 import os
 import select
+import signal
 import subprocess
 import time
 from concurrent.futures import Future
@@ -36,7 +37,7 @@ class CommandOwner(Protocol):
 
 @dataclass(slots=True)
 class Commands:
-    """What the commands of a worker share."""
+    """The commands of one mirror."""
 
     reactor: Reactor
     disk: Disk
@@ -117,7 +118,7 @@ class Command:
 
     def _abandon(self, process: "subprocess.Popen[bytes]") -> None:
         """Kill a process that cannot be watched; a thread waits for its end."""
-        process.kill()
+        _kill_group(process)
         self.close_stdin()
         if self._end_fd is not None:
             self._reactor.unregister(self._end_fd)
@@ -149,8 +150,8 @@ class Command:
     def kill(self) -> None:
         """End it; `command_ended` follows when it is reaped."""
         self._killed = True
-        if self._process is not None:
-            self._process.kill()
+        if self._process is not None and self._end_fd is not None:  # not reaped: the pid is its
+            _kill_group(self._process)
             self.close_stdin()
 
     def on_events(self, events: int) -> None:
@@ -166,7 +167,7 @@ class Command:
             status = self._process.wait(None if math.isinf(wait_s) else wait_s)
         except subprocess.TimeoutExpired:
             self._killed = True
-            self._process.kill()
+            _kill_group(self._process)
             status = self._process.wait()
         self._reactor.unregister(self._end_fd)
         os.close(self._end_fd)
@@ -182,6 +183,12 @@ class Command:
     def on_crash(self, error: Exception) -> None:
         """Pass it on."""
         self._owner.on_crash(error)
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a command that is not reaped yet, and what it has started: it leads a session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _name(error: OSError | subprocess.SubprocessError) -> str:

@@ -32,8 +32,9 @@ class CommandOutlet:
         self.flush()
 
     def cut(self) -> None:
-        """Kill the command."""
+        """Kill the command; what it had still to do is lost."""
         self._cut = True
+        self._branch.reason = self._branch.reason or "command_killed"
         self._command.kill()
 
     def command_ended(self, why: str) -> None:
@@ -43,7 +44,7 @@ class CommandOutlet:
             why = why or "command_ended"
         if not self._cut:
             branch.reason = branch.reason or why
-        if branch.open:
+        if branch.open or branch.queue:
             branch.fail(why)
         branch.closed()
 

@@ -6,6 +6,7 @@ their owners, and what belongs to a job is touched by its thread alone until the
 
 import os
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,13 +18,17 @@ import structlog
 from spliceproxy.pump.reactor import Reactor
 
 _EXIT_S = 5.0  # what a hung disk may hold up the exit of the worker
-THREADS = 4  # so many directories may hang before the others' files wait too
+THREADS = 2  # of one mirror: a file that is slow to open does not stop the others' writes
 
 Result = TypeVar("Result")
 
 
 class Disk:
-    """Runs jobs in threads, and their completions in the reactor."""
+    """Runs one mirror's jobs in threads, and their completions in the reactor.
+
+    Each mirror has threads of its own, so that a directory that hangs concerns no other. They
+    are started at once: later there may be none to be had.
+    """
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
@@ -31,6 +36,10 @@ class Disk:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
         self.jobs = 0
+        all_started = threading.Barrier(THREADS + 1)
+        for _ in range(THREADS):
+            self._threads.submit(all_started.wait)
+        all_started.wait()
         reactor.register(self._wake_fd, select.EPOLLIN, self)
 
     def submit(self, job: Callable[[], Result], done: Callable[["Future[Result]"], None]) -> None:
@@ -54,6 +63,8 @@ class Disk:
         while self._ended:
             done, future = self._ended.popleft()
             self.jobs -= 1
+            if future.cancelled():  # at the exit: whoever waits for it is told otherwise
+                continue
             try:
                 done(future)
             except Exception as error:  # it concerns this job's owner alone

@@ -24,6 +24,7 @@ from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.null import NullOutlet, open_null
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
+from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream import StreamOutlet
 
 TAP_PIPES = 32
@@ -60,8 +61,16 @@ class Mirror:
 
     settings: MirrorSettings
     targets: Targets | None
+    disk: Disk
+    commands: Commands
     command: SharedCommand | None = None  # exec with scope=route
     totals: Totals = field(default_factory=Totals)
+
+    def close(self) -> None:
+        """Let the threads and commands finish, within bounds."""
+        self.disk.finish()
+        self.commands.close()
+        self.disk.close()
 
 
 def count_streams(settings: MirrorSettings) -> int:
@@ -72,7 +81,8 @@ def count_streams(settings: MirrorSettings) -> int:
 def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     """How many descriptors the mirrors of one connection need."""
     return sum(
-        (_DESCRIPTORS[mirror.kind] + (mirror.overflow == "spill")) * count_streams(mirror)
+        (_DESCRIPTORS[mirror.kind] + MOST_SEGMENTS * (mirror.overflow == "spill"))
+        * count_streams(mirror)
         for mirror in mirrors
     )
 
@@ -83,23 +93,25 @@ class Mirrors:
     def __init__(
         self,
         reactor: Reactor,
-        mirrors: list[Mirror],
+        mirrors: list[tuple[MirrorSettings, Targets | None]],
         budget_bytes: int,
         max_connections: int,
     ) -> None:
         self.reactor = reactor
-        self.mirrors = mirrors
+        self.mirrors = [self._open(settings, targets) for settings, targets in mirrors]
         self.budget = Budget(budget_bytes)
         self.pipes = TapPipes(PipePool(full_size_pipes=TAP_PIPES, max_pipes=TAP_PIPES))
-        self.disk = Disk(reactor)
-        self.commands = Commands(reactor, self.disk)
         self.open_streams = 0
-        self.max_streams = max_connections * sum(count_streams(m.settings) for m in mirrors)
+        self.max_streams = max_connections * sum(count_streams(settings) for settings, _ in mirrors)
         """Streams that may be open or closing at once: each has descriptors of its own."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()
         self._serial = 0
+
+    def _open(self, settings: MirrorSettings, targets: Targets | None) -> Mirror:
+        disk = Disk(self.reactor)
+        return Mirror(settings, targets, disk, Commands(self.reactor, disk))
 
     def choose(self, client: str) -> list[Mirror]:
         """Mirrors that a connection of this client is sampled for."""
@@ -121,12 +133,12 @@ class Mirrors:
             return NullOutlet(branch, self._null_fd)
         if settings.kind == "file":
             path = Path(settings.target) / f"{name}-{branch.direction}"
-            return FileOutlet(branch, self.reactor, self.disk, path)
+            return FileOutlet(branch, self.reactor, mirror.disk, path)
         if settings.kind == "exec":
             if settings.scope == "connection":
-                return CommandOutlet(branch, self.commands)
+                return CommandOutlet(branch, mirror.commands)
             if mirror.command is None:
-                mirror.command = SharedCommand(settings, self.commands)
+                mirror.command = SharedCommand(settings, mirror.commands)
             return SharedCommandOutlet(branch, mirror.command)
         assert mirror.targets is not None  # noqa: S101 - tcp and unix have an address
         return StreamOutlet(branch, self.reactor, mirror.targets)
@@ -137,8 +149,7 @@ class Mirrors:
 
     def close(self) -> None:
         """Wait for the threads, and close what is left."""
-        self.disk.finish()
-        self.commands.close()
-        self.disk.close()
+        for mirror in self.mirrors:
+            mirror.close()
         self.pipes.close()
         os.close(self._null_fd)

@@ -69,6 +69,8 @@ class SharedCommand:
             self._take_turns(fd)
         except OSError as error:
             self._fail_all(reason.name_error("command", error.errno or 0))
+            if self._command is not None:
+                self._command.kill()  # it may live on with its input closed
         finally:
             self._writing = False
         self._waits_for_room = bool(self._ready)

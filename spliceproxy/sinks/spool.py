@@ -1,23 +1,25 @@
-"""`overflow=spill`: what a mirror can't take now waits in an unlinked file on disk."""
+"""`overflow=spill`: what a mirror can't take now waits on disk."""
 
-import contextlib
 import errno
-import os
-import tempfile
 from collections import deque
 from concurrent.futures import Future
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spliceproxy.pump.chunk import BytesChunk, Chunk
 from spliceproxy.sinks.budget import Budget
 from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.segment import Segment
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
 
 _READ_BYTES = 256 << 10
 _LEAST_MEMORY_BYTES = 32 << 20  # the page cache takes a gigabyte a second, in fits and starts
+
+_SEGMENTS = 4
+MOST_SEGMENTS = _SEGMENTS + 1
+"""A spool's space comes back a segment at a time, so it has a few: a descriptor each."""
 
 
 class Spool:
@@ -38,10 +40,8 @@ class Spool:
         self._waiting_bytes = 0
         self._batch: list[Chunk] = []  # being written
         self._batch_bytes = 0
-        self._fd: int | None = None
-        self._written = 0  # file offset of the next write
-        self._read = 0
-        self._first_offset = 0  # in the stream, of what stands at file offset 0
+        self._segments: deque[Segment] = deque()
+        self._next_offset = 0  # in the stream, of the first byte in here
         self._busy = False
         self._closed = False
         self.active = False
@@ -50,13 +50,15 @@ class Spool:
     @property
     def held_bytes(self) -> int:
         """How much of the stream is in here."""
-        return self._waiting_bytes + self._batch_bytes + self._written - self._read
+        on_disk = sum(s.written_bytes - s.read_bytes for s in self._segments)
+        return self._waiting_bytes + self._batch_bytes + on_disk
 
     def has_room(self, count: int) -> bool:
         """Whether it can take so many bytes more."""
         in_memory = self._waiting_bytes + self._batch_bytes + count
+        space = sum(segment.written_bytes for segment in self._segments)
         return (
-            self._written + in_memory <= self._limit_bytes
+            space + in_memory <= self._limit_bytes
             and in_memory <= self._memory_bytes
             and self._budget.has_room(count)
         )
@@ -68,7 +70,7 @@ class Spool:
     def put(self, chunk: Chunk) -> None:
         """Take a chunk."""
         if not self.held_bytes:
-            self._first_offset = chunk.offset
+            self._next_offset = chunk.offset
         self._waiting.append(chunk)
         self._waiting_bytes += chunk.size
         self._budget.used_bytes += chunk.size
@@ -79,27 +81,26 @@ class Spool:
         if self._busy or self._closed:
             return
         if self._waiting:
-            self._batch, self._waiting = list(self._waiting), deque()
-            self._batch_bytes, self._waiting_bytes = self._waiting_bytes, 0
-            self._busy = True
-            self._disk.submit(self._write_batch, self._wrote)
-        elif self._read < self._written:
+            self._submit_write()
+        elif self._segments:
             if self._branch.queued_bytes <= self._refill_bytes:
                 self._busy = True
-                self._disk.submit(self._read_some, self._has_read)
+                read = partial(self._segments[0].read, _READ_BYTES)
+                self._disk.submit(read, self._has_read)
         elif self.active:
             self.active = False
-            self._read = self._written = 0
             self._branch.spool_drained()
 
-    def _write_batch(self) -> None:
-        """In a thread."""
-        if self._fd is None:
-            self._fd = _open_unlinked()
-        os.lseek(self._fd, self._written, os.SEEK_SET)
-        for chunk in self._batch:
-            while chunk.size:
-                chunk.write_to(self._fd)
+    def _submit_write(self) -> None:
+        self._batch, self._waiting = list(self._waiting), deque()
+        self._batch_bytes, self._waiting_bytes = self._waiting_bytes, 0
+        is_full = self._segments and (
+            self._segments[-1].written_bytes >= self._limit_bytes // _SEGMENTS
+        )
+        if is_full or not self._segments:
+            self._segments.append(Segment())
+        self._busy = True
+        self._disk.submit(partial(self._segments[-1].write, self._batch), self._wrote)
 
     def _wrote(self, job: "Future[None]") -> None:
         self._busy = False
@@ -110,16 +111,11 @@ class Spool:
         count, self._batch_bytes = self._batch_bytes, 0
         self._budget.used_bytes -= count
         if error is None:
-            self._written += count
+            self._segments[-1].written_bytes += count
         elif not self._closed:
-            self._branch.drop(count, self._first_offset + self._written)
+            self._branch.drop(count, self._next_offset + self.held_bytes - self._waiting_bytes)
             self._branch.fail(_name(error))
         self._go_on()
-
-    def _read_some(self) -> bytes:
-        """In a thread."""
-        assert self._fd is not None  # noqa: S101
-        return os.pread(self._fd, min(_READ_BYTES, self._written - self._read), self._read)
 
     def _has_read(self, job: "Future[bytes]") -> None:
         self._busy = False
@@ -127,15 +123,21 @@ class Spool:
         if error is not None and not self._closed:
             self._branch.fail(_name(error))
         elif not self._closed:
-            data = job.result()
-            offset = self._first_offset + self._read
-            self._read += len(data)
-            self._branch.requeue(BytesChunk(data, offset))
+            self._give_back(job.result())
         self._go_on()
+
+    def _give_back(self, data: bytes) -> None:
+        segment = self._segments[0]
+        segment.read_bytes += len(data)
+        if segment.is_read:
+            self._segments.popleft().close()
+        offset = self._next_offset
+        self._next_offset += len(data)
+        self._branch.requeue(BytesChunk(data, offset))
 
     def _go_on(self) -> None:
         if self._closed:
-            self._close_file()
+            self._close_files()
         else:
             self.work()
 
@@ -143,31 +145,20 @@ class Spool:
         """Drop all; the (offset, length) in the stream of what was in here."""
         self._closed = True
         held = self.held_bytes
-        lost = [(self._first_offset + self._read, held)] if held else []
+        lost = [(self._next_offset, held)] if held else []
         while self._waiting:
             self._waiting.popleft().discard()
         self._budget.used_bytes -= self._waiting_bytes
         self._waiting_bytes = 0
         if not self._busy:
-            self._close_file()
+            self._close_files()
         return lost
 
-    def _close_file(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+    def _close_files(self) -> None:
+        while self._segments:
+            self._segments.popleft().close()
 
 
 def _name(error: BaseException) -> str:
-    if not isinstance(error, OSError):
-        raise error
-    return f"spool_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
-
-
-def _open_unlinked() -> int:
-    directory = tempfile.gettempdir()
-    with contextlib.suppress(OSError):  # not every file system can make a file without a name
-        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fd, path = tempfile.mkstemp(dir=directory)
-    Path(path).unlink()
-    return fd
+    number = error.errno if isinstance(error, OSError) else None
+    return f"spool_{errno.errorcode.get(number or 0, 'error').lower()}"

@@ -67,7 +67,7 @@ class TappedConnection:
             branch.outlet = NoOutlet(branch)
             return branch
         if mirror.settings.overflow == "spill":
-            branch.spool = Spool(branch, shared.disk, shared.budget)
+            branch.spool = Spool(branch, mirror.disk, shared.budget)
         branch.outlet = shared.make_outlet(mirror, branch, self._name)
         return branch
 
@@ -98,6 +98,7 @@ class TappedConnection:
                 "offered_bytes": branch.offered_bytes,
                 "delivered_bytes": branch.delivered_bytes,
                 "dropped_bytes": branch.dropped_bytes,
+                "queued_bytes": branch.held_bytes,
                 "state": branch.state,
                 "reason": branch.reason,
             }
@@ -116,21 +117,22 @@ class TappedConnection:
         for mirror, branch in self._branches:
             mirror.totals.add(branch)
         files = [mirror for mirror, _ in self._branches if mirror.settings.kind == "file"]
-        directories = dict.fromkeys(Path(mirror.settings.target) for mirror in files)
-        self._records = len(directories)
-        for directory in directories:
-            self._write_record(directory, record)
-        if not directories:
+        by_directory = {mirror.settings.target: mirror for mirror in files}
+        self._records = len(by_directory)
+        for mirror in by_directory.values():
+            self._write_record(mirror, record)
+        if not by_directory:
             self._owner.mirrors_ended()
 
-    def _write_record(self, directory: Path, record: dict[str, object]) -> None:
+    def _write_record(self, mirror: Mirror, record: dict[str, object]) -> None:
         gaps = {
             branch.direction: [[gap.offset, gap.length] for gap in branch.gaps]
-            for mirror, branch in self._branches
-            if mirror.settings.kind == "file" and Path(mirror.settings.target) == directory
+            for of, branch in self._branches
+            if of is mirror
         }
         line = {**record, "gaps": gaps, "mirrors": self.report()}
-        write_record(self._mirrors.disk, directory / f"{self._name}.json", line, self._recorded)
+        path = Path(mirror.settings.target) / f"{self._name}.json"
+        write_record(mirror.disk, path, line, self._recorded)
 
     def _recorded(self, error: OSError | None) -> None:
         if error is not None:

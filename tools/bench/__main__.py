@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""Entry point of the benchmarks: `python -m tools.bench SUBCOMMAND`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+if not __package__:  # started as a file: the repository's root is not on the path yet
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tools.bench.commands import mirror, proxy
+
+
+@click.group()
+def main() -> None:
+    """Compare proxies on this machine, side by side."""
+
+
+main.add_command(proxy.command, "proxy")
+main.add_command(mirror.command, "mirror")
+
+if __name__ == "__main__":
+    main()

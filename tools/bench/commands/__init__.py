@@ -1,0 +1,1 @@
+"""The subcommands of `python -m tools.bench`, one file each."""

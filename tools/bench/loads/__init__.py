@@ -1,0 +1,1 @@
+"""The load generators: how each is started, and how its output is read."""
