@@ -53,12 +53,14 @@ class FileOutlet:
         self._cut = False
         self._completing = False
         self._final = path
+        # Within half of the lag budget, or a full queue would wait for the clock.
+        self._worth_it_bytes = min(_HAND_OVER_BYTES, branch.settings.buffer_bytes // 2)
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
         if self._busy:
             return
-        if self._finishing or self._branch.queued_bytes >= _HAND_OVER_BYTES:
+        if self._finishing or self._branch.queued_bytes >= self._worth_it_bytes:
             self._hand_over()
         elif self._timer is None:
             self._timer = self._reactor.timers.after(_HAND_OVER_S, self)

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spliceproxy.pump.chunk import BytesChunk, Chunk, PipeChunk
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
 
 if TYPE_CHECKING:
@@ -25,15 +25,7 @@ COMMAND_END_S = 60.0
 """How long a command may go on after the end of its input, say to upload what it has made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A range of the stream that the mirror did not get."""
-
-    offset: int
-    length: int
-
-
-class Branch:
+class Branch(Account):
     """Accepts copies by the mirror's policy; every byte is delivered, dropped or still queued.
 
     A copy that finds no room in the lag budget meets the policy: ``detach`` ends the branch,
@@ -52,17 +44,11 @@ class Branch:
         on_failed: Callable[[str], None],
         on_closed: Callable[["Branch"], None],
     ) -> None:
+        super().__init__()
         self.settings = settings
         self.direction = direction
-        self.offered_bytes = 0
-        self.delivered_bytes = 0
-        self.dropped_bytes = 0
-        self.queued_bytes = 0
-        self.gaps: list[Gap] = []
         self.queue: deque[Chunk] = deque()
         self.spool: Spool | None = None
-        self.reason = ""
-        """Why it is incomplete; empty as long as nothing is missing."""
         self.holds = False
         self.open = True
         """Copies are still accepted."""
@@ -196,15 +182,6 @@ class Branch:
             self.reason = self.reason or "copy_failed"
         else:
             self.detach("copy_failed")
-
-    def drop(self, count: int, offset: int) -> None:
-        """Account for bytes that the mirror does not get."""
-        self.dropped_bytes += count
-        last = self.gaps[-1] if self.gaps else None
-        if last is not None and last.offset + last.length == offset:
-            self.gaps[-1] = Gap(last.offset, last.length + count)
-        else:
-            self.gaps.append(Gap(offset, count))
 
     def detach(self, why: str) -> None:
         """End the branch early: what is queued is still delivered if the mirror takes it."""
