@@ -54,11 +54,11 @@ class FileOutlet:
         self._completing = False
         self._final = path
         # Within half of the lag budget, or a full queue would wait for the clock.
-        self._worth_it_bytes = min(_HAND_OVER_BYTES, branch.settings.buffer_bytes // 2)
+        self._worth_it_bytes = max(1, min(_HAND_OVER_BYTES, branch.settings.buffer_bytes // 2))
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
-        if self._busy:
+        if self._busy or not (self._branch.queue or self._finishing):
             return
         if self._finishing or self._branch.queued_bytes >= self._worth_it_bytes:
             self._hand_over()

@@ -231,7 +231,9 @@ class Branch(Account):
         """The outlet has ended; what is still queued is lost."""
         if self.over:
             return
-        self.open = False
+        ended_by_itself, self.open = self.open, False  # in the middle of the stream
+        if ended_by_itself:
+            self.reason = self.reason or "mirror_closed"
         self.over = True
         if self._flush_timer is not None:
             self._flush_timer.cancel()
@@ -244,6 +246,8 @@ class Branch(Account):
             chunk.discard()
         self._release_source()
         self._on_closed(self)
+        if ended_by_itself:
+            self._tell_failed()
 
     def _release_source(self) -> None:
         if self.holds:
