@@ -127,14 +127,14 @@ class Worker:
             listener.close(take_at_most=room if take_backlog else 0)
         self._drained = True
         self._note_if_idle()
-        self.reactor.close_sockets()
+        self.reactor.end_batch()
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
         left = [*self.sessions, *self.mirroring]
         for session in left:
             session.close(why)
-        self.reactor.close_sockets()
+        self.reactor.end_batch()
         return len(left)
 
     def _accepted(self, listener: Listener, client: Socket, address: object) -> None:

@@ -48,6 +48,14 @@ class Flow:
         self.copied_bytes = 0
         self.undelivered_bytes = 0
 
+    def take_over(self, predecessor: "Flow") -> None:
+        """Go on where another flow leaves off; what is pending is for the two to hand over."""
+        self.spliced_bytes = predecessor.spliced_bytes
+        self.copied_bytes = predecessor.copied_bytes
+        self.paused = predecessor.paused
+        self.held = predecessor.held
+        self.end_is_near = predecessor.end_is_near
+
     def pump(self) -> None:
         """Move one event's worth. The source is readable, and nothing is pending."""
         raise NotImplementedError

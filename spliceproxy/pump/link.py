@@ -79,14 +79,19 @@ class Link:
         """Whether the other direction has ended already."""
         return flow.destination.inbound.done
 
-    def replace(self, flow: Flow, successor: Flow, cause: OSError) -> None:
-        """Go on with another flow in the same direction, one that copies."""
+    def splice_refused(self, cause: OSError) -> None:
+        """Tell the owner that a flow copies from now on."""
+        self._owner.splice_refused(cause)
+
+    def replace(self, flow: Flow, successor: Flow) -> None:
+        """Go on with another flow in the same direction, and with this one's account."""
+        flow.done = True  # whoever is still at work on it is to leave the rest to the other
+        successor.take_over(flow)
         flow.source.inbound = flow.destination.outbound = successor
         if flow is self.request:
             self.request = successor
         else:
             self.response = successor
-        self._owner.splice_refused(cause)
 
     def destination_failed(self, flow: Flow, error_number: int) -> None:
         """A peer takes no more. What it had sent before is still to be handed on."""

@@ -6,6 +6,7 @@ answer; awaiting one epoll descriptor and calling plain functions for a whole ba
 
 import select
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -43,6 +44,8 @@ class Reactor:
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._to_close: list[Socket] = []
+        self._at_batch_end: list[Callable[[], None]] = []
+        self._in_batch = False
         self.timers = TimerWheel()
         self.now_s = time.monotonic()
 
@@ -72,6 +75,13 @@ class Reactor:
         """
         self._to_close.append(sock)
 
+    def at_batch_end(self, callback: Callable[[], None]) -> None:
+        """Call back once when the batch is over; at once if there is none under way."""
+        if self._in_batch:
+            self._at_batch_end.append(callback)
+        else:
+            callback()
+
     def refresh_clock(self) -> None:
         """Set `now_s`; for callers outside of a batch."""
         self.now_s = time.monotonic()
@@ -88,15 +98,17 @@ class Reactor:
         while True:
             await self.timers.sleep()
             self.refresh_clock()
+            self._in_batch = True
             self.timers.fire()
-            self.close_sockets()
+            self.end_batch()
 
     def _take_turn(self) -> None:
         turn_ends_s = time.monotonic() + _TURN_S
         while events := self._epoll.poll(_LINGER_S, _BATCH_EVENTS):
             self.now_s = time.monotonic()
+            self._in_batch = True
             self._call_watchers(events)
-            self.close_sockets()
+            self.end_batch()
             if self.now_s > turn_ends_s:
                 break
 
@@ -111,12 +123,18 @@ class Reactor:
             except Exception as error:
                 watcher.on_crash(error)
 
-    def close_sockets(self) -> None:
-        """Close what was to be closed later; for callers outside of a batch."""
+    def end_batch(self) -> None:
+        """End the batch: close and call back what was to wait for that.
+
+        Callers that act outside of a batch call it themselves.
+        """
+        self._in_batch = False
+        while self._at_batch_end:
+            self._at_batch_end.pop()()
         while self._to_close:
             self._to_close.pop().close()
 
     def close(self) -> None:
         """Close the epoll set and what was to be closed later."""
-        self.close_sockets()
+        self.end_batch()
         self._epoll.close()

@@ -148,14 +148,11 @@ class SpliceFlow(Flow):
     def _copy_from_now_on(self, cause: OSError) -> CopyFlow:
         """Hand over to a flow that copies, with what is pending; nothing is lost."""
         flow = self.make_successor()
-        flow.spliced_bytes = self.spliced_bytes
-        flow.paused = self.paused
-        flow.end_is_near = self.end_is_near
         if self.pipe is not None:
             flow.hold(_read_all(self.pipe, self.pending_bytes))
             self._give_back()
-        self.done = True  # whoever is still at work on this one is to leave the rest to the other
-        self.link.replace(self, flow, cause)
+        self.link.replace(self, flow)
+        self.link.splice_refused(cause)
         return flow
 
 

@@ -16,8 +16,6 @@ from pathlib import Path
 import structlog
 
 from spliceproxy.pump.chunk import Chunk
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
@@ -39,41 +37,25 @@ class _Written:
 class FileOutlet:
     """Writes one stream to a file, in a thread, each byte at its place in the stream."""
 
-    def __init__(self, branch: Branch, reactor: Reactor, disk: Disk, path: Path) -> None:
+    gather_bytes, gather_s = _HAND_OVER_BYTES, _HAND_OVER_S
+
+    def __init__(self, branch: Branch, disk: Disk, path: Path) -> None:
         self._branch = branch
-        self._reactor = reactor
         self._disk = disk
         self._path = path
         self._part = path.with_name(path.name + PART_SUFFIX)
         self._fd: int | None = None
         self._batch: list[Chunk] = []  # in the thread's hands
         self._busy = False
-        self._timer: Timer | None = None
         self._finishing = False
         self._cut = False
         self._completing = False
         self._final = path
-        # Within half of the lag budget, or a full queue would wait for the clock.
-        self._worth_it_bytes = max(1, min(_HAND_OVER_BYTES, branch.settings.buffer_bytes // 2))
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
-        if self._busy or not (self._branch.queue or self._finishing):
-            return
-        if self._finishing or self._branch.queued_bytes >= self._worth_it_bytes:
-            self._hand_over()
-        elif self._timer is None:
-            self._timer = self._reactor.timers.after(_HAND_OVER_S, self)
-
-    def on_deadline(self) -> None:
-        """Hand over what has become old."""
-        self._timer = None
         if not self._busy and self._branch.queue:
             self._hand_over()
-
-    def on_crash(self, error: Exception) -> None:
-        """Give the branch up."""
-        self._branch.fail(f"internal_error: {error}")
 
     def finish(self, *, clean: bool) -> None:
         """Write what is queued, then give the file its name."""
@@ -89,9 +71,6 @@ class FileOutlet:
             self._complete()
 
     def _hand_over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._batch = list(self._branch.queue)
         self._branch.queue.clear()
         if not self._batch:
@@ -127,8 +106,10 @@ class FileOutlet:
             self._give_up(left, written.error)
         if self._cut or (self._finishing and not self._branch.queue):
             self._complete()
-        else:
+        elif self._finishing or self._branch.queued_bytes >= _HAND_OVER_BYTES:
             self.flush()
+        else:
+            self._branch.gather()
 
     def _give_up(self, left: list[tuple[int, int]], error: OSError) -> None:
         """Account for what could not be written; go on behind it if the policy is ``gap``."""

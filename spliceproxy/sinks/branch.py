@@ -61,6 +61,7 @@ class Branch(Account):
         self._on_closed = on_closed
         self._progress_s = 0.0
         self._flush_timer: Timer | None = None
+        self._gathering: Timer | None = None
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
@@ -149,8 +150,22 @@ class Branch(Account):
     def _queued(self, count: int) -> None:
         self.queued_bytes += count
         self._budget.used_bytes += count
-        self.outlet.flush()
+        if self.queued_bytes >= min(self.outlet.gather_bytes, self.settings.buffer_bytes // 2):
+            self.outlet.flush()
+        else:
+            self.gather()
         self.holds = self._wants_source_held()
+
+    def gather(self) -> None:
+        """Have the queue flushed a little later, with what has come until then."""
+        if self._gathering is None and self.queue:
+            self._gathering = self._reactor.timers.after(self.outlet.gather_s, _Gathered(self))
+
+    def flush_gathered(self) -> None:
+        """Small copies have waited for company for long enough."""
+        self._gathering = None
+        if self.queue:
+            self.outlet.flush()
 
     def _wants_source_held(self) -> bool:
         if self.settings.overflow != "block" or not self.open or not self.queued_bytes:
@@ -205,7 +220,10 @@ class Branch(Account):
         if self.spool is not None and self.spool.active:
             self.spool.work()
         else:
-            self.outlet.finish(clean=clean)
+            if self.queue:
+                self.outlet.flush()
+            if not self.over:
+                self.outlet.finish(clean=clean)
 
     def spool_drained(self) -> None:
         """The spool has given everything back: the outlet may finish."""
@@ -235,8 +253,9 @@ class Branch(Account):
         if ended_by_itself:
             self.reason = self.reason or "mirror_closed"
         self.over = True
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
+        for timer in (self._flush_timer, self._gathering):
+            if timer is not None:
+                timer.cancel()
         if self.spool is not None:
             for offset, count in self.spool.close():
                 self.drop(count, offset)
@@ -277,3 +296,18 @@ class Branch(Account):
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""
         self.fail(f"internal_error: {error}")
+
+
+class _Gathered:
+    """The deadline of small copies that wait in a queue for more of them."""
+
+    __slots__ = ("_branch",)
+
+    def __init__(self, branch: Branch) -> None:
+        self._branch = branch
+
+    def on_deadline(self) -> None:
+        self._branch.flush_gathered()
+
+    def on_crash(self, error: Exception) -> None:
+        self._branch.on_crash(error)

@@ -3,11 +3,14 @@
 from spliceproxy.pump import reason
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
+from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
 from spliceproxy.sinks.queue import write_queue
 
 
 class CommandOutlet:
     """Feeds a command of its own; the branch is over when the command has ended."""
+
+    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: Branch, commands: Commands) -> None:
         self._branch = branch

@@ -21,6 +21,7 @@ _EXIT_S = 5.0  # what a hung disk may hold up the exit of the worker
 THREADS = 2  # of one mirror: a file that is slow to open does not stop the others' writes
 
 Result = TypeVar("Result")
+_Job = tuple[Callable[[], Any], Callable[[Any], None]]
 
 
 class Disk:
@@ -35,6 +36,7 @@ class Disk:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
+        self._submitted: list[_Job] = []
         self.jobs = 0
         all_started = threading.Barrier(THREADS + 1)
         for _ in range(THREADS):
@@ -43,16 +45,32 @@ class Disk:
         reactor.register(self._wake_fd, select.EPOLLIN, self)
 
     def submit(self, job: Callable[[], Result], done: Callable[["Future[Result]"], None]) -> None:
-        """Run ``job`` in a thread, then call ``done`` with its future in the reactor."""
+        """Run ``job`` in a thread, then call ``done`` with its future in the reactor.
+
+        What is submitted during one event batch goes to a thread together: the interpreter's
+        lock changes hands twice for it, and not twice for each stream.
+        """
         self.jobs += 1
-        future = self._threads.submit(job)
+        self._submitted.append((job, done))
+        if len(self._submitted) == 1:
+            self._reactor.at_batch_end(self._hand_over)
 
-        def tell(ended: "Future[Result]") -> None:
-            self._ended.append((done, ended))
-            if self._wake_fd >= 0:  # closed meanwhile: nobody waits for it any more
-                os.eventfd_write(self._wake_fd, 1)
+    def _hand_over(self) -> None:
+        if self._submitted:
+            batch, self._submitted = self._submitted, []
+            self._threads.submit(self._run, batch)
 
-        future.add_done_callback(tell)
+    def _run(self, batch: list[_Job]) -> None:
+        """In a thread."""
+        for job, done in batch:
+            future: Future[Any] = Future()
+            try:
+                future.set_result(job())
+            except BaseException as error:  # it is the owner's to look at
+                future.set_exception(error)
+            self._ended.append((done, future))
+        if self._wake_fd >= 0:  # closed meanwhile: nobody waits for it any more
+            os.eventfd_write(self._wake_fd, 1)
 
     def on_events(self, events: int) -> None:
         """Call back for the jobs that have ended."""
@@ -63,8 +81,6 @@ class Disk:
         while self._ended:
             done, future = self._ended.popleft()
             self.jobs -= 1
-            if future.cancelled():  # at the exit: whoever waits for it is told otherwise
-                continue
             try:
                 done(future)
             except Exception as error:  # it concerns this job's owner alone
@@ -78,6 +94,7 @@ class Disk:
         """Wait for the jobs that are under way, and for those that follow from them."""
         deadline_s = time.monotonic() + _EXIT_S
         while self.jobs and time.monotonic() < deadline_s:
+            self._hand_over()
             select.select([self._wake_fd], [], [], 0.05)
             self._call_back()
 

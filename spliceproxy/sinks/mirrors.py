@@ -133,7 +133,7 @@ class Mirrors:
             return NullOutlet(branch, self._null_fd)
         if settings.kind == "file":
             path = Path(settings.target) / f"{name}-{branch.direction}"
-            return FileOutlet(branch, self.reactor, mirror.disk, path)
+            return FileOutlet(branch, mirror.disk, path)
         if settings.kind == "exec":
             if settings.scope == "connection":
                 return CommandOutlet(branch, mirror.commands)

@@ -3,10 +3,13 @@
 import os
 
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
 
 
 class NullOutlet:
     """Moves chunks into /dev/null, pipes by splice."""
+
+    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: Branch, null_fd: int) -> None:
         self._branch = branch
@@ -23,7 +26,7 @@ class NullOutlet:
             self._branch.delivered(count)
 
     def finish(self, *, clean: bool) -> None:
-        """End now: nothing ever waits."""
+        """End: the branch has flushed what had waited."""
         self._branch.closed()
 
     def cut(self) -> None:

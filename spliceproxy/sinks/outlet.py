@@ -6,12 +6,20 @@ if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
 
 
+GATHER_BYTES, GATHER_S = 16 << 10, 0.010
+"""For streams: a system call for each message of 100 bytes would cost as much as its relay."""
+
+
 class Outlet(Protocol):
     """Takes chunks from a branch's queue and gets them to their place.
 
     It calls `Branch.delivered` for what has arrived, `Branch.fail` when it can't go on, and
     `Branch.closed` once when all is over.
     """
+
+    gather_bytes: int
+    gather_s: float
+    """What it costs to hand over is worth it for so many bytes, or when they are so old."""
 
     def flush(self) -> None:
         """Chunks are waiting: move what can be moved now."""
@@ -25,6 +33,8 @@ class Outlet(Protocol):
 
 class NoOutlet:
     """Stands for the outlet of a stream too many: there is none."""
+
+    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: "Branch") -> None:
         self._branch = branch

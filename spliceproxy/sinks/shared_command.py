@@ -10,6 +10,7 @@ from spliceproxy.pump import reason
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
+from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
 
 _RESTART_S = 1.0
 _TURN_BYTES = 1 << 20
@@ -106,6 +107,8 @@ class SharedCommand:
 
 class SharedCommandOutlet:
     """One stream's place at the shared command."""
+
+    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: Branch, shared: SharedCommand) -> None:
         self._branch = branch

@@ -12,6 +12,7 @@ from spliceproxy.pump.dial import Dial
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
 from spliceproxy.sinks.queue import write_queue
 
 CONNECT_TIMEOUT_S = 5.0
@@ -25,6 +26,8 @@ class StreamOutlet:
     A clean end is passed on as an end of stream, and the mirror may say goodbye in its own time;
     an unclean one as a reset, behind all that was delivered.
     """
+
+    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(
         self, branch: Branch, reactor: Reactor, targets: Callable[[], Iterator[SocketAddress]]
