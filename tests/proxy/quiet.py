@@ -4,8 +4,8 @@ import time
 
 import trio
 
-_WATCHED_S = 0.3
-_BUSY_PART = 0.2
+_WATCHED_S = 0.2
+_BUSY_PART = 0.25
 
 
 async def assert_quiet() -> None:

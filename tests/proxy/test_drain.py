@@ -1,5 +1,6 @@
 """Stopping: what is under way finishes, what waits in the backlog is served, the rest is reset."""
 
+import socket
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import trio
 
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
 from tests.proxy.payload import assert_same, random_bytes
+from tests.proxy.peer import Peer
 from tests.proxy.relay import both_modes, relay
 
 
@@ -69,22 +71,23 @@ async def test_nothing_is_accepted_any_more() -> None:
             late.close()
 
 
-async def test_clients_in_the_backlog_are_served() -> None:
+@pytest.mark.parametrize(("limit", "served"), [(10, 4), (3, 2)])
+async def test_clients_in_the_backlog_are_served(limit: int, served: int) -> None:
+    """As many as the limit allows: a listener that closes resets those who wait."""
     with trio.fail_after(20):
-        async with relay(max_connections=3) as proxied:
-            live = [await proxied.connect() for _ in range(3)]
-            waiting = [await proxied.open_client() for _ in range(4)]
-            for client in waiting:
-                await client.send(b"hello")
-            live[0].client.reset()
-            live[1].client.reset()
-            # Before the worker can take them in: the places are free only when it has seen that.
-            await proxied.line(2)
+        async with relay(max_connections=limit) as proxied:
+            await proxied.connect()
+            for _ in range(4):
+                client = Peer(socket.socket())
+                proxied.peers.append(client)
+                client.sock.connect_ex(proxied.proxy.addresses[0])
+                client.sock.send(b"hello")
+            # At once: the worker is in this thread, and has not seen them yet.
             proxied.worker.drain()
-            for _ in range(2):
+            for _ in range(served):
                 backend = await proxied.accept()
                 assert await backend.receive_exactly(5) == b"hello"
-            assert len(proxied.worker.sessions) == 3
+            assert len(proxied.worker.sessions) == 1 + served
 
 
 async def test_stopping_resets_what_is_left_at_once() -> None:

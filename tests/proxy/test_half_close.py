@@ -3,7 +3,6 @@
 import pytest
 import trio
 
-from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.relay import Transport, both_modes, both_transports, relay
@@ -61,28 +60,6 @@ async def test_both_directions_end_at_once(splice: bool, transport: Transport) -
             assert (await proxied.line())["reason"] == "closed"
     assert_same(received["client"], data["backend"])
     assert_same(received["backend"], data["client"])
-
-
-@both_modes
-@each_side_first
-async def test_the_end_waits_behind_a_full_pipe(splice: bool, first: str) -> None:
-    data = random_bytes(FULL_CAPACITY_BYTES // 2)
-    with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
-            early, late = (await proxied.connect()).ends(first)
-            # More than the two sockets hold, so that a part stays in the proxy, the end behind it.
-            sent = bytearray()
-            while part := early.send_some(data):
-                sent += data[:part]
-                await trio.sleep(0.01)
-            early.finish()
-            await trio.sleep(0.05)
-            received, end = await late.receive_rest()
-            assert end == "eof"
-            assert_same(received, bytes(sent))
-            late.finish()
-            assert await early.receive_rest() == (b"", "eof")
-            assert (await proxied.line())["reason"] == "closed"
 
 
 @both_modes

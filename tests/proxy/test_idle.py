@@ -60,10 +60,10 @@ async def test_a_half_closed_connection_may_be_as_long_silent(sender: str) -> No
 async def test_a_reader_that_stands_still_is_silence(splice: bool, sender: str) -> None:
     """Bytes that wait for it are lost, and counted; it can see that by the reset."""
     small = Buffers(receive_bytes=65536)
+    data = random_bytes(64 << 20)  # which takes time that is not to count
     with trio.fail_after(20):
         async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S, buffers=small) as proxied:
             sends, reads = (await proxied.connect()).ends(sender)
-            data = random_bytes(64 << 20)
             with pytest.raises(ConnectionError):
                 await sends.send(data)
             received, end = await reads.receive_rest()
@@ -76,10 +76,10 @@ async def test_a_reader_that_stands_still_is_silence(splice: bool, sender: str) 
 
 @both_modes
 async def test_a_reader_that_trickles_is_not_silent(splice: bool) -> None:
+    data = random_bytes(24 << 20)
     with trio.fail_after(20):
         async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
             sends, reads = (await proxied.connect()).ends("client")
-            data = random_bytes(24 << 20)
             sent = sends.send_some(data)
             for _ in range(STEPS):
                 sent += sends.send_some(data[sent:])

@@ -4,7 +4,7 @@ from tools.bench import mirror_account
 from tools.bench.bounds import Bound, Standard
 from tools.bench.mirror_peers import HAPROXY_TCPDUMP
 from tools.bench.works import bulk, request_response
-from tools.bench.works.mirrored import BULK, PACED, REQUESTS
+from tools.bench.works.mirrored import BULK, CPU_PER_COPIED, PACED, REQUESTS
 
 P99_LIMIT = 1.05  # 1 / 0.95: the other way round than a rate
 
@@ -37,7 +37,9 @@ STANDARD = Standard(
         Bound(REQUESTS, request_response.RATE, 0.8, peer="tcp-block"),
         _nothing_lost(BULK, "tcp-block"),
         _nothing_lost(REQUESTS, "tcp-block"),
+        # At full speed tcpdump loses most packets, so a byte carried and a byte copied differ.
         Bound(BULK, bulk.CPU, 0.7, peer="file-block", against=HAPROXY_TCPDUMP),
+        Bound(BULK, CPU_PER_COPIED, 0.7, peer="file-block", against=HAPROXY_TCPDUMP),
         Bound(PACED, bulk.CPU, 0.7, peer="file-block", against=HAPROXY_TCPDUMP),
         Bound(REQUESTS, request_response.CPU, 0.7, peer="file-block", against=HAPROXY_TCPDUMP),
         _nothing_lost(BULK, "file-block"),

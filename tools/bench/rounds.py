@@ -55,7 +55,7 @@ def _measure(work: Work, peer: Peer, origin: Origin, plan: Plan) -> Measurement:
         with peers.started(peer, origin.port, plan.where, plan.directory) as target:
             setting = Setting(target, origin, plan.where, plan.directory, plan.seconds)
             sample = work.measure(setting)
-        sample.update(target.account)
+        sample = work.conclude({**sample, **target.account})
     except BenchError as failure:
         error = str(failure)
         print(f"{work.name}: {peer.name}: {error}", file=sys.stderr)

@@ -67,3 +67,4 @@ class Work:
     programs: tuple[str, ...]
     start_origin: origins.Start
     measure: Callable[[Setting], Sample]
+    conclude: Callable[[Sample], Sample] = dict  # once the proxy has ended; `dict` is a plain copy

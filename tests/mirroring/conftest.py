@@ -1,0 +1,36 @@
+"""What every test of mirroring runs under."""
+
+import socket
+
+import pytest
+
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.sockets import Socket
+from spliceproxy.sinks import branch, stream
+from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_open
+from tests.sinks.leftovers import no_thread_and_no_process_is_left
+
+__all__ = [
+    "log_has_its_defaults",
+    "no_descriptor_is_left_open",
+    "no_thread_and_no_process_is_left",
+]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mirrors that stand still are given up soon; only for those that stand still for ever."""
+    monkeypatch.setattr(branch, "FLUSH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(stream, "CONNECT_TIMEOUT_S", 0.2)
+
+
+@pytest.fixture
+def small_mirror_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel takes little for a mirror that does not read; traffic has its usual buffers."""
+    real = stream.StreamOutlet.connected
+
+    def connected(self: stream.StreamOutlet, sock: Socket, target: SocketAddress) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 << 10)
+        real(self, sock, target)
+
+    monkeypatch.setattr(stream.StreamOutlet, "connected", connected)

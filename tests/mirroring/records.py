@@ -1,0 +1,25 @@
+"""The records that `file:` mirrors write beside their files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spliceproxy.sinks.account import Gap
+
+
+def names_in(directory: Path, pattern: str = "*") -> list[str]:
+    """Names of that form, in their order."""
+    return sorted(path.name for path in directory.glob(pattern))
+
+
+def record_in(directory: Path) -> dict[str, Any]:
+    """The only connection's record."""
+    [path] = directory.glob("*.json")
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+def gaps_of(directory: Path) -> dict[str, list[Gap]]:
+    """The only connection's gaps, by direction."""
+    gaps = record_in(directory)["gaps"]
+    return {direction: [Gap(*gap) for gap in found] for direction, found in gaps.items()}

@@ -1,0 +1,57 @@
+"""`overflow=block` where the mirror is a file or a command."""
+
+from pathlib import Path
+
+import trio
+
+from tests.mirroring.holding import BLOCK, BUFFER_BYTES, DATA, KERNEL_BYTES, ONE_FILL_BYTES, Traffic
+from tests.mirroring.mirrored import mirrored
+from tests.proxy.judge import exchange
+from tests.proxy.payload import assert_same
+from tests.proxy.relay import both_modes, eventually
+from tests.sinks.places import FilePlace, make_place
+
+
+async def test_a_command_that_ends_takes_its_connection_with_it() -> None:
+    with trio.fail_after(30):
+        async with mirrored(f"exec:head -c 1{BLOCK}") as proxied:
+            connection = await proxied.connect()
+            await connection.client.send(b"x")
+            # Nothing is under way when it ends.
+            assert (await connection.client.receive_rest())[1] == "reset"
+            assert (await proxied.line())["reason"] == "mirror_failed"
+
+
+@both_modes
+async def test_a_file_that_keeps_up_holds_nothing_for_good(splice: bool, tmp_path: Path) -> None:
+    place = FilePlace(tmp_path)
+    with trio.fail_after(30):
+        async with mirrored(f"{place.text}?overflow=block&buffer=1", splice=splice) as proxied:
+            connection = await proxied.connect()
+            await exchange(connection, DATA[:3_000_000], b"", seed=1, largest=300_000)
+            assert (await proxied.account(direction="request"))["state"] == "complete"
+    assert_same(place.stream("request"), DATA[:3_000_000])
+
+
+@both_modes
+async def test_a_slow_command_holds_back_and_gets_all(splice: bool, tmp_path: Path) -> None:
+    place = make_place("exec", tmp_path, held=True)
+    with trio.fail_after(30):
+        async with (
+            mirrored(place.text + BLOCK, splice=splice) as proxied,
+            trio.open_nursery() as nursery,
+        ):
+            connection = await proxied.connect()
+            traffic = Traffic(connection, nursery)
+            await traffic.held(proxied)
+            assert len(traffic.received) <= BUFFER_BYTES + ONE_FILL_BYTES + KERNEL_BYTES
+            place.release()
+            await eventually(lambda: len(traffic.received) == len(DATA))
+            traffic.stop()
+            connection.client.finish()
+            connection.backend.finish()
+            account = await proxied.account()
+    assert (account["delivered_bytes"], account["state"]) == (len(DATA), "complete")
+    received = await place.received()
+    assert received is not None
+    assert_same(received, DATA)

@@ -1,0 +1,72 @@
+"""A disk that hangs: traffic flows, other mirrors work, and the proxy can be stopped."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from spliceproxy.proxy.serve import serve
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.options import Settings
+from spliceproxy.sinks import audit, disk
+from spliceproxy.sinks.audit import FileOutlet
+from tests.mirroring.mirrored import LOCALHOST
+from tests.proxy.judge import exchange
+from tests.proxy.peer import Acceptor, open_peer
+from tests.proxy.relay import Connection, eventually
+from tests.sinks.places import FilePlace
+from tests.streams import KERNEL_CHOICE
+
+
+async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("good", "hung"):
+        (tmp_path / name).mkdir()
+    hangs = threading.Event()
+    real = FileOutlet._write
+
+    def write(self: FileOutlet) -> audit._Written:
+        if self._path.parent.name == "hung":
+            hangs.wait()
+            return audit._Written()
+        return real(self)
+
+    monkeypatch.setattr(FileOutlet, "_write", write)
+    monkeypatch.setattr(disk, "_EXIT_S", 0.2)
+    acceptor = Acceptor((LOCALHOST, 0), KERNEL_CHOICE, 16)
+    settings = Settings(
+        listen=(TcpAddress(LOCALHOST, 0),),
+        backends=(TcpAddress(LOCALHOST, int(acceptor.address[1])),),
+        workers=1,
+        mirrors=tuple(parse_mirror(f"file:{tmp_path}/{name}") for name in ("hung", "good")),
+    )
+    try:
+        with trio.fail_after(30), capture_logs() as log:
+            async with serve(settings) as proxy:
+                for _ in range(6):  # more than there are threads
+                    client = await open_peer(proxy.addresses[0], KERNEL_CHOICE)
+                    backend = await acceptor.accept()
+                    outcomes = await exchange(
+                        Connection(client, backend), b"question", b"answer", seed=1
+                    )
+                    assert [outcome.received for outcome in outcomes] == [b"question", b"answer"]
+                    client.close()
+                    backend.close()
+                good = tmp_path / "good"
+                await eventually(lambda: len(list(good.glob("*-response"))) == 6)
+                started_s = time.monotonic()
+            assert time.monotonic() - started_s < 5
+    finally:
+        hangs.set()
+        acceptor.close()
+    lines = [line for line in log if line["event"] == "connection"]
+    assert len(lines) == 6
+    for line in lines:
+        for account in line["mirrors"]:
+            sums = [account[f"{name}_bytes"] for name in ("delivered", "dropped", "queued")]
+            assert account["offered_bytes"] == sum(sums)
+            assert (account["state"] == "complete") == account["to"].endswith("good")
+    assert not list(FilePlace(tmp_path / "hung").directory.glob("*-request"))

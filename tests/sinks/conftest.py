@@ -1,0 +1,19 @@
+"""What every test of the sinks runs under."""
+
+import pytest
+
+from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_open
+from tests.sinks.leftovers import no_thread_and_no_process_is_left
+from tests.sinks.places import KINDS, Place, make_place
+
+__all__ = [
+    "log_has_its_defaults",
+    "no_descriptor_is_left_open",
+    "no_thread_and_no_process_is_left",
+]
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest) -> Place:
+    """One place of each kind that a mirror can have."""
+    return make_place(request.param, request.getfixturevalue("tmp_path"))

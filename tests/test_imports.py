@@ -1,0 +1,70 @@
+"""Imports go downwards only, and no file grows beyond one sitting."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spliceproxy
+
+PACKAGE = Path(spliceproxy.__file__).parent
+
+LAYERS = (
+    {"cli"},
+    {"proxy"},
+    {"sinks", "upstream", "observe"},
+    {"settings", "pump"},
+    {"kernel", "policy", "formats"},
+    {"errors"},
+)
+"""A room imports from itself and from those below; not from its neighbours in a layer."""
+
+MOST_LINES = 300
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def depth(name: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            module = node.module or ""
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    modules = [module.split(".") for module in imported_modules(path)]
+    inner = {parts[1] for parts in modules if parts[0] == "spliceproxy" and len(parts) > 1}
+    return inner - {"__version__"}
+
+
+def test_every_room_has_its_layer() -> None:
+    known = set().union(*LAYERS)
+    assert {room(path) for path in FILES} - {"__init__", "__main__"} <= known
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downwards_only(path: Path) -> None:
+    own = room(path)
+    if own in {"__init__", "__main__"}:
+        return
+    upwards = {
+        other for other in imported_rooms(path) if other != own and depth(other) <= depth(own)
+    }
+    assert not upwards
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
