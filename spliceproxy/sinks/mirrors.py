@@ -56,7 +56,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Mirror:
-    """One ``--mirror``."""
+    """One mirror of one route."""
 
     settings: MirrorSettings
     targets: Targets | None
@@ -77,6 +77,13 @@ def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     )
 
 
+def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
+    """Those mirrors that a connection of this client is sampled for."""
+    address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
+    key = address.encode()
+    return [mirror for mirror in mirrors if sampled(key, mirror.settings.sample)]
+
+
 class Mirrors:
     """Taps connections; owns the pipes, the memory budget and the threads of all mirrors."""
 
@@ -85,7 +92,7 @@ class Mirrors:
         reactor: Reactor,
         mirrors: list[Mirror],
         budget_bytes: int,
-        max_connections: int,
+        max_streams: int,
     ) -> None:
         self.reactor = reactor
         self.mirrors = mirrors
@@ -94,18 +101,12 @@ class Mirrors:
         self.disk = Disk(reactor)
         self.commands = Commands(reactor, self.disk)
         self.open_streams = 0
-        self.max_streams = max_connections * sum(count_streams(m.settings) for m in mirrors)
+        self.max_streams = max_streams
         """Streams that may be open or closing at once: each has descriptors of its own."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()
         self._serial = 0
-
-    def choose(self, client: str) -> list[Mirror]:
-        """Mirrors that a connection of this client is sampled for."""
-        address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
-        key = address.encode()
-        return [mirror for mirror in self.mirrors if sampled(key, mirror.settings.sample)]
 
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""

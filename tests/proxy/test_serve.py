@@ -11,6 +11,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors
 from tests.proxy.peer import Acceptor, open_peer
 from tests.proxy.relay import both_modes, relay
@@ -20,7 +21,7 @@ ANY_PORT = TcpAddress("127.0.0.1", 0)
 
 
 def settings(*listen: Address, backend: Address = ANY_PORT) -> Settings:
-    return Settings(listen=listen, backends=(backend,), workers=1)
+    return single_route(listen, (backend,), workers=1)
 
 
 @both_modes
@@ -43,6 +44,7 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "event": "connection",
         "log_level": "info",
         "worker": 0,
+        "route": "default",
         "listener": listener,
         "client": client,
         "backend": backend,

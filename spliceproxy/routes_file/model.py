@@ -1,0 +1,46 @@
+"""What a routes file looks like: the settings, and what its routes have in common."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+
+from spliceproxy.settings.options import RouteDefaults, Settings
+
+
+class RoutesFile(Settings):
+    """Routes of a spliceproxy, and what their workers share."""
+
+    defaults: RouteDefaults = Field(
+        default=RouteDefaults(),
+        description="For each route that says nothing else. Mappings are merged key by key; lists "
+        "are replaced as a whole.",
+    )
+
+    def settings(self) -> Settings:
+        """Return the settings alone: the defaults are in the routes already."""
+        fields = {name: value for name, value in self if name != "defaults"}
+        return Settings(**fields)
+
+
+def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields by what they are called in a file."""
+    fields = model.model_fields.items()
+    return {str(field.validation_alias or name): field for name, field in fields}
+
+
+def keys_at(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that a mapping at this place of a file may have."""
+    model: type[BaseModel] = RoutesFile
+    for step in location:
+        if isinstance(step, str):
+            model = model_in(fields_by_key(model)[step].annotation) or model
+    return list(fields_by_key(model))
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model within a field's type, as in a tuple of routes."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (model_in(part) for part in get_args(annotation))
+    return next(filter(None, found), None)
