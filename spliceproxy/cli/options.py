@@ -51,6 +51,7 @@ PROXY_OPTIONS = (
         "--config",
         "config",
         short="-c",
+        default=None,
         metavar="FILE",
         help="Read routes from this YAML file, in place of the options of a single route.",
     ),

@@ -5,7 +5,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from spliceproxy.settings.options import RouteDefaults, Settings
+from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings, Timeouts
 
 
 class RoutesFile(Settings):
@@ -44,3 +44,15 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     found = (model_in(part) for part in get_args(annotation))
     return next(filter(None, found), None)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a file, whose defaults are texts as one would write them."""
+    schema = RoutesFile.model_json_schema()
+    for model in (RoutesFile, RouteSettings, RouteDefaults, Timeouts):
+        properties = schema["$defs"].get(model.__name__, schema)["properties"]
+        written = model.model_construct().model_dump(mode="json")
+        for name, value in properties.items():
+            if value.get("default") != "auto" and name in written:
+                value["default"] = written[name]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

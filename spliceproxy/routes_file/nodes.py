@@ -20,6 +20,10 @@ PLAIN = "plain"
 class TooDeepError(Exception):
     """Lists within mappings within lists, and so on."""
 
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+
 
 class _NodeLoader(Reader, Scanner, Parser, Composer, BaseResolver):
     """PyYAML's, up to nodes, without its idea of types."""
@@ -35,7 +39,8 @@ class _NodeLoader(Reader, Scanner, Parser, Composer, BaseResolver):
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise TooDeepError
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise TooDeepError(place_of(event.start_mark))
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -63,16 +68,15 @@ def read_nodes(data: bytes) -> tuple[yaml.Node | None, list[Mistake]]:
 
 
 def _compose(text: str) -> tuple[yaml.Node | None, list[Mistake]]:
-    loader = None
     try:
-        loader = _NodeLoader(text)
-        return loader.get_single_node(), []
+        return _NodeLoader(text).get_single_node(), []
     except ReaderError as problem:
-        what = f"the character U+{ord(problem.character):04X} is not allowed"
+        what = f"the character U+{problem.character:04X} is not allowed"
         return None, [Mistake(_end_of(text[: problem.position]), "", what)]
-    except TooDeepError:
-        place = place_of(loader.get_mark()) if loader is not None else Place(1, 1)
-        return None, [Mistake(place, "", f"more than {MAX_DEPTH} levels within one another")]
+    except TooDeepError as problem:
+        return None, [
+            Mistake(problem.place, "", f"more than {MAX_DEPTH} levels within one another")
+        ]
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         return None, [Mistake(place_of(mark), "", _explain(problem))]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from spliceproxy.routes_file.model import RoutesFile
+from spliceproxy.routes_file.model import json_schema
 from spliceproxy.settings.options import Settings
 
 _FIRST = ("name", "listen", "backends")
@@ -32,5 +32,4 @@ def _escape(content: Any) -> Any:
 
 def schema() -> str:
     """Return the JSON Schema of routes files, for editors."""
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(content | RoutesFile.model_json_schema(), indent=2)
+    return json.dumps(json_schema(), indent=2)

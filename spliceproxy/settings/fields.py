@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from spliceproxy.errors import not_known, quote
 from spliceproxy.settings.address import Address, parse_backend, parse_listen
@@ -77,21 +77,6 @@ def parse_name(text: str) -> str:
             f"and '.', at most {MAX_NAME_LENGTH}"
         )
     return text
-
-
-def as_list(value: object) -> object:
-    """Take one value for a list of one."""
-    return value if isinstance(value, tuple) or value is None else (value,)
-
-
-def not_empty(value: object) -> object:
-    """Refuse a list of nothing."""
-    if value == ():
-        raise ValueError("is empty: expected one or more")
-    return value
-
-
-NOT_EMPTY = (BeforeValidator(not_empty), Field(json_schema_extra={"minItems": 1}))
 
 
 _TEXT = {"type": "string"}

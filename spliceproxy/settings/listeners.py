@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from spliceproxy.settings.address import Address, UnixAddress
 
 _EVERY_IPV4, _EVERY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not listened on
+_WILDCARDS = (None, _EVERY_IPV4, _EVERY_IPV6)
 
 
 def find_duplicate(listen: Iterable[Address]) -> Address | None:
@@ -34,14 +35,18 @@ class Listeners:
         if address.port == 0:
             return None
         hosts = self._ports.setdefault(address.port, {})
-        for host in [address.host, *_covering(address.host)]:
-            if host in hosts:
-                return hosts[host]
-        for host, other in hosts.items():
-            if address.host in _covering(host):
-                return other
-        hosts[address.host] = owner
-        return None
+        other = _find(address.host, hosts)
+        hosts.setdefault(address.host, owner)
+        return other
+
+
+def _find(host: str | None, hosts: dict[str | None, str]) -> str | None:
+    for same in (host, *_covering(host)):
+        if same in hosts:
+            return hosts[same]
+    if host in _WILDCARDS:
+        return next((owner for one, owner in hosts.items() if host in _covering(one)), None)
+    return None
 
 
 def _covering(host: str | None) -> tuple[str | None, ...]:

@@ -6,12 +6,11 @@ uses the names of the fields, which have their units.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, Address
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.fields import (
-    NOT_EMPTY,
     BackendAddress,
     Backlog,
     ConnectionCount,
@@ -23,10 +22,10 @@ from spliceproxy.settings.fields import (
     TcpUserTimeout,
     Timeout,
     Workers,
-    as_list,
     choice,
 )
 from spliceproxy.settings.mirror_entry import MirrorEntry
+from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -58,10 +57,6 @@ class BackendSettings(Model):
     address: BackendAddress = Field(description=f"{BACKEND_FORMS}.")
 
 
-def _as_backend(value: object) -> object:
-    return value if isinstance(value, dict | BackendSettings) else {"address": value}
-
-
 class Timeouts(Model):
     """How long a route waits for what."""
 
@@ -91,7 +86,7 @@ class RouteDefaults(Model):
         "Without it: as many as the file limit allows.",
     )
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait for what.")
-    mirrors: Annotated[tuple[MirrorEntry, ...], BeforeValidator(as_list)] = Field(
+    mirrors: Annotated[tuple[MirrorEntry, ...], OneOrMany()] = Field(
         default=(), description="Where to copy the traffic to; see [mirroring](mirroring.md)."
     )
 
@@ -100,14 +95,14 @@ class RouteSettings(RouteDefaults):
     """Listeners, and where the clients that they accept are forwarded to."""
 
     name: Name = Field(default="default", description="Names the route in the log.")
-    listen: Annotated[tuple[ListenAddress, ...], *NOT_EMPTY, BeforeValidator(as_list)] = Field(
+    listen: Annotated[tuple[ListenAddress, ...], NotEmpty(), OneOrMany()] = Field(
         description=f"Where to accept, once or as a list: {LISTEN_FORMS}. A port alone is every "
         "IPv4 and IPv6 address; port 0 lets the kernel choose."
     )
     backends: Annotated[
-        tuple[Annotated[BackendSettings, BeforeValidator(_as_backend)], ...],
-        *NOT_EMPTY,
-        BeforeValidator(as_list),
+        tuple[Annotated[BackendSettings, Shorthand("address")], ...],
+        NotEmpty(),
+        OneOrMany(),
     ] = Field(
         description="Where to forward, as a list of addresses. Connections take turns, and go to "
         "the next one when a connect fails."
@@ -120,7 +115,7 @@ class RouteSettings(RouteDefaults):
 
 
 class LogSettings(Model):
-    """How to log, and how much."""
+    """The form of the log, and how much is in it."""
 
     format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
         default="auto", description="'auto' is console on a terminal and JSON otherwise."
@@ -135,6 +130,7 @@ class Settings(Model):
 
     workers: Workers = Field(
         default_factory=usable_cpus,
+        json_schema_extra={"default": "auto"},
         description="Worker processes; 'auto' is one for each CPU that may be used.",
     )
     drain_timeout_s: DrainTimeout = key(
@@ -156,6 +152,6 @@ class Settings(Model):
         default=256 << 20,
     )
     log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
-    routes: Annotated[tuple[RouteSettings, ...], *NOT_EMPTY] = Field(
+    routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."
     )
