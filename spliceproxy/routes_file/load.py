@@ -24,17 +24,18 @@ def load(path: str, variables: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         RefusedFile: it cannot be read, or has mistakes; the exception has all of them.
     """
+    name = path if path.isprintable() else quote(path)
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
         why = problem.strerror if isinstance(problem, OSError) else problem
-        raise RefusedFile(f"cannot read {quote(path)} ({why})", "check the path", ()) from None
+        raise RefusedFile(f"cannot read {name} ({why})", "check the path", ()) from None
     settings, mistakes = read_settings(data, variables)
     if settings is None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        lines = tuple(mistake.line(path) for mistake in mistakes)
-        raise RefusedFile(f"{quote(path)} has {count}", "nothing was started or changed", lines)
+        lines = tuple(mistake.line(name) for mistake in mistakes)
+        raise RefusedFile(f"{name} has {count}", "nothing was started or changed", lines)
     return settings
 
 

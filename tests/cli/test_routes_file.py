@@ -89,14 +89,14 @@ def test_a_mistaken_file(
     lines = error.splitlines()
     assert lines[0].startswith(f"{mistaken}:1:10: error: workers: 'many' is not understood")
     assert lines[1].startswith(f"{mistaken}:2:9: error: routes: is empty")
-    assert lines[2] == f"spliceproxy: {mistaken!r} has 2 mistakes; nothing was started or changed"
+    assert lines[2] == f"spliceproxy: {mistaken} has 2 mistakes; nothing was started or changed"
     assert len(lines) == 3
     assert seen == []
 
 
 def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "/no/such"]) == ExitStatus.CONFIG
-    said = "spliceproxy: cannot read '/no/such' (No such file or directory); check the path\n"
+    said = "spliceproxy: cannot read /no/such (No such file or directory); check the path\n"
     assert capfd.readouterr().err == said
 
 

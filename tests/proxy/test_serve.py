@@ -177,8 +177,10 @@ async def test_two_routes_go_their_own_ways() -> None:
             clients[1].finish()
             far[1].finish()
             await eventually(lambda: not proxy.worker.sessions)
-        for peer in (*clients, *far, *acceptors):
+        for peer in (*clients, *far):
             peer.close()
+        for acceptor in acceptors:
+            acceptor.close()
     lines = [line for line in log if line["event"] == "connection"]
     assert [(line["route"], line["reason"]) for line in lines] == [
         ("a", "idle_timeout"),
@@ -204,5 +206,6 @@ async def test_a_full_route_leaves_the_others_alone() -> None:
             peers[1].finish()
             peers += [waiting, await acceptor.accept()]
             assert len(proxy.worker.sessions) == 2
-        for peer in (*peers, acceptor):
+        for peer in peers:
             peer.close()
+        acceptor.close()

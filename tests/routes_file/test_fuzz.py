@@ -64,8 +64,21 @@ PIECES = st.sampled_from(
         "*a",
         "!a ",
         "!!str ",
+        "'",
+        '"',
+        "|\n",
+        ">\n",
+        "#",
+        "\t",
+        "---\n",
+        "? ",
+        "\\",
+        "%",
+        "@",
+        "\x00",
+        "\ud7ff",
+        "é",
     ]
-    + ["'", '"', "|\n", ">\n", "#", "\t", "---\n", "? ", "\\", "%", "@", "\x00", "\ud7ff", "é"]
 )
 SCALARS = st.none() | st.sampled_from(WORDS) | st.text(max_size=8)
 TREES = st.recursive(

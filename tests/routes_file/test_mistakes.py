@@ -16,8 +16,10 @@ SYNTAX = [
     (
         "a:\n\tb: 1",
         [
-            "2:1: not YAML: found character '\\t' that cannot start any token; "
-            "put quotes around the text"
+            (
+                "2:1: not YAML: found character '\\t' that cannot start any token; "
+                "put quotes around the text"
+            )
         ],
     ),
     ("a: *b", ["1:4: not YAML: found undefined alias 'b'"]),
@@ -42,17 +44,23 @@ KEYS = [
     (
         f"{IN_ROUTE}lissen: 81",
         [
-            "5:3: routes[0].lissen: key 'lissen' is not known; did you mean 'listen'? "
-            "(backlog, max_connections, timeouts, mirrors, name, listen, backends)"
+            (
+                "5:3: routes[0].lissen: key 'lissen' is not known; did you mean 'listen'? "
+                "(backlog, max_connections, timeouts, mirrors, name, listen, backends)"
+            )
         ],
     ),
     (
         f"{IN_ROUTE}timeouts: {{idel: 1s, connect_s: 1s}}",
         [
-            "5:14: routes[0].timeouts.idel: key 'idel' is not known; did you mean 'idle'? "
-            "(connect, idle, tcp_user)",
-            "5:24: routes[0].timeouts.connect_s: key 'connect_s' is not known; did you mean "
-            "'connect'? (connect, idle, tcp_user)",
+            (
+                "5:14: routes[0].timeouts.idel: key 'idel' is not known; did you mean 'idle'? "
+                "(connect, idle, tcp_user)"
+            ),
+            (
+                "5:24: routes[0].timeouts.connect_s: key 'connect_s' is not known; did you mean "
+                "'connect'? (connect, idle, tcp_user)"
+            ),
         ],
     ),
     (
@@ -68,9 +76,11 @@ KEYS = [
     (
         f"{ROUTE}drain_timeout_s: 1s",
         [
-            "2:1: drain_timeout_s: key 'drain_timeout_s' is not known; did you mean "
-            "'drain_timeout'? (workers, drain_timeout, splice, raise_nofile, mirror_budget, log, "
-            "routes, defaults)"
+            (
+                "2:1: drain_timeout_s: key 'drain_timeout_s' is not known; did you mean "
+                "'drain_timeout'? (workers, drain_timeout, splice, raise_nofile, mirror_budget, log, "
+                "routes, defaults)"
+            )
         ],
     ),
 ]
@@ -86,8 +96,8 @@ VALUES = [
     (
         f"{ROUTE}log: {{level: warn}}",
         [
-            "2:14: log.level: 'warn' is not known; did you mean 'warning'? "
-            "(debug, info, warning, error)"
+            ("2:14: log.level: 'warn' is not known; did you mean 'warning'? "
+            "(debug, info, warning, error)")
         ],
     ),
     (f"{ROUTE}log: {{format: xml}}", ["2:15: log.format: 'xml' is not known: expected auto, console or json"]),
