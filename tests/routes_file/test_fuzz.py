@@ -135,10 +135,10 @@ def flow(tree: object) -> str:
 
 
 def laughs() -> str:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
-    for number in range(1, 30):
-        lines.append(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]")
-    return "\n".join(lines)
+    levels = (
+        f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]" for number in range(1, 30)
+    )
+    return "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x]", *levels])
 
 
 BOMBS = {
