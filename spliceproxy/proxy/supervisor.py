@@ -114,7 +114,7 @@ class Master:
 
     def _follow_signal(self, number: signal.Signals) -> None:
         if number in (signal.SIGHUP, signal.SIGUSR1):
-            self._log.info("signal_ignored", signal=number.name, why="no file to read or reopen")
+            self._log.info("signal_ignored", signal=number.name, why="no reload, no file to reopen")
         elif self._draining or number == signal.SIGQUIT:
             self._draining = True
             self._log.warning("stopping_at_once", signal=number.name)

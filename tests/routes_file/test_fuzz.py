@@ -105,23 +105,26 @@ def check(data: bytes) -> None:
         assert read_settings(show(read).encode(), {}) == (read, [])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     check(data)
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_pieces_of_yaml(text: str) -> None:
     check(text.encode())
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_any_values(tree: object) -> None:
     check(flow(tree).encode(errors="replace"))
 
 
 @given(st.fixed_dictionaries({"routes": st.lists(TREES, max_size=3), "defaults": TREES}))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_any_values_where_routes_are_expected(tree: object) -> None:
     check(flow(tree).encode(errors="replace"))
 
@@ -180,7 +183,13 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("name", BOMBS)
+HEAVY = {"items", "keys", "the same key", "routes", "mistaken routes", "defaults of many routes"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in BOMBS],
+)
 def test_bombs_do_not_go_off(name: str) -> None:
     data = BOMBS[name].encode()[:MAX_FILE_BYTES]
     started_s = time.monotonic()
