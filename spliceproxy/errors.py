@@ -1,6 +1,6 @@
 """Problems that are told to the user in one line, and the exit status that goes with each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -29,6 +29,16 @@ class Problem(Exception):  # noqa: N818 - it is the user's to solve, not an erro
 
     def __str__(self) -> str:
         return one_line(f"{self.message}; {self.remedy}")
+
+
+class RefusedFile(Problem):
+    """A configuration file has mistakes, told one by one before this line."""
+
+    status = ExitStatus.CONFIG
+
+    def __init__(self, message: str, remedy: str, mistakes: tuple[str, ...]) -> None:
+        super().__init__(message, remedy)
+        self.mistakes = mistakes
 
 
 class UsageProblem(Problem):
@@ -64,3 +74,16 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """Return the known word that a misspelt one is nearest to, as a part of a message, or ""."""
     nearest = get_close_matches(word[:60].lower(), known, n=1)
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+
+
+def not_known(word: str, known: Sequence[str]) -> str:
+    """Return a message that a word is none of those known, with the nearest of them, and all."""
+    nearest = get_close_matches(word[:60].lower(), known, n=1)
+    if nearest:
+        return f"{quote(word)} is not known; did you mean {nearest[0]!r}? ({', '.join(known)})"
+    return f"{quote(word)} is not known: expected {alternatives(known)}"
+
+
+def alternatives(names: Sequence[str]) -> str:
+    """Return the names as a list for a sentence."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -13,7 +13,7 @@ PACKAGE = Path(spliceproxy.__file__).parent
 LAYERS = (
     {"cli"},
     {"proxy"},
-    {"sinks", "upstream", "observe"},
+    {"sinks", "upstream", "observe", "routes_file"},
     {"settings", "pump"},
     {"kernel", "policy", "formats"},
     {"errors"},

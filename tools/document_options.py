@@ -1,4 +1,4 @@
-"""`python -m tools.document_options` writes docs/configuration.md from the command's options."""
+"""`python -m tools.document_options` writes docs/configuration.md from the definitions."""
 
 from pathlib import Path
 
@@ -6,19 +6,23 @@ import click
 
 from spliceproxy.cli.main import command
 from spliceproxy.cli.options import SECTIONS
+from tools.document_routes_file import routes_file_part
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 
 _INTRODUCTION = """\
 # Configuration
 
-This page is written by `python -m tools.document_options` from the command's own definitions.
+This page is written by `python -m tools.document_options` from the definitions that
+the command itself uses.
+
+Times are written `250ms`, `5s`, `10m`, `1h`, `2d`; sizes `64KiB`, `8MiB`, `1GiB`, `10MB`, or a
+number of bytes. The options of mirrors are described in [mirroring](mirroring.md).
+
+## Command line
 
 Each option is also read from the environment, named after it: `SPLICEPROXY_IDLE_TIMEOUT=5m` for
 `--idle-timeout 5m`; lists are separated by spaces. The command line goes first.
-
-Times are written `250ms`, `5s`, `10m`, `1h`, `2d`; sizes `64KiB`, `8MiB`, `1GiB`, `10MB`, or a
-number of bytes. The options of `--mirror` are described in [mirroring](mirroring.md).
 """
 
 
@@ -28,10 +32,10 @@ def page() -> str:
     by_name = {parameter.name: parameter for parameter in command.params}
     parts = [_INTRODUCTION]
     for title, names in SECTIONS.items():
-        parts.append(f"## {title}\n\n| option | default | meaning |\n|---|---|---|")
+        parts.append(f"### {title}\n\n| option | default | meaning |\n|---|---|---|")
         parts += [_row(by_name[name], context) for name in names]
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, routes_file_part()])
 
 
 def _row(parameter: click.Parameter, context: click.Context) -> str:

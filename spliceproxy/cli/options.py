@@ -6,17 +6,22 @@ business of `spliceproxy.settings`.
 
 import click
 
-from spliceproxy.cli.readers import Command, count_up_to, duration, parse_workers, reads, setting
+from spliceproxy.cli.readers import Command, duration, reads, setting
 from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, parse_backend, parse_listen
+from spliceproxy.settings.bounds import (
+    parse_backlog,
+    parse_drain_timeout,
+    parse_max_connections,
+    parse_tcp_user_timeout,
+    parse_timeout,
+    parse_workers,
+)
 from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
 from spliceproxy.settings.mirror_options import OPTIONS
 from spliceproxy.settings.units import parse_positive_size
 
-MAX_CONNECTIONS = 10_000_000
-MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
-MAX_TCP_USER_TIMEOUT_S = 24 * 86_400  # the kernel counts milliseconds in a signed int
-
 SECTIONS = {
+    "Routes file": ("config",),
     "Traffic": ("listen", "backends", "splice"),
     "Timeouts": ("connect_timeout_s", "idle_timeout_s", "drain_timeout_s", "tcp_user_timeout_s"),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
@@ -43,6 +48,14 @@ class SectionedGroup(click.Group):
 
 PROXY_OPTIONS = (
     setting(
+        "--config",
+        "config",
+        short="-c",
+        default=None,
+        metavar="FILE",
+        help="Read routes from this YAML file, in place of the options of a single route.",
+    ),
+    setting(
         "--listen",
         "listen",
         multiple=True,
@@ -68,27 +81,33 @@ PROXY_OPTIONS = (
         callback=reads("on".__eq__),
         help="Move bytes inside the kernel; 'off' copies them through the process.",
     ),
-    duration("--connect-timeout", "connect_timeout_s", "5s", "Give up on a backend after this."),
+    duration(
+        "--connect-timeout",
+        "connect_timeout_s",
+        "5s",
+        parse_timeout,
+        "Give up on a backend after this.",
+    ),
     duration(
         "--idle-timeout",
         "idle_timeout_s",
         "1h",
+        parse_timeout,
         "Close a connection that is silent in both directions for this long.",
     ),
     duration(
         "--drain-timeout",
         "drain_timeout_s",
         "30s",
+        parse_drain_timeout,
         "When asked to stop, let connections finish for this long, then reset the rest.",
-        least_s=0,
     ),
     duration(
         "--tcp-user-timeout",
         "tcp_user_timeout_s",
         "0s",
+        parse_tcp_user_timeout,
         "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
-        least_s=0,
-        most_s=MAX_TCP_USER_TIMEOUT_S,
     ),
     setting(
         "--workers",
@@ -101,7 +120,7 @@ PROXY_OPTIONS = (
     setting(
         "--max-connections",
         "max_connections",
-        callback=reads(count_up_to(MAX_CONNECTIONS)),
+        callback=reads(parse_max_connections),
         show_default="as many as the file limit allows",
         metavar="N",
         help="Connections per worker; above it new ones wait in the backlog.",
@@ -109,7 +128,7 @@ PROXY_OPTIONS = (
     setting(
         "--backlog",
         "backlog",
-        callback=reads(count_up_to(MAX_BACKLOG)),
+        callback=reads(parse_backlog),
         default="4096",
         metavar="N",
         help="Connections that may wait to be accepted; net.core.somaxconn is the ceiling.",

@@ -1,8 +1,7 @@
-"""How many descriptors this process may have, and how many connections that makes."""
+"""How many descriptors this process may have, and what they are kept for."""
 
 import resource
 
-_SOCKETS = 2  # of a connection
 _OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups
 _FEWEST_PIPES, _MOST_PIPES = 16, 1024
 
@@ -15,19 +14,15 @@ def pipes_that_fit(descriptors: int) -> int:
     return min(max(descriptors // 16, _FEWEST_PIPES), _MOST_PIPES)
 
 
-def connections_that_fit(descriptors: int, mirrors_need: int = 0) -> int:
-    """Most connections within a file limit; at least one, so that a tiny limit still serves.
-
-    ``mirrors_need`` is the number of descriptors that each connection's mirrors have.
-    """
-    reserved = _OTHER_DESCRIPTORS + 2 * pipes_that_fit(descriptors)
-    return max(1, (descriptors - reserved) // (_SOCKETS + mirrors_need))
+def descriptors_left(limit: int) -> int:
+    """How many descriptors of a file limit are left for connections and their mirrors."""
+    return max(0, limit - _OTHER_DESCRIPTORS - 2 * pipes_that_fit(limit))
 
 
-def descriptors_for(connections: int, mirrors_need: int = 0) -> int:
-    """File limit with which at least so many connections fit."""
-    descriptors = connections * (_SOCKETS + mirrors_need) + _OTHER_DESCRIPTORS
-    return descriptors + 2 * max(_FEWEST_PIPES, min(_MOST_PIPES, descriptors // 14 + 1))
+def file_limit_for(descriptors: int) -> int:
+    """File limit with which at least so many descriptors are left for connections."""
+    total = descriptors + _OTHER_DESCRIPTORS
+    return total + 2 * max(_FEWEST_PIPES, min(_MOST_PIPES, total // 14 + 1))
 
 
 def file_limit() -> int:

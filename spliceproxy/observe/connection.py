@@ -16,6 +16,7 @@ class Direction(Protocol):
 class ConnectionRecord:
     """A connection's line in the log; the field names are its keys."""
 
+    route: str
     listener: str
     client: str
     backend: str = ""
@@ -40,6 +41,7 @@ class ConnectionRecord:
     def line(self) -> dict[str, object]:
         """Return the line's keys and values; times to the microsecond."""
         line: dict[str, object] = {
+            "route": self.route,
             "listener": self.listener,
             "client": self.client,
             "backend": self.backend,

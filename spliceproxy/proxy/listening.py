@@ -1,16 +1,16 @@
-"""Opening all listeners of the settings, or none."""
+"""Opening the listeners of all routes, or none."""
 
 import errno
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.listening import listen_tcp, listen_unix
 from spliceproxy.settings.address import Address, UnixAddress
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.options import RouteSettings
 
 _REMEDIES = {
     errno.EADDRINUSE: "choose another port, or stop the program that listens there (ss -ltnp)",
@@ -25,32 +25,31 @@ _REMEDIES = {
 
 
 @contextmanager
-def open_listeners(settings: Settings) -> Iterator[list[socket.socket]]:
-    """Listen on all that the settings name; on leaving, close them and remove unix sockets.
+def open_listeners(routes: Iterable[RouteSettings]) -> Iterator[list[list[socket.socket]]]:
+    """Listen for each route; on leaving, close all sockets and remove those that have a path.
 
     Raises:
         StartProblem: an address cannot be listened on; none stays open.
     """
+    with ExitStack() as on_exit:
+        yield [_listen_for(route, on_exit) for route in routes]
+
+
+def _listen_for(route: RouteSettings, on_exit: ExitStack) -> list[socket.socket]:
     opened: list[socket.socket] = []
-    paths: list[str] = []
-    try:
-        for address in settings.listen:
-            opened += _open(address, settings)
-            if isinstance(address, UnixAddress):
-                paths.append(address.path)
-        yield opened
-    finally:
-        for sock in opened:
-            sock.close()
-        for path in paths:
-            Path(path).unlink(missing_ok=True)
+    for address in route.listen:
+        opened += map(on_exit.enter_context, _open(address, route))
+        if isinstance(address, UnixAddress):
+            on_exit.callback(Path(address.path).unlink, missing_ok=True)
+    return opened
 
 
-def _open(address: Address, settings: Settings) -> list[socket.socket]:
+def _open(address: Address, route: RouteSettings) -> list[socket.socket]:
     try:
         if isinstance(address, UnixAddress):
-            return [listen_unix(address.path, settings.backlog)]
-        return listen_tcp(address.host, address.port, settings.backlog, settings.tcp_user_timeout_s)
+            return [listen_unix(address.path, route.backlog)]
+        tcp_user_timeout_s = route.timeouts.tcp_user_s
+        return listen_tcp(address.host, address.port, route.backlog, tcp_user_timeout_s)
     except OSError as error:
         number = error.errno or 0
         what = "does not resolve" if isinstance(error, socket.gaierror) else os.strerror(number)

@@ -1,5 +1,6 @@
 """What the connections of one route have in common."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.pump.tap import Tap
 from spliceproxy.pump.tapped_flow import TappedCopyFlow, TappedSpliceFlow
-from spliceproxy.sinks.mirrors import Mirrors
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.backends import Backends
 
 
@@ -17,8 +18,11 @@ from spliceproxy.upstream.backends import Backends
 class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
+    name: str
     backends: Backends
-    mirrors: Mirrors | None
+    mirrors: Sequence[Mirror]
+    tapping: Mirrors | None
+    """What the mirrors of all routes share; None where this one has none."""
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
     connect_timeout_s: float

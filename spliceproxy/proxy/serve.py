@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import trio
 
-from spliceproxy.kernel.limits import connections_that_fit, file_limit
+from spliceproxy.kernel.limits import descriptors_left, file_limit
+from spliceproxy.proxy.capacity import Capacity, share
 from spliceproxy.proxy.listening import open_listeners
+from spliceproxy.proxy.prepared import look_up, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.checks import check_mirrors
-from spliceproxy.sinks.mirrors import count_descriptors
-from spliceproxy.upstream.backends import resolve_backends, resolve_mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +34,15 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         StartProblem: an address cannot be listened on, or a name does not resolve.
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
-    backends = await trio.to_thread.run_sync(resolve_backends, settings.backends)
-    mirror_backends = await trio.to_thread.run_sync(resolve_mirrors, settings.mirrors)
-    check_mirrors(settings.mirrors)
-    with open_listeners(settings) as listening:
-        worker = Worker(
-            settings,
-            [sock.dup() for sock in listening],
-            backends,
-            max_connections=settings.max_connections
-            or connections_that_fit(file_limit(), count_descriptors(settings.mirrors)),
-            mirror_backends=mirror_backends,
-        )
+    upstreams = await trio.to_thread.run_sync(look_up, settings.routes)
+    with open_listeners(settings.routes) as listening:
+        # The worker closes what it serves; the names of unix sockets are removed here.
+        served = [[sock.dup() for sock in sockets] for sockets in listening]
+        capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))
+        worker = Worker(settings, prepare(settings.routes, upstreams, served, capacity))
         async with trio.open_nursery() as nursery:
             await nursery.start(worker.run)
-            yield Proxy(worker, [_address(sock) for sock in listening])
+            yield Proxy(worker, [_address(sock) for sockets in listening for sock in sockets])
             nursery.cancel_scope.cancel()
 
 

@@ -16,6 +16,7 @@ from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_w
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tapped_flow import release
+from spliceproxy.sinks.mirrors import choose
 from spliceproxy.sinks.tapped import TappedConnection
 
 
@@ -128,11 +129,11 @@ class Session:
             tapped.start()
 
     def _tap(self) -> None:
-        mirrors = self._route.mirrors
-        if mirrors is not None:
-            chosen = mirrors.choose(name_peer(self._address))
+        route = self._route
+        if route.tapping is not None:
+            chosen = choose(route.mirrors, name_peer(self._address))
             if chosen:
-                self._tapped = TappedConnection(mirrors, self, chosen, self._listener_name)
+                self._tapped = TappedConnection(route.tapping, self, chosen, self._listener_name)
 
     def mirror_has_room(self) -> None:
         """Read on what a mirror has held back."""
@@ -143,9 +144,7 @@ class Session:
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
         if self._link is not None:
-            structlog.get_logger().warning(
-                "mirror_failed", client=name_peer(self._address), reason=why
-            )
+            self._warn("mirror_failed", reason=why)
             self._link.close(reason.MIRROR_FAILED)
 
     def mirrors_ended(self) -> None:
@@ -157,9 +156,7 @@ class Session:
 
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Tell that a backend did not answer."""
-        structlog.get_logger().warning(
-            "connect_failed", backend=target.name, client=name_peer(self._address), reason=why
-        )
+        self._warn("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
@@ -198,9 +195,7 @@ class Session:
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
-        structlog.get_logger().warning(
-            "splice_refused", client=name_peer(self._address), error=str(cause)
-        )
+        self._warn("splice_refused", error=str(cause))
 
     def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""
@@ -254,6 +249,7 @@ class Session:
         if self._tapped is None and not self._owner.tells_connections:
             return
         record = self._record = ConnectionRecord(
+            route=self._route.name,
             listener=self._listener_name,
             client=name_peer(self._address),
             backend=self._backend_name,
@@ -268,7 +264,14 @@ class Session:
         if self._record is not None and self._owner.tells_connections:
             self._owner.connection_ended(self._record)
 
+    def _warn(self, event: str, **details: str) -> None:
+        route, client = self._route.name, name_peer(self._address)
+        structlog.get_logger().warning(event, route=route, client=client, **details)
+
     def _report(self, error: Exception) -> None:
         structlog.get_logger().error(
-            "internal_error", client=name_peer(self._address), exc_info=error
+            "internal_error",
+            route=self._route.name,
+            client=name_peer(self._address),
+            exc_info=error,
         )

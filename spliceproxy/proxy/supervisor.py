@@ -14,21 +14,19 @@ import time
 import structlog
 
 from spliceproxy.errors import ExitStatus
-from spliceproxy.kernel import limits
-from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.observe import log
 from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.proxy.capacity import fit_routes
 from spliceproxy.proxy.listening import open_listeners
+from spliceproxy.proxy.prepared import PreparedRoute, look_up, prepare
 from spliceproxy.proxy.signals import signals_to_pipe
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.proxy.worker_process import run_worker
 from spliceproxy.proxy.workers import Workers
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.audit import report_left_behind
-from spliceproxy.sinks.checks import check_mirrors
-from spliceproxy.sinks.mirrors import count_descriptors
-from spliceproxy.upstream.backends import Backend, Backends, resolve_backends, resolve_mirrors
 
+_PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
 
@@ -40,18 +38,18 @@ def supervise(settings: Settings) -> int:
         StartProblem: an address cannot be listened on, or a name does not resolve.
         BootProblem: a worker ended before it served.
     """
-    lines = log.configure(settings.log_format, settings.log_level)
+    lines = log.configure(settings.log.format, settings.log.level)
     with contextlib.ExitStack() as on_exit:
         on_exit.callback(lines.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
-        check_mirrors(settings.mirrors)
-        report_left_behind(settings.mirrors)
-        backends = resolve_backends(settings.backends)
-        mirror_backends = resolve_mirrors(settings.mirrors)
+        upstreams = look_up(settings.routes)
+        for route in settings.routes:
+            report_left_behind(route.mirrors)
         listeners = on_exit.enter_context(contextlib.ExitStack())
-        listening = listeners.enter_context(open_listeners(settings))
-        master = Master(settings, listening, backends, mirror_backends, listeners, signal_fd, lines)
-        return master.run()
+        listening = listeners.enter_context(open_listeners(settings.routes))
+        capacity = fit_routes(settings)
+        routes = prepare(settings.routes, upstreams, listening, capacity)
+        return Master(settings, routes, capacity.nofile, listeners, signal_fd, lines).run()
 
 
 class Master:
@@ -60,23 +58,20 @@ class Master:
     def __init__(
         self,
         settings: Settings,
-        listening: list[socket.socket],
-        backends: list[Backend],
-        mirror_backends: list[Backends | None],
+        routes: list[PreparedRoute],
+        nofile: int,
         listeners: contextlib.ExitStack,
         signal_fd: int,
         lines: LineBuffer,
     ) -> None:
         self._settings = settings
-        self._listening = listening
-        self._backends = backends
-        self._mirror_backends = mirror_backends
+        self._routes = routes
+        self._nofile = nofile
         self._listeners = listeners
         self._signal_fd = signal_fd
         self._lines = lines
         self._draining = False
         self._log = structlog.get_logger()
-        self._nofile, self._max_connections = _fit_connections(settings)
         self._workers = Workers(settings.workers, self._work)
 
     def run(self) -> int:
@@ -99,14 +94,7 @@ class Master:
 
     def _work(self, number: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
-        worker = Worker(
-            self._settings,
-            self._listening,
-            self._backends,
-            max_connections=self._max_connections,
-            number=number,
-            mirror_backends=self._mirror_backends,
-        )
+        worker = Worker(self._settings, self._routes, number=number)
         return run_worker(worker, self._settings.drain_timeout_s, orders, self._lines)
 
     def _wait(self) -> None:
@@ -126,7 +114,7 @@ class Master:
 
     def _follow_signal(self, number: signal.Signals) -> None:
         if number in (signal.SIGHUP, signal.SIGUSR1):
-            self._log.info("signal_ignored", signal=number.name, why="no file to read or reopen")
+            self._log.info("signal_ignored", signal=number.name, why="no reload, no file to reopen")
         elif self._draining or number == signal.SIGQUIT:
             self._draining = True
             self._log.warning("stopping_at_once", signal=number.name)
@@ -149,32 +137,14 @@ class Master:
             self._workers.tend()
 
     def _tell_started(self) -> None:
+        routes = [route.describe() for route in self._routes]
         self._log.info(
             "started",
-            listeners=[name_listener(sock) for sock in self._listening],
-            backends=[backend.name for backend in self._backends],
-            mirrors=[mirror.text for mirror in self._settings.mirrors],
+            routes=routes,
+            **{part: [one for route in routes for one in route[part]] for part in _PARTS},
             workers=self._settings.workers,
             splice="on" if self._settings.splice else "off",
-            max_connections=self._max_connections,
+            max_connections=sum(route.max_connections for route in self._routes),
             nofile=self._nofile,
             pid=os.getpid(),
         )
-
-
-def _fit_connections(settings: Settings) -> tuple[int, int]:
-    """Raise the file limit if that is wanted; the limit, and how many connections fit."""
-    mirrors_need = count_descriptors(settings.mirrors)
-    wanted = limits.descriptors_for(settings.max_connections or 0, mirrors_need)
-    nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
-    fit = limits.connections_that_fit(nofile, mirrors_need)
-    if settings.max_connections is None:
-        return nofile, fit
-    if settings.max_connections > fit:
-        structlog.get_logger().warning(
-            "max_connections_lowered",
-            wanted=settings.max_connections,
-            fit=fit,
-            remedy=f"raise the file limit to {wanted} (ulimit -n)",
-        )
-    return nofile, min(fit, settings.max_connections)

@@ -1,23 +1,20 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
-import socket
 from collections.abc import Sequence
 
-import structlog
 import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
-from spliceproxy.kernel.sockets import Socket
-from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.proxy.listener import Listener
+from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.route import Route, plain_flow
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.mirrors import Mirrors
-from spliceproxy.upstream.backends import Backend, Backends
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.upstream.backends import Backends
 
 _LOOK_AGAIN_S = 1.0
 
@@ -26,58 +23,73 @@ class Worker:
     """Serves until it is told to drain, then until its last connection has ended."""
 
     def __init__(
-        self,
-        settings: Settings,
-        listening: Sequence[socket.socket],
-        backends: list[Backend],
-        *,
-        max_connections: int,
-        number: int = 0,
-        mirror_backends: Sequence[Backends | None] = (),
+        self, settings: Settings, routes: Sequence[PreparedRoute], *, number: int = 0
     ) -> None:
         self.reactor = Reactor()
-        self.sessions: set[Session] = set()
-        self.mirroring: set[Session] = set()
-        """Ended, but copies are still on their way to mirrors. They take no client's place."""
+        self._settings = settings
         self._number = number
-        self._max_connections = max_connections
-        self._backends = Backends(backends, first=number)
-        self._lookups = [self._backends, *filter(None, mirror_backends)]
-        self.mirrors = self._make_mirrors(settings, mirror_backends)
+        self._lookups: list[Backends] = []
+        self.mirrors = (
+            Mirrors(self.reactor, settings.mirror_budget_bytes)
+            if any(route.settings.mirrors for route in routes)
+            else None
+        )
         self.pipes = PipePool(
             capacity_bytes=FULL_CAPACITY_BYTES if self.mirrors is None else self.mirrors.pipe_bytes,
             max_pipes=pipes_that_fit(file_limit()),
         )
-        pipes = self.pipes if settings.splice else None
-        self._route = Route(
-            backends=self._backends,
-            mirrors=self.mirrors,
-            make_flow=plain_flow(pipes),
-            pipes=pipes,
-            connect_timeout_s=settings.connect_timeout_s,
-            idle_timeout_s=settings.idle_timeout_s,
-            tcp_user_timeout_s=settings.tcp_user_timeout_s,
-        )
-        self._log = structlog.get_logger().bind()
-        self.tells_connections = settings.log_level in ("debug", "info")
-        self._listeners = [
-            Listener(self.reactor, sock, self._accepted, shared=settings.workers > 1)
-            for sock in listening
-        ]
-        self._holding = True
         self._drained = False
         self._idle = trio.Event()
+        self._frontends = [self._make_frontend(route) for route in routes]
 
-    def _make_mirrors(
-        self, settings: Settings, backends: Sequence[Backends | None]
-    ) -> Mirrors | None:
-        if not settings.mirrors:
-            return None
+    def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
+        if self.mirrors is None:
+            return []
         mirrors = [
             (mirror, None if addresses is None else addresses.targets)
-            for mirror, addresses in zip(settings.mirrors, backends, strict=True)
+            for mirror, addresses in zip(
+                prepared.settings.mirrors, prepared.upstreams.mirrors, strict=True
+            )
         ]
-        return Mirrors(self.reactor, mirrors, settings.mirror_budget_bytes, self._max_connections)
+        return self.mirrors.open(mirrors, prepared.max_connections)
+
+    def _make_frontend(self, prepared: PreparedRoute) -> Frontend:
+        mirrors = self._open_mirrors(prepared)
+        pipes = self.pipes if self._settings.splice else None
+        backends = Backends(prepared.upstreams.backends, first=self._number)
+        self._lookups += [backends, *filter(None, prepared.upstreams.mirrors)]
+        timeouts = prepared.settings.timeouts
+        route = Route(
+            name=prepared.settings.name,
+            backends=backends,
+            mirrors=mirrors,
+            tapping=self.mirrors if mirrors else None,
+            make_flow=plain_flow(pipes),
+            pipes=pipes,
+            connect_timeout_s=timeouts.connect_s,
+            idle_timeout_s=timeouts.idle_s,
+            tcp_user_timeout_s=timeouts.tcp_user_s,
+        )
+        frontend = Frontend(
+            self.reactor,
+            route,
+            prepared.max_connections,
+            self._note_if_idle,
+            worker=self._number,
+            tells_connections=self._settings.log.level in ("debug", "info"),
+        )
+        frontend.listen(prepared.listening, shared=self._settings.workers > 1)
+        return frontend
+
+    @property
+    def sessions(self) -> set[Session]:
+        """Connections of all routes that take a client's place."""
+        return set().union(*(frontend.sessions for frontend in self._frontends))
+
+    @property
+    def mirroring(self) -> set[Session]:
+        """Ended connections of all routes, whose copies are still on their way to mirrors."""
+        return set().union(*(frontend.mirroring for frontend in self._frontends))
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until all is drained; on cancellation reset what is left."""
@@ -87,7 +99,8 @@ class Worker:
                 for backends in self._lookups:
                     nursery.start_soon(backends.keep_resolved)
                 nursery.start_soon(self._look_for_forgotten_clients)
-                self._hold(held=False)
+                for frontend in self._frontends:
+                    frontend.hold(held=False)
                 task_status.started()
                 await self._idle.wait()
                 nursery.cancel_scope.cancel()
@@ -102,8 +115,9 @@ class Worker:
         """
         while True:
             await trio.sleep(_LOOK_AGAIN_S)
-            for listener in self._listeners:
-                listener.look_again()
+            for frontend in self._frontends:
+                for listener in frontend.listeners:
+                    listener.look_again()
 
     async def drain_within(self, timeout_s: float) -> int:
         """Stop accepting, let connections finish, reset what is left after the timeout.
@@ -121,10 +135,8 @@ class Worker:
         Clients in the backlog are served too, unless another worker is there to take them.
         """
         self.reactor.refresh_clock()
-        listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            room = self._max_connections - len(self.sessions)
-            listener.close(take_at_most=room if take_backlog else 0)
+        for frontend in self._frontends:
+            frontend.close(take_backlog=take_backlog)
         self._drained = True
         self._note_if_idle()
         self.reactor.end_batch()
@@ -137,36 +149,8 @@ class Worker:
         self.reactor.end_batch()
         return len(left)
 
-    def _accepted(self, listener: Listener, client: Socket, address: object) -> None:
-        session = Session(self.reactor, self, self._route, client, address, listener.name)
-        self.sessions.add(session)
-        if len(self.sessions) >= self._max_connections:
-            self._hold(held=True)
-        session.start()
-
-    def session_ended(self, session: Session) -> None:
-        """Accept again if the session was one too many."""
-        self.sessions.discard(session)
-        self.mirroring.add(session)
-        if self._holding and len(self.sessions) < self._max_connections:
-            self._hold(held=False)
-
-    def session_over(self, session: Session) -> None:
-        """Forget the session."""
-        self.mirroring.discard(session)
-        self._note_if_idle()
-
-    def connection_ended(self, record: ConnectionRecord) -> None:
-        """Log the connection."""
-        self._log.info("connection", worker=self._number, **record.line())
-
-    def _hold(self, *, held: bool) -> None:
-        self._holding = held
-        for listener in self._listeners:
-            listener.update(held=held)
-
     def _note_if_idle(self) -> None:
-        if self._drained and not self.sessions and not self.mirroring:
+        if self._drained and all(frontend.is_idle for frontend in self._frontends):
             self._idle.set()
 
     def _close(self) -> None:
@@ -174,7 +158,7 @@ class Worker:
         self.reset_all(reason.STOPPED)
         if self.mirrors is not None:
             self.mirrors.close()
-            for session in list(self.mirroring):  # a disk or command that hangs: say how far it got
+            for session in self.mirroring:  # a disk or command that hangs: say how far it got
                 session.mirrors_ended()
         self.reactor.close()
         self.pipes.close()

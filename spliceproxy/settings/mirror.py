@@ -9,7 +9,7 @@ read as something else in a command, as a `?` that never starts options.
 import re
 import shlex
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import unquote
 
 from spliceproxy.errors import quote, suggest
@@ -44,18 +44,23 @@ class MirrorSettings:
 
 def parse_mirror(text: str) -> MirrorSettings:
     """Return a mirror; ValueError says what is wrong and what is expected, in one line."""
-    kind = _parse_kind(text)
-    name, query = _split_options(kind, text)
+    kind = parse_kind(text)
+    name, query = split_options(kind, text)
     try:
-        options = parse_options(kind, query)
-        shell = options.pop("shell", "no") == "yes"
-        target, address, command = _parse_place(kind, name.removeprefix(f"{kind}:"), shell=shell)
+        return make_mirror(kind, name, parse_options(kind, query))
     except ValueError as problem:
         raise ValueError(f"{quote(name)}: {problem}") from None
+
+
+def make_mirror(kind: Kind, name: str, options: dict[str, Any]) -> MirrorSettings:
+    """Return the mirror of that name, which is its place, with options that have been checked."""
+    shell = options.pop("shell", "no") == "yes"
+    target, address, command = _parse_place(kind, name.removeprefix(f"{kind}:"), shell=shell)
     return MirrorSettings(name, kind, target, address, command, **options)
 
 
-def _parse_kind(text: str) -> Kind:
+def parse_kind(text: str) -> Kind:
+    """Return what the scheme says; ValueError says what is wrong with it."""
     if not text or text.isspace():
         raise ValueError(f"the mirror is empty: expected {MIRROR_FORMS}")
     if not text.isprintable():  # it is to appear in logs and messages as it is
@@ -72,7 +77,8 @@ def _parse_kind(text: str) -> Kind:
     )
 
 
-def _split_options(kind: Kind, text: str) -> tuple[str, str]:
+def split_options(kind: Kind, text: str) -> tuple[str, str]:
+    """Return the place, and the options behind it."""
     if kind != "exec":
         name, _, query = text.partition("?")
         return name, query

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
 
-from spliceproxy.errors import quote, suggest
+from spliceproxy.errors import alternatives, quote, suggest
 from spliceproxy.settings.units import parse_percent, parse_positive_size
 
 Kind = Literal["file", "tcp", "unix", "exec", "null"]
@@ -32,7 +32,7 @@ OVERFLOWS: dict[Kind, tuple[Overflow, ...]] = {
 def _one_of(*names: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in names:
-            raise ValueError(f"{quote(text)} is not known: expected {_list(names)}")
+            raise ValueError(f"{quote(text)} is not known: expected {alternatives(names)}")
         return text
 
     return parse
@@ -60,7 +60,11 @@ def parse_options(kind: Kind, query: str) -> dict[str, Any]:
     """Return what was given, by field, and the direction; ValueError says what is wrong."""
     fields: dict[str, Any] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
-        _check_name(kind, name)
+        try:
+            check_option(kind, name)
+        except ValueError as problem:
+            hint = " (%3F stands for a '?' itself)" if kind in {"file", "unix", "exec"} else ""
+            raise ValueError(f"{problem}{hint}") from None
         field, parse = OPTIONS[name]
         if field in fields:
             raise ValueError(f"option {name!r} is given twice: expected it once")
@@ -68,30 +72,30 @@ def parse_options(kind: Kind, query: str) -> dict[str, Any]:
             fields[field] = parse(text)
         except ValueError as problem:
             raise ValueError(f"{name}={problem}") from None
-    _check_overflow(kind, fields)
+    conflict = find_conflict(kind, fields)
+    if conflict is not None:
+        raise ValueError(conflict[1])
     return {"direction": DEFAULT_DIRECTIONS[kind]} | fields
 
 
-def _check_name(kind: Kind, name: str) -> None:
+def check_option(kind: Kind, name: str) -> None:
+    """Refuse an option that this kind of mirror does not have."""
     known = [option for option in OPTIONS if kind in ONLY_FOR.get(option, (kind,))]
     if name in known:
         return
     what = f"not for {kind}" if name in OPTIONS else f"not known{suggest(name, known)}"
-    hint = " (%3F stands for a '?' itself)" if kind in {"file", "unix", "exec"} else ""
-    raise ValueError(f"option {quote(name)} is {what}: expected {_list(known)}{hint}")
+    raise ValueError(f"option {quote(name)} is {what}: expected {alternatives(known)}")
 
 
-def _check_overflow(kind: Kind, fields: dict[str, Any]) -> None:
-    """Refuse a policy that this kind of mirror cannot follow."""
+def find_conflict(kind: Kind, fields: dict[str, Any]) -> tuple[str, str] | None:
+    """Return an option that this kind of mirror or another option rules out, and the reason."""
     overflow = fields.get("overflow", "detach")
     possible = OVERFLOWS[kind]
     if overflow not in possible:
-        raise ValueError(f"overflow={overflow} is not for {kind}: expected {_list(possible)}")
+        what = f"overflow={overflow} is not for {kind}: expected {alternatives(possible)}"
+        return "overflow", what
     if overflow == "spill" and fields.get("scope") == "route":
-        raise ValueError("overflow=spill is not for scope=route: expected detach or block")
+        return "overflow", "overflow=spill is not for scope=route: expected detach or block"
     if "spool_bytes" in fields and overflow != "spill":
-        raise ValueError("option 'spool' has no effect: expected overflow=spill with it")
-
-
-def _list(names: tuple[str, ...] | list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        return "spool", "option 'spool' has no effect: expected overflow=spill with it"
+    return None

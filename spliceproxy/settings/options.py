@@ -1,48 +1,157 @@
-"""The settings of one proxy, complete and checked, whatever they were read from."""
+"""The settings of a proxy, complete and checked, whatever they were read from.
 
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+These models are also what a routes file looks like: a field's alias is its key there. A program
+uses the names of the fields, which have their units.
+"""
 
-from spliceproxy.settings.address import Address, UnixAddress
-from spliceproxy.settings.mirror import MirrorSettings
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, Address
+from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.fields import (
+    BackendAddress,
+    Backlog,
+    ConnectionCount,
+    DrainTimeout,
+    Flag,
+    ListenAddress,
+    Name,
+    Size,
+    TcpUserTimeout,
+    Timeout,
+    Workers,
+    choice,
+)
+from spliceproxy.settings.mirror_entry import MirrorEntry
+from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where to listen, where to forward and copy to, and within which limits."""
+class Model(BaseModel):
+    """What all parts of the settings have in common."""
 
-    listen: tuple[Address, ...]
-    backends: tuple[Address, ...]
-    workers: int
-    connect_timeout_s: float = 5.0
-    idle_timeout_s: float = 3600.0
-    drain_timeout_s: float = 30.0
-    max_connections: int | None = None  # per worker; None: as many as the file limit allows
-    tcp_user_timeout_s: float = 0.0  # 0: the kernel's own
-    backlog: int = 4096
-    splice: bool = True
-    raise_nofile: bool = True
-    mirrors: tuple[MirrorSettings, ...] = ()
-    mirror_budget_bytes: int = 256 << 20  # per worker: how far all mirrors may lag together
-    log_format: LogFormat = "auto"
-    log_level: LogLevel = "info"
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
-def usable_cpus() -> int:
-    """Return how many CPUs this process may run on, which a container may have restricted."""
-    return len(os.sched_getaffinity(0))
+def key(name: str, description: str, **attributes: Any) -> Any:
+    """Return a field whose key in a file is another name than in a program."""
+    return Field(
+        validation_alias=name, serialization_alias=name, description=description, **attributes
+    )
 
 
-def find_duplicate(listen: Iterable[Address]) -> Address | None:
-    """Return the first address that is listed twice; port 0 is another port each time."""
-    seen: set[Address] = set()
-    for address in listen:
-        if address in seen and (isinstance(address, UnixAddress) or address.port != 0):
-            return address
-        seen.add(address)
-    return None
+class BackendSettings(Model):
+    """A place to forward to."""
+
+    address: BackendAddress = Field(description=f"{BACKEND_FORMS}.")
+
+
+class Timeouts(Model):
+    """How long a route waits for what."""
+
+    connect_s: Timeout = key("connect", "Give up on a backend after this.", default=5.0)
+    idle_s: Timeout = key(
+        "idle",
+        "Close a connection that is silent in both directions for this long.",
+        default=3600.0,
+    )
+    tcp_user_s: TcpUserTimeout = key(
+        "tcp_user",
+        "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
+        default=0.0,
+    )
+
+
+class RouteDefaults(Model):
+    """What routes may have in common."""
+
+    backlog: Backlog = Field(
+        default=4096,
+        description="Connections that may wait to be accepted; net.core.somaxconn is the ceiling.",
+    )
+    max_connections: ConnectionCount | None = Field(
+        default=None,
+        description="Connections of a route per worker; above it new ones wait in the backlog. "
+        "Without it: as many as the file limit allows.",
+    )
+    timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait for what.")
+    mirrors: Annotated[tuple[MirrorEntry, ...], OneOrMany()] = Field(
+        default=(), description="Where to copy the traffic to; see [mirroring](mirroring.md)."
+    )
+
+
+class RouteSettings(RouteDefaults):
+    """Listeners, and where the clients that they accept are forwarded to."""
+
+    name: Name = Field(default="default", description="Names the route in the log.")
+    listen: Annotated[tuple[ListenAddress, ...], NotEmpty(), OneOrMany()] = Field(
+        description=f"Where to accept, once or as a list: {LISTEN_FORMS}. A port alone is every "
+        "IPv4 and IPv6 address; port 0 lets the kernel choose."
+    )
+    backends: Annotated[
+        tuple[Annotated[BackendSettings, Shorthand("address")], ...],
+        NotEmpty(),
+        OneOrMany(),
+    ] = Field(
+        description="Where to forward, as a list of addresses. Connections take turns, and go to "
+        "the next one when a connect fails."
+    )
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the backends are."""
+        return tuple(backend.address for backend in self.backends)
+
+
+class LogSettings(Model):
+    """The form of the log, and how much is in it."""
+
+    format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
+        default="auto", description="'auto' is console on a terminal and JSON otherwise."
+    )
+    level: Annotated[LogLevel, *choice("debug", "info", "warning", "error")] = Field(
+        default="info", description="'info' has one line for each connection."
+    )
+
+
+class Settings(Model):
+    """All routes, and what their workers share."""
+
+    workers: Workers = Field(
+        default_factory=usable_cpus,
+        json_schema_extra={"default": "auto"},
+        description="Worker processes; 'auto' is one for each CPU that may be used.",
+    )
+    drain_timeout_s: DrainTimeout = key(
+        "drain_timeout",
+        "When asked to stop, let connections finish for this long, then reset the rest.",
+        default=30.0,
+    )
+    splice: Flag = Field(
+        default=True,
+        description="Move bytes inside the kernel; false copies them through the process.",
+    )
+    raise_nofile: Flag = Field(
+        default=True,
+        description="Lift the limit on open files as far as it is needed and allowed.",
+    )
+    mirror_budget_bytes: Size = key(
+        "mirror_budget",
+        "Per worker: bytes that all mirrors together may lag behind.",
+        default=256 << 20,
+    )
+    log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
+    routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
+        description="What is forwarded where."
+    )

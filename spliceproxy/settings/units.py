@@ -101,6 +101,11 @@ def parse_percent(text: str) -> float:
     return float(number / 100)
 
 
+def format_percent(fraction: float) -> str:
+    """Return the text that `parse_percent` reads as this."""
+    return f"{(Decimal(repr(fraction)) * 100).normalize():f}%"
+
+
 def _split(text: str, expected: str) -> tuple[Decimal, str]:
     match = _QUANTITY.fullmatch(text)
     if match is None:

@@ -10,6 +10,7 @@ from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.gathered import Gathered
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.outlet import Outlet
@@ -159,7 +160,7 @@ class Branch(Account):
     def gather(self) -> None:
         """Have the queue flushed a little later, with what has come until then."""
         if self._gathering is None and self.queue:
-            self._gathering = self._reactor.timers.after(self.outlet.gather_s, _Gathered(self))
+            self._gathering = self._reactor.timers.after(self.outlet.gather_s, Gathered(self))
 
     def flush_gathered(self) -> None:
         """Small copies have waited for company for long enough."""
@@ -296,18 +297,3 @@ class Branch(Account):
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""
         self.fail(f"internal_error: {error}")
-
-
-class _Gathered:
-    """The deadline of small copies that wait in a queue for more of them."""
-
-    __slots__ = ("_branch",)
-
-    def __init__(self, branch: Branch) -> None:
-        self._branch = branch
-
-    def on_deadline(self) -> None:
-        self._branch.flush_gathered()
-
-    def on_crash(self, error: Exception) -> None:
-        self._branch.on_crash(error)

@@ -57,7 +57,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Mirror:
-    """One ``--mirror``."""
+    """One mirror of one route."""
 
     settings: MirrorSettings
     targets: Targets | None
@@ -65,12 +65,6 @@ class Mirror:
     commands: Commands
     command: SharedCommand | None = None  # exec with scope=route
     totals: Totals = field(default_factory=Totals)
-
-    def close(self) -> None:
-        """Let the threads and commands finish, within bounds."""
-        self.disk.finish()
-        self.commands.close()
-        self.disk.close()
 
 
 def count_streams(settings: MirrorSettings) -> int:
@@ -87,37 +81,41 @@ def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     )
 
 
+def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
+    """Those mirrors that a connection of this client is sampled for."""
+    address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
+    key = address.encode()
+    return [mirror for mirror in mirrors if sampled(key, mirror.settings.sample)]
+
+
 class Mirrors:
     """Taps connections; owns the pipes, the memory budget and the threads of all mirrors."""
 
-    def __init__(
-        self,
-        reactor: Reactor,
-        mirrors: list[tuple[MirrorSettings, Targets | None]],
-        budget_bytes: int,
-        max_connections: int,
-    ) -> None:
+    def __init__(self, reactor: Reactor, budget_bytes: int) -> None:
         self.reactor = reactor
-        self.mirrors = [self._open(settings, targets) for settings, targets in mirrors]
+        self.mirrors: list[Mirror] = []
+        """Of all routes."""
         self.budget = Budget(budget_bytes)
         self.pipes = TapPipes(PipePool(full_size_pipes=TAP_PIPES, max_pipes=TAP_PIPES))
         self.open_streams = 0
-        self.max_streams = max_connections * sum(count_streams(settings) for settings, _ in mirrors)
+        self.max_streams = 0
         """Streams that may be open or closing at once: each has descriptors of its own."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()
         self._serial = 0
 
-    def _open(self, settings: MirrorSettings, targets: Targets | None) -> Mirror:
-        disk = Disk(self.reactor)
-        return Mirror(settings, targets, disk, Commands(self.reactor, disk))
-
-    def choose(self, client: str) -> list[Mirror]:
-        """Mirrors that a connection of this client is sampled for."""
-        address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
-        key = address.encode()
-        return [mirror for mirror in self.mirrors if sampled(key, mirror.settings.sample)]
+    def open(
+        self, mirrors: Iterable[tuple[MirrorSettings, Targets | None]], max_connections: int
+    ) -> list[Mirror]:
+        """Open the mirrors of one route, which has so many connections at most."""
+        opened = []
+        for settings, targets in mirrors:
+            disk = Disk(self.reactor)
+            opened.append(Mirror(settings, targets, disk, Commands(self.reactor, disk)))
+            self.max_streams += max_connections * count_streams(settings)
+        self.mirrors += opened
+        return opened
 
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""
@@ -148,8 +146,16 @@ class Mirrors:
         structlog.get_logger().warning("record_not_written", connection=name, error=str(error))
 
     def close(self) -> None:
-        """Wait for the threads, and close what is left."""
+        """Wait for the threads and commands, within bounds, and close what is left.
+
+        All disks stay open until all else has ended: the end of one mirror's command may be what
+        the record in another one's directory waits for.
+        """
         for mirror in self.mirrors:
-            mirror.close()
+            mirror.disk.finish()
+        for mirror in self.mirrors:
+            mirror.commands.close()
+        for mirror in self.mirrors:
+            mirror.disk.close()
         self.pipes.close()
         os.close(self._null_fd)

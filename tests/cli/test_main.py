@@ -1,4 +1,3 @@
-import dataclasses
 import subprocess
 import sys
 import tomllib
@@ -13,7 +12,9 @@ from spliceproxy.cli.main import command, run
 from spliceproxy.cli.options import SECTIONS
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.options import Settings, usable_cpus
+from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import Options, single_route
 from tests.cli.conftest import SUPERVISOR, Supervise
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
@@ -23,7 +24,7 @@ REQUIRED = ("--listen", "8080", "--backend", "host:80")
 def test_the_defaults_are_those_of_the_settings(seen: list[Settings]) -> None:
     assert run(REQUIRED) == 0
     assert seen == [
-        Settings(
+        single_route(
             listen=(TcpAddress(None, 8080),),
             backends=(TcpAddress("host", 80),),
             workers=usable_cpus(),
@@ -40,7 +41,7 @@ def test_every_option(seen: list[Settings]) -> None:
     )
     assert run(arguments.split()) == 0
     assert seen == [
-        Settings(
+        single_route(
             listen=(TcpAddress("127.0.0.1", 1), UnixAddress("/l")),
             backends=(TcpAddress("::1", 2), UnixAddress("/b")),
             workers=3,
@@ -81,7 +82,7 @@ def test_the_environment_stands_in_for_options(
         monkeypatch.setenv(f"SPLICEPROXY_{name}", text)
     assert run(["--workers", "9"]) == 0
     assert seen == [
-        Settings(
+        single_route(
             listen=(TcpAddress(None, 8080), TcpAddress("::1", 81)),
             backends=(TcpAddress("a", 1), UnixAddress("/b")),
             workers=9,  # the command line goes first
@@ -198,7 +199,7 @@ def test_the_supervisors_status_is_the_commands(supervised: Callable[[Supervise]
 def test_help_names_every_option_under_a_heading() -> None:
     outcome = CliRunner().invoke(command, ["--help"], prog_name="spliceproxy")
     assert outcome.exit_code == 0
-    fields = {field.name for field in dataclasses.fields(Settings)}
+    fields = {"config", "listen", "backends", *Options.__annotations__}
     assert {name for names in SECTIONS.values() for name in names} == fields
     headings = [*SECTIONS, "Other", "Examples"]
     places = [outcome.output.index(f"{heading}:") for heading in headings]

@@ -14,14 +14,14 @@ COMMAND = "exec:zstd -q -o 'an audit.zst'?scope=route&sample=10%"
 
 def test_there_are_no_mirrors_unless_asked_for(seen: list[Settings]) -> None:
     assert run(REQUIRED) == 0
-    assert seen[0].mirrors == ()
+    assert seen[0].routes[0].mirrors == ()
     assert seen[0].mirror_budget_bytes == 256 << 20
 
 
 def test_mirrors_keep_their_order(seen: list[Settings]) -> None:
     arguments = [*REQUIRED, "--mirror", FILE, "--mirror", COMMAND, "--mirror-budget", "1GiB"]
     assert run(arguments) == 0
-    assert seen[0].mirrors == (parse_mirror(FILE), parse_mirror(COMMAND))
+    assert seen[0].routes[0].mirrors == (parse_mirror(FILE), parse_mirror(COMMAND))
     assert seen[0].mirror_budget_bytes == 1 << 30
 
 
@@ -31,7 +31,7 @@ def test_the_environment_separates_mirrors_by_spaces(
     monkeypatch.setenv("SPLICEPROXY_MIRROR", f"{FILE}  null:")
     monkeypatch.setenv("SPLICEPROXY_MIRROR_BUDGET", "64MiB")
     assert run(REQUIRED) == 0
-    assert seen[0].mirrors == (parse_mirror(FILE), parse_mirror("null:"))
+    assert seen[0].routes[0].mirrors == (parse_mirror(FILE), parse_mirror("null:"))
     assert seen[0].mirror_budget_bytes == 64 << 20
 
 

@@ -54,7 +54,7 @@ class ProxyCommand:
     def __init__(self, *arguments: str, launcher: Launcher | None = None) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         command = [*arguments, "--log-format", "json"]
-        if "--listen" not in arguments:
+        if not {"--listen", "--config"} & set(arguments):
             command += ["--listen", "127.0.0.1:0"]
         self.process = (launcher or Launcher()).popen(*command, stderr=self._stderr.fileno())
         assert self.process.stdout is not None

@@ -11,7 +11,7 @@ from spliceproxy.kernel.pipes import PipeStatistics
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
 from spliceproxy.sinks.mirrors import Mirrors
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
 from tests.proxy.peer import Acceptor, Peer
@@ -103,7 +103,7 @@ async def mirrored(
     peers: list[Peer] = []
     with capture_logs() as log:
         acceptor = Acceptor((LOCALHOST, 0), buffers, 1024)
-        settings = Settings(
+        settings = single_route(
             listen=(TcpAddress(LOCALHOST, 0),),
             backends=(TcpAddress(LOCALHOST, int(acceptor.address[1])),),
             workers=1,

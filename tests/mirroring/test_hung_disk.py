@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
 from spliceproxy.sinks import audit, disk
 from spliceproxy.sinks.audit import FileOutlet
 from tests.mirroring.mirrored import LOCALHOST
@@ -37,7 +37,7 @@ async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(FileOutlet, "_write", write)
     monkeypatch.setattr(disk, "_EXIT_S", 0.2)
     acceptor = Acceptor((LOCALHOST, 0), KERNEL_CHOICE, 16)
-    settings = Settings(
+    settings = single_route(
         listen=(TcpAddress(LOCALHOST, 0),),
         backends=(TcpAddress(LOCALHOST, int(acceptor.address[1])),),
         workers=1,

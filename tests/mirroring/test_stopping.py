@@ -97,6 +97,20 @@ async def test_stopping_keeps_what_is_written(tmp_path: Path) -> None:
     assert len(names_in(tmp_path, "*.json")) == 1
 
 
+async def test_a_record_is_written_though_another_mirror_ends_last(tmp_path: Path) -> None:
+    place = FilePlace(tmp_path)
+    slow = "exec:cat > /dev/null; sleep 0.3?shell=yes"
+    with trio.fail_after(30):
+        async with mirrored(place.text, slow, at_once=True) as proxied:
+            connection = await proxied.connect()
+            await exchange(connection, b"question", b"answer", seed=1)
+            await eventually(lambda: proxied.mirrors.open_streams == 1)  # the command
+    [line] = proxied.events("connection")
+    files = [account for account in line["mirrors"] if account["to"] == place.text]
+    assert [account["state"] for account in files] == ["complete", "complete"]
+    assert len(names_in(tmp_path, "*.json")) == 1
+
+
 async def test_a_reset_client_whose_answer_is_still_underway_is_cut_too(tmp_path: Path) -> None:
     """In its farewell a connection has a mirror as well."""
     with trio.fail_after(30):

@@ -15,6 +15,7 @@ import structlog
 import spliceproxy
 from spliceproxy.errors import StartProblem
 from spliceproxy.observe import log
+from spliceproxy.observe.lines import DEFAULT_MAX_BYTES
 from spliceproxy.settings.options import LogFormat, LogLevel
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
@@ -145,7 +146,7 @@ def test_with_a_flush_task_only_errors_leave_at_once(pipe: Pipe) -> None:
 def test_dropped_lines_are_reported_in_the_logs_own_format(pipe: Pipe) -> None:
     reader, writer = pipe
     buffer = log.configure("json", "info", writer)
-    structlog.get_logger().info("long", text="x" * (2 << 20))
+    structlog.get_logger().info("long", text="x" * DEFAULT_MAX_BYTES)
     record = json.loads(read(reader))
     record.pop("timestamp")
     expected = {"event": "log_lines_dropped", "level": "warning", "count": 1, "pid": os.getpid()}

@@ -56,4 +56,4 @@ def _check_watched(endpoint: Endpoint, interest: dict[int, int]) -> None:
 
 
 def listening_descriptors(worker: Worker) -> set[int]:
-    return {listener._fd for listener in worker._listeners}
+    return {listener._fd for frontend in worker._frontends for listener in frontend.listeners}

@@ -15,7 +15,7 @@ from spliceproxy.kernel.pipes import PipeStatistics
 from spliceproxy.proxy.serve import Proxy, serve
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import check_bookkeeping, epoll_interest, listening_descriptors
 from tests.proxy.peer import Acceptor, Peer, open_peer
@@ -110,9 +110,7 @@ async def relay(
         acceptor = Acceptor(own, buffers, accept_backlog)
         if not isinstance(acceptor.address, str):
             backend = TcpAddress("127.0.0.1", acceptor.address[1])
-        settings = Settings(
-            listen=(listen,), backends=backends(backend), workers=1, splice=splice, **limits
-        )
+        settings = single_route((listen,), backends(backend), workers=1, splice=splice, **limits)
         peers: list[Peer] = []
         try:
             async with serve(settings) as proxy:

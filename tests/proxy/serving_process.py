@@ -9,11 +9,11 @@ import trio
 
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import TcpAddress
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
 
 
 async def main(backend_port: int, *, splice: bool) -> None:
-    settings = Settings(
+    settings = single_route(
         listen=(TcpAddress("127.0.0.1", 0),),
         backends=(TcpAddress("127.0.0.1", backend_port),),
         workers=1,

@@ -10,17 +10,18 @@ from structlog.testing import capture_logs
 from spliceproxy.errors import StartProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings, Timeouts
+from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors
 from tests.proxy.peer import Acceptor, open_peer
-from tests.proxy.relay import both_modes, relay
+from tests.proxy.relay import both_modes, eventually, relay
 from tests.streams import KERNEL_CHOICE
 
 ANY_PORT = TcpAddress("127.0.0.1", 0)
 
 
 def settings(*listen: Address, backend: Address = ANY_PORT) -> Settings:
-    return Settings(listen=listen, backends=(backend,), workers=1)
+    return single_route(listen, (backend,), workers=1)
 
 
 @both_modes
@@ -43,6 +44,7 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "event": "connection",
         "log_level": "info",
         "worker": 0,
+        "route": "default",
         "listener": listener,
         "client": client,
         "backend": backend,
@@ -150,3 +152,60 @@ async def test_an_idle_connection_holds_two_descriptors_and_no_pipe() -> None:
             # Two of each connection are the test's own.
             assert len(open_descriptors()) == before + 50 * (2 + 2)
             assert proxied.worker.pipes.statistics().in_use == 0
+
+
+async def test_two_routes_go_their_own_ways() -> None:
+    acceptors = [Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16) for _ in range(2)]
+    routes = [
+        RouteSettings(
+            name=name,
+            listen=(ANY_PORT,),
+            backends=(BackendSettings(address=TcpAddress("127.0.0.1", int(acceptor.address[1]))),),
+            max_connections=1,
+            timeouts=Timeouts(idle_s=idle_s),
+        )
+        for name, acceptor, idle_s in zip("ab", acceptors, (0.05, 60.0), strict=True)
+    ]
+    with trio.fail_after(20), capture_logs() as log:
+        async with serve(Settings(workers=1, routes=tuple(routes))) as proxy:
+            clients = [await open_peer(address, KERNEL_CHOICE) for address in proxy.addresses]
+            # The other route's connection takes no place here, and the other's timeout is its own.
+            far = [await acceptor.accept() for acceptor in acceptors]
+            assert await clients[0].receive_rest() == (b"", "reset")
+            await clients[1].send(b"still there")
+            assert await far[1].receive_exactly(11) == b"still there"
+            clients[1].finish()
+            far[1].finish()
+            await eventually(lambda: not proxy.worker.sessions)
+        for peer in (*clients, *far):
+            peer.close()
+        for acceptor in acceptors:
+            acceptor.close()
+    lines = [line for line in log if line["event"] == "connection"]
+    assert [(line["route"], line["reason"]) for line in lines] == [
+        ("a", "idle_timeout"),
+        ("b", "closed"),
+    ]
+
+
+async def test_a_full_route_leaves_the_others_alone() -> None:
+    acceptor = Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16)
+    backend = BackendSettings(address=TcpAddress("127.0.0.1", int(acceptor.address[1])))
+    routes = tuple(
+        RouteSettings(name=name, listen=(ANY_PORT,), backends=(backend,), max_connections=1)
+        for name in "ab"
+    )
+    with trio.fail_after(20):
+        async with serve(Settings(workers=1, routes=routes)) as proxy:
+            full, other = proxy.addresses
+            peers = [await open_peer(full, KERNEL_CHOICE), await acceptor.accept()]
+            waiting = await open_peer(full, KERNEL_CHOICE)
+            peers += [await open_peer(other, KERNEL_CHOICE), await acceptor.accept()]
+            assert len(proxy.worker.sessions) == 2
+            peers[0].finish()
+            peers[1].finish()
+            peers += [waiting, await acceptor.accept()]
+            assert len(proxy.worker.sessions) == 2
+        for peer in peers:
+            peer.close()
+        acceptor.close()

@@ -1,38 +1,66 @@
-import dataclasses
 import os
 
 import pytest
+from pydantic import ValidationError
 
-from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.settings.options import Settings, find_duplicate, usable_cpus
+from spliceproxy.settings.address import TcpAddress, UnixAddress
+from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings, Timeouts
+from spliceproxy.settings.single_route import Options, override, single_route
 
 ONE = TcpAddress("127.0.0.1", 8080)
-ANY_PORT = TcpAddress("127.0.0.1", 0)
 PATH = UnixAddress("/run/app.sock")
 
 
 def test_settings_cannot_be_changed() -> None:
-    settings = Settings(listen=(ONE,), backends=(PATH,), workers=1)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        settings.workers = 2  # type: ignore[misc]
+    settings = single_route((ONE,), (PATH,))
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 2
+
+
+def test_a_single_route_is_the_same_model() -> None:
+    assert single_route((ONE,), (PATH,), workers=1, idle_timeout_s=60.0, backlog=7) == Settings(
+        workers=1,
+        routes=(
+            RouteSettings(
+                listen=(ONE,),
+                backends=(BackendSettings(address=PATH),),
+                backlog=7,
+                timeouts=Timeouts(idle_s=60.0),
+            ),
+        ),
+    )
 
 
 @pytest.mark.parametrize(
-    ("listen", "duplicate"),
+    "options",
     [
-        ((), None),
-        ((ONE, PATH), None),
-        (
-            (ONE, TcpAddress("127.0.0.1", 8081), TcpAddress("::1", 8080), TcpAddress(None, 8080)),
-            None,
-        ),
-        ((ANY_PORT, ANY_PORT), None),
-        ((ONE, PATH, TcpAddress("127.0.0.1", 8080)), ONE),
-        ((PATH, ONE, PATH), PATH),
+        {"workers": "many"},
+        {"workers": 1.5},
+        {"idle_timeout_s": "1x"},
+        {"log_level": "loud"},
+        {"splice": 1},
+        {"mirrors": (1,)},
+        {"no_such": 1},
     ],
 )
-def test_duplicates(listen: tuple[Address, ...], duplicate: Address | None) -> None:
-    assert find_duplicate(listen) == duplicate
+def test_a_programs_values_are_checked_too(options: Options) -> None:
+    with pytest.raises(ValidationError):
+        single_route((ONE,), (PATH,), **options)
+
+
+def test_no_listener_and_no_backend() -> None:
+    with pytest.raises(ValidationError, match="expected one or more"):
+        single_route((), (PATH,))
+    with pytest.raises(ValidationError, match="expected one or more"):
+        single_route((ONE,), ())
+
+
+def test_override_keeps_the_routes() -> None:
+    settings = single_route((ONE,), (PATH,), workers=1, log_level="error")
+    changed = override(settings, workers=3, log_format="json")
+    expected = single_route((ONE,), (PATH,), workers=3, log_level="error", log_format="json")
+    assert changed == expected
 
 
 def test_usable_cpus_follow_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:

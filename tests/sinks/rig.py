@@ -135,7 +135,7 @@ async def rig(
     *texts: str,
     mode: Mode = "pipe",
     budget_bytes: int = 256 << 20,
-    max_streams: int = 64,
+    max_connections: int = 64,
     at_once: bool = False,
 ) -> AsyncIterator[Rig]:
     """Run mirrors within the block; afterwards their accounts must be closed.
@@ -145,11 +145,12 @@ async def rig(
     settings = tuple(parse_mirror(text) for text in texts)
     backends = resolve_mirrors(settings)
     reactor = Reactor()
-    made = [
+    placed = [
         (mirror, None if addresses is None else addresses.targets)
         for mirror, addresses in zip(settings, backends, strict=True)
     ]
-    mirrors = Mirrors(reactor, made, budget_bytes, max_streams)
+    mirrors = Mirrors(reactor, budget_bytes)
+    mirrors.open(placed, max_connections)
     made_rig = Rig(mirrors, mode)
     try:
         async with trio.open_nursery() as nursery:

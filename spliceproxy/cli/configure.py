@@ -1,0 +1,64 @@
+"""The settings that a command line asks for: in its options, or in the file that it names."""
+
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from spliceproxy.errors import UsageProblem
+from spliceproxy.settings.address import UnixAddress
+from spliceproxy.settings.listeners import find_duplicate
+from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import ROUTE_OPTIONS, override, single_route
+
+EXAMPLE = "spliceproxy --listen 8080 --backend example.org:80"
+_GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -> Settings:
+    """Return the settings; what concerns no single route may be given beside a file."""
+    if config is None:
+        check_listeners(options)
+        return single_route(**options)
+    # Late, so that a plain command line need not wait for YAML.
+    from spliceproxy.routes_file.load import load
+
+    given = [param for param in ctx.command.params if _is_given(ctx, param)]
+    refuse_route_options(ctx, given)
+    beside = {param.name: options[param.name] for param in given if param.name in options}
+    return override(load(config), **beside)
+
+
+def check_listeners(options: dict[str, Any]) -> None:
+    """Refuse what each option allows by itself but not together with the others."""
+    for option, addresses in (("--listen", options["listen"]), ("--backend", options["backends"])):
+        if not addresses:
+            raise UsageProblem(
+                f"{option} is missing", f"expected it once or more, as in: {EXAMPLE}"
+            )
+    duplicate = find_duplicate(options["listen"])
+    if duplicate is not None:
+        what = "path" if isinstance(duplicate, UnixAddress) else "host and port"
+        raise UsageProblem(
+            f"--listen: {duplicate} is given twice", f"expected another {what} for each listener"
+        )
+
+
+def refuse_route_options(ctx: click.Context, given: list[click.Parameter]) -> None:
+    """Refuse options that the file has for each route."""
+    clashing = [_name(ctx, param) for param in given if param.name in ROUTE_OPTIONS]
+    if clashing:
+        raise UsageProblem(
+            f"--config does not go together with {', '.join(clashing)}",
+            "expected that in the file, for each route",
+        )
+
+
+def _is_given(ctx: click.Context, param: click.Parameter) -> bool:
+    return ctx.get_parameter_source(param.name) in _GIVEN
+
+
+def _name(ctx: click.Context, param: click.Parameter) -> str:
+    """Return the option, or the variable that it came from."""
+    source = ctx.get_parameter_source(param.name)
+    return str(param.envvar) if source is ParameterSource.ENVIRONMENT else param.opts[0]

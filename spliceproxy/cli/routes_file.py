@@ -1,0 +1,29 @@
+"""The subcommands about routes files: they start nothing and open no port."""
+
+import click
+
+from spliceproxy.errors import ExitStatus
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--show", is_flag=True, help="Print the effective configuration, as YAML.")
+def check(file: str, *, show: bool) -> int:
+    """Check a routes file, and tell every mistake in it."""
+    from spliceproxy.routes_file.load import load
+    from spliceproxy.routes_file.show import show as shown
+
+    settings = load(file)
+    count = len(settings.routes)
+    done = f"{file}: correct, {count} route{'s' if count > 1 else ''}\n"
+    click.echo(shown(settings) if show else done, nl=False)
+    return ExitStatus.OK
+
+
+@click.command()
+def schema() -> int:
+    """Print the JSON Schema of routes files, for editors."""
+    from spliceproxy.routes_file.show import schema as json_schema
+
+    click.echo(json_schema())
+    return ExitStatus.OK

@@ -1,0 +1,64 @@
+"""How many connections each route may have within the file limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from spliceproxy.kernel import limits
+from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.sinks.mirrors import count_descriptors
+
+_SOCKETS = 2  # of a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The file limit of a worker, and the most connections of each of its routes."""
+
+    nofile: int
+    max_connections: tuple[int, ...]
+
+
+def fit_routes(settings: Settings) -> Capacity:
+    """Raise the file limit if that is wanted, and share it among the routes."""
+    routes = settings.routes
+    wanted = limits.file_limit_for(
+        sum((route.max_connections or 0) * _descriptors(route) for route in routes)
+    )
+    nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
+    fit = share(routes, limits.descriptors_left(nofile))
+    for route, connections in zip(routes, fit, strict=True):
+        if route.max_connections is not None and route.max_connections > connections:
+            structlog.get_logger().warning(
+                "max_connections_lowered",
+                route=route.name,
+                wanted=route.max_connections,
+                fit=connections,
+                remedy=f"raise the file limit to {wanted} (ulimit -n)",
+            )
+    return Capacity(nofile, fit)
+
+
+def share(routes: Sequence[RouteSettings], descriptors: int) -> tuple[int, ...]:
+    """Most connections of each route: what it asks for, or an equal part of the rest.
+
+    At least one each, so that a tiny limit still serves. Where all that is asked for does not
+    fit, everybody gets less by the same factor.
+    """
+    asked = [(route.max_connections or 0) * _descriptors(route) for route in routes]
+    total = sum(asked)
+    rest = max(0, descriptors - total)
+    others = sum(route.max_connections is None for route in routes)
+    fit = []
+    for route, need in zip(routes, asked, strict=True):
+        if route.max_connections is None:
+            part = rest // others
+        else:
+            part = need if total <= descriptors else need * descriptors // total
+        fit.append(max(1, part // _descriptors(route)))
+    return tuple(fit)
+
+
+def _descriptors(route: RouteSettings) -> int:
+    return _SOCKETS + count_descriptors(route.mirrors)

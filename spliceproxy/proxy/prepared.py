@@ -1,0 +1,65 @@
+"""What a route needs before its first connection: looked up once, for all workers."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spliceproxy.kernel.addresses import name_listener
+from spliceproxy.proxy.capacity import Capacity
+from spliceproxy.settings.options import RouteSettings
+from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.upstream.backends import Backend, Backends, resolve_backends, resolve_mirrors
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """Where a route's connections and copies go."""
+
+    backends: list[Backend]
+    mirrors: list[Backends | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRoute:
+    """A route that workers can serve."""
+
+    settings: RouteSettings
+    upstreams: Upstreams
+    listening: list[socket.socket]
+    max_connections: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the start line tells."""
+        return {
+            "name": self.settings.name,
+            "listeners": [name_listener(sock) for sock in self.listening],
+            "backends": [backend.name for backend in self.upstreams.backends],
+            "mirrors": [mirror.text for mirror in self.settings.mirrors],
+            "max_connections": self.max_connections,
+        }
+
+
+def look_up(routes: Sequence[RouteSettings]) -> list[Upstreams]:
+    """Check the mirrors' places, and resolve all names. Blocks.
+
+    Raises:
+        UsageProblem: a mirror cannot work, such as one whose directory is another's too.
+        StartProblem: a name does not resolve.
+    """
+    check_mirrors(mirror for route in routes for mirror in route.mirrors)
+    return [
+        Upstreams(resolve_backends(route.addresses), resolve_mirrors(route.mirrors))
+        for route in routes
+    ]
+
+
+def prepare(
+    routes: Sequence[RouteSettings],
+    upstreams: Sequence[Upstreams],
+    listening: Sequence[list[socket.socket]],
+    capacity: Capacity,
+) -> list[PreparedRoute]:
+    """Return the routes with all that belongs to them."""
+    parts = zip(routes, upstreams, listening, capacity.max_connections, strict=True)
+    return [PreparedRoute(*part) for part in parts]

@@ -1,0 +1,45 @@
+"""Routes that cannot be there together: of the same name, or with the same listener."""
+
+from collections.abc import Iterator
+
+from spliceproxy.errors import quote
+from spliceproxy.routes_file.tree import Mistake, Value
+from spliceproxy.settings.address import parse_listen
+from spliceproxy.settings.listeners import Listeners
+from spliceproxy.settings.options import RouteSettings
+
+UNNAMED = str(RouteSettings.model_fields["name"].default)
+
+
+def find_clashes(root: Value) -> Iterator[Mistake]:
+    """Look at all routes that can be read, whatever else is wrong with them."""
+    routes = root.child("routes")
+    if routes is None or not isinstance(routes.content, tuple):
+        return
+    names: dict[str, Value] = {}
+    taken = Listeners()
+    for route in routes.content:
+        name = route.child("name") or route
+        text = name.content if isinstance(name.content, str) else UNNAMED
+        first = names.setdefault(text, route)
+        if first is not route:
+            what = f"{quote(text)} is the name of {first.path} too: expected another one"
+            yield Mistake(name.place, name.path, what)
+        yield from _listener_clashes(route, taken)
+
+
+def _listener_clashes(route: Value, taken: Listeners) -> Iterator[Mistake]:
+    listen = route.child("listen")
+    if listen is None:
+        return
+    for value in listen.content if isinstance(listen.content, tuple) else (listen,):
+        if not isinstance(value.content, str):
+            continue
+        try:
+            address = parse_listen(value.content)
+        except ValueError:
+            continue  # told elsewhere
+        other = taken.take(address, f"{value.path}, line {value.place.line}")
+        if other is not None:
+            what = f"{quote(value.content)} is taken by {other}: expected another address"
+            yield Mistake(value.place, value.path, what)

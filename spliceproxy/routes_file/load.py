@@ -1,0 +1,71 @@
+"""A routes file to settings, whole or not at all."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from spliceproxy.errors import RefusedFile, quote
+from spliceproxy.routes_file.clashes import find_clashes
+from spliceproxy.routes_file.defaults import apply_defaults
+from spliceproxy.routes_file.environment import Environment
+from spliceproxy.routes_file.explain import explain
+from spliceproxy.routes_file.model import RoutesFile
+from spliceproxy.routes_file.nodes import MAX_FILE_BYTES, read_nodes
+from spliceproxy.routes_file.tree import Mistake, Place
+from spliceproxy.routes_file.values import Values
+from spliceproxy.settings.options import Settings
+
+
+def load(path: str, variables: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of a file.
+
+    Raises:
+        RefusedFile: it cannot be read, or has mistakes; the exception has all of them.
+    """
+    name = path if path.isprintable() else quote(path)
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        raise RefusedFile(f"cannot read {name} ({why})", "check the path", ()) from None
+    settings, mistakes = read_settings(data, variables)
+    if settings is None:
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        lines = tuple(mistake.line(name) for mistake in mistakes)
+        raise RefusedFile(f"{name} has {count}", "nothing was started or changed", lines)
+    return settings
+
+
+def read_settings(
+    data: bytes, variables: Mapping[str, str]
+) -> tuple[Settings | None, list[Mistake]]:
+    """Return the settings, or every mistake by its place."""
+    node, mistakes = read_nodes(data)
+    if mistakes:
+        return None, mistakes
+    if node is None:
+        return None, [Mistake(Place(1, 1), "", "the file is empty: expected routes")]
+    values = Values(Environment(variables))
+    root = values.read(node)
+    if root is None:
+        return None, values.mistakes
+    mistakes = [*values.mistakes, *find_clashes(root)]
+    root, too_many = apply_defaults(root)
+    mistakes += too_many
+    settings = None
+    try:
+        settings = RoutesFile.model_validate(root.plain(), by_alias=True, by_name=False).settings()
+    except ValidationError as error:
+        mistakes += explain(error, root)
+    return (None, _sorted(mistakes)) if mistakes else (settings, [])
+
+
+def _sorted(mistakes: list[Mistake]) -> list[Mistake]:
+    """Order by place; what follows from another mistake at the same place is not told."""
+    first: dict[tuple[Place, str], Mistake] = {}
+    for mistake in mistakes:
+        first.setdefault((mistake.place, mistake.path), mistake)
+    return sorted(first.values())

@@ -1,0 +1,35 @@
+"""Settings as a routes file that says everything, and the schema of such files."""
+
+import json
+from typing import Any
+
+import yaml
+
+from spliceproxy.routes_file.model import json_schema
+from spliceproxy.settings.options import Settings
+
+_FIRST = ("name", "listen", "backends")
+
+
+def show(settings: Settings) -> str:
+    """Return the effective configuration, which is a routes file with the same meaning."""
+    content = settings.model_dump(mode="json", exclude_none=True)
+    content["routes"] = [
+        {key: route[key] for key in [*_FIRST, *(key for key in route if key not in _FIRST)]}
+        for route in content["routes"]
+    ]
+    return str(yaml.safe_dump(_escape(content), sort_keys=False, allow_unicode=True, width=100))
+
+
+def _escape(content: Any) -> Any:
+    """Keep what looks like a variable from being replaced."""
+    if isinstance(content, dict):
+        return {key: _escape(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_escape(value) for value in content]
+    return content.replace("${", "$${") if isinstance(content, str) else content
+
+
+def schema() -> str:
+    """Return the JSON Schema of routes files, for editors."""
+    return json.dumps(json_schema(), indent=2)

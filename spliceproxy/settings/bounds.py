@@ -1,0 +1,61 @@
+"""Numbers and timeouts within the bounds that each setting has."""
+
+import os
+from collections.abc import Callable
+
+from spliceproxy.errors import quote
+from spliceproxy.settings.units import format_duration, parse_duration
+
+MAX_WORKERS = 1024
+MAX_CONNECTIONS = 10_000_000
+MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
+MIN_TIMEOUT_S = 0.001
+MAX_TCP_USER_TIMEOUT_S = 24 * 86_400  # the kernel counts milliseconds in a signed int
+
+
+def count_up_to(most: int) -> Callable[[str], int]:
+    """Return a parser for whole numbers from 1."""
+
+    def parse(text: str) -> int:
+        plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        if not plain or not 1 <= int(text) <= most:
+            raise ValueError(f"{quote(text)} is not understood: expected 1 to {most}")
+        return int(text)
+
+    return parse
+
+
+def duration_within(least_s: float, most_s: float = float("inf")) -> Callable[[str], float]:
+    """Return a parser for bounded durations."""
+
+    def parse(text: str) -> float:
+        seconds = parse_duration(text)
+        if seconds < least_s:
+            raise ValueError(f"{text!r} is too short: expected {format_duration(least_s)} or more")
+        if seconds > most_s:
+            raise ValueError(f"{text!r} is too long: expected at most {format_duration(most_s)}")
+        return seconds
+
+    return parse
+
+
+parse_max_connections = count_up_to(MAX_CONNECTIONS)
+parse_backlog = count_up_to(MAX_BACKLOG)
+parse_timeout = duration_within(MIN_TIMEOUT_S)
+parse_drain_timeout = duration_within(0)
+parse_tcp_user_timeout = duration_within(0, MAX_TCP_USER_TIMEOUT_S)
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may run on, which a container may have restricted."""
+    return len(os.sched_getaffinity(0))
+
+
+def parse_workers(text: str) -> int:
+    """Return a number of workers; `auto` is one for each CPU that this process may use."""
+    if text == "auto":
+        return usable_cpus()
+    try:
+        return count_up_to(MAX_WORKERS)(text)
+    except ValueError as problem:
+        raise ValueError(f"{problem}, or 'auto'") from None

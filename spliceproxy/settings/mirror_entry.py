@@ -1,0 +1,162 @@
+"""A mirror in a routes file: its URL, or a mapping of the place and the options.
+
+In a mapping the place stands alone, without options, and each option has a key of its own.
+"""
+
+from typing import Annotated, Any, get_args
+
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from spliceproxy.errors import not_known, quote
+from spliceproxy.settings.fields import ENVIRONMENT_SCHEMA, parse_flag
+from spliceproxy.settings.mirror import (
+    MIRROR_FORMS,
+    SHELL,
+    MirrorSettings,
+    make_mirror,
+    parse_kind,
+    parse_mirror,
+    split_options,
+)
+from spliceproxy.settings.mirror_options import (
+    DEFAULT_DIRECTIONS,
+    ONLY_FOR,
+    OPTIONS,
+    Direction,
+    Kind,
+    Overflow,
+    Scope,
+    check_option,
+    find_conflict,
+)
+from spliceproxy.settings.units import format_percent, format_size
+
+MISTAKE = "mistake"
+"""The type of errors whose message is the whole of what is to be said."""
+
+_CHOICES = {"direction": Direction, "overflow": Overflow, "scope": Scope}
+
+
+def read_mirror(value: object) -> object:
+    """Return a mirror from its URL or mapping."""
+    if isinstance(value, str):
+        return parse_mirror(value)
+    if not isinstance(value, dict):
+        return value
+    entry = _Entry(value)
+    mirror = entry.read()
+    if mirror is None:
+        raise ValidationError.from_exception_data("mirror", entry.mistakes)
+    return mirror
+
+
+class _Entry:
+    """A mapping that is being read, and all that is wrong with it."""
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self._entry = entry
+        self.mistakes: list[InitErrorDetails] = []
+
+    def read(self) -> MirrorSettings | None:
+        kind = self._kind()
+        options = self._options(kind)
+        if kind is not None and not self.mistakes:
+            conflict = find_conflict(kind, options)
+            if conflict is not None:
+                self._mistake(*conflict)
+        if kind is None or self.mistakes:
+            return None
+        try:
+            defaults = {"direction": DEFAULT_DIRECTIONS[kind]}
+            return make_mirror(kind, self._entry["to"], defaults | options)
+        except ValueError as problem:
+            self._mistake("to", f"{quote(self._entry['to'])}: {problem}")
+            return None
+
+    def _kind(self) -> Kind | None:
+        place = self._entry.get("to")
+        if not isinstance(place, str):
+            key = "to" if "to" in self._entry else ""
+            self._mistake(key, f"the mirror has no place: expected to: {MIRROR_FORMS}")
+            return None
+        try:
+            kind = parse_kind(place)
+        except ValueError as problem:
+            self._mistake("to", str(problem))
+            return None
+        if kind != "exec" and split_options(kind, place)[1]:
+            self._mistake(
+                "to", f"{quote(place)} has options behind '?': expected each as a key of its own"
+            )
+        return kind
+
+    def _options(self, kind: Kind | None) -> dict[str, Any]:
+        options = {}
+        for name, value in self._entry.items():
+            if name == "to":
+                continue
+            try:
+                if kind is not None:
+                    check_option(kind, name)
+                elif name not in OPTIONS:
+                    raise ValueError(not_known(name, ["to", *OPTIONS]))
+                options[OPTIONS[name][0]] = _read_option(name, value)
+            except ValueError as problem:
+                self._mistake(name, str(problem))
+        return options
+
+    def _mistake(self, key: str, message: str) -> None:
+        error = PydanticCustomError(MISTAKE, "{message}", {"message": message})
+        self.mistakes.append(InitErrorDetails(type=error, loc=(key,) if key else (), input=None))
+
+
+def _read_option(name: str, value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a single value")
+    if name == "shell":
+        return "yes" if parse_flag(value) else "no"
+    return OPTIONS[name][1](value)
+
+
+def write_mirror(mirror: MirrorSettings) -> dict[str, Any]:
+    """Return the mapping that is read as this mirror."""
+    options: dict[str, Any] = {
+        "to": mirror.text,
+        "direction": mirror.direction,
+        "sample": format_percent(mirror.sample),
+        "buffer": format_size(mirror.buffer_bytes),
+        "overflow": mirror.overflow,
+    }
+    if mirror.max_bytes is not None:
+        options["max_bytes"] = format_size(mirror.max_bytes)
+    if mirror.overflow == "spill":
+        options["spool"] = format_size(mirror.spool_bytes)
+    if mirror.kind == "exec":
+        options["scope"] = mirror.scope
+        options["shell"] = mirror.command[:2] == SHELL
+    return options
+
+
+def _schema() -> dict[str, Any]:
+    options: dict[str, Any] = {name: {"type": ["string", "integer"]} for name in OPTIONS}
+    for name, names in _CHOICES.items():
+        options[name] = {"anyOf": [{"enum": list(get_args(names))}, ENVIRONMENT_SCHEMA]}
+    options["shell"] = {"anyOf": [{"type": "boolean"}, ENVIRONMENT_SCHEMA]}
+    for name, kinds in ONLY_FOR.items():
+        options[name]["description"] = f"Only for {', '.join(kinds)}."
+    mapping = {
+        "type": "object",
+        "properties": {"to": {"type": "string", "description": f"{MIRROR_FORMS}."}, **options},
+        "required": ["to"],
+        "additionalProperties": False,
+    }
+    return {"title": "URL, or a mapping", "anyOf": [{"type": "string"}, mapping]}
+
+
+MirrorEntry = Annotated[
+    InstanceOf[MirrorSettings],
+    BeforeValidator(read_mirror),
+    PlainSerializer(write_mirror),
+    WithJsonSchema(_schema()),
+]

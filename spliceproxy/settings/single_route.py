@@ -1,0 +1,68 @@
+"""The settings of a proxy with one route: the command line's, and the usual ones of a program."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict, Unpack
+
+from spliceproxy.settings.address import Address
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.options import (
+    BackendSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    RouteSettings,
+    Settings,
+    Timeouts,
+)
+
+_TIMEOUTS = {
+    "connect_timeout_s": "connect_s",
+    "idle_timeout_s": "idle_s",
+    "tcp_user_timeout_s": "tcp_user_s",
+}
+_LOG = {"log_format": "format", "log_level": "level"}
+_OF_ROUTE = {name: name for name in ("backlog", "max_connections", "mirrors")}
+ROUTE_OPTIONS = frozenset({"listen", "backends", *_OF_ROUTE, *_TIMEOUTS})
+"""Those that a routes file has for each of its routes."""
+
+
+class Options(TypedDict, total=False):
+    """All but the addresses; the defaults are those of `Settings`."""
+
+    workers: int
+    connect_timeout_s: float
+    idle_timeout_s: float
+    tcp_user_timeout_s: float
+    drain_timeout_s: float
+    max_connections: int | None
+    backlog: int
+    splice: bool
+    raise_nofile: bool
+    mirrors: tuple[MirrorSettings, ...]
+    mirror_budget_bytes: int
+    log_format: LogFormat
+    log_level: LogLevel
+
+
+def single_route(
+    listen: Sequence[Address], backends: Sequence[Address], **options: Unpack[Options]
+) -> Settings:
+    """Return the settings of a proxy with one route."""
+    given: dict[str, Any] = dict(options)
+    route = RouteSettings(
+        listen=tuple(listen),
+        backends=tuple(BackendSettings(address=address) for address in backends),
+        timeouts=Timeouts(**_take(given, _TIMEOUTS)),
+        **_take(given, _OF_ROUTE),
+    )
+    return Settings(routes=(route,), log=LogSettings(**_take(given, _LOG)), **given)
+
+
+def override(settings: Settings, **options: Any) -> Settings:
+    """Return the settings with some of those that concern no single route replaced."""
+    log = settings.log.model_copy(update=_take(options, _LOG))
+    return settings.model_copy(update={**options, "log": log})
+
+
+def _take(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {field: options.pop(name) for name, field in names.items() if name in options}

@@ -1,0 +1,52 @@
+"""The file limit is shared among routes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spliceproxy.proxy.capacity import share
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.options import BackendSettings, RouteSettings
+from spliceproxy.sinks.spool import MOST_SEGMENTS
+
+
+def route(max_connections: int | None, *mirrors: str) -> RouteSettings:
+    return RouteSettings(
+        listen=(TcpAddress(None, 80),),
+        backends=(BackendSettings(address=TcpAddress("b", 80)),),
+        max_connections=max_connections,
+        mirrors=tuple(map(parse_mirror, mirrors)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("routes", "descriptors", "expected"),
+    [
+        ([route(None)], 1000, (500,)),
+        ([route(None)], 0, (1,)),
+        ([route(100)], 1000, (100,)),
+        ([route(1000)], 1000, (500,)),
+        ([route(None), route(None)], 1000, (250, 250)),
+        ([route(100), route(None), route(None)], 1000, (100, 200, 200)),
+        ([route(None, "tcp://h:1")], 900, (300,)),
+        ([route(None, "file:/a")], 1000, (250,)),
+        ([route(None, "tcp://h:1?overflow=spill")], 30 * (3 + MOST_SEGMENTS), (30,)),
+        ([route(300), route(900)], 1200, (150, 450)),
+        ([route(500), route(None)], 1000, (500, 1)),
+    ],
+)
+def test_shares(routes: list[RouteSettings], descriptors: int, expected: tuple[int, ...]) -> None:
+    assert share(routes, descriptors) == expected
+
+
+@given(
+    st.lists(st.none() | st.integers(1, 10_000), min_size=1, max_size=8),
+    st.integers(0, 100_000),
+)
+def test_all_shares_fit(limits: list[int | None], descriptors: int) -> None:
+    routes = [route(limit) for limit in limits]
+    fit = share(routes, descriptors)
+    assert min(fit) >= 1
+    assert 2 * sum(fit) <= descriptors + 2 * len(routes)
+    assert all(limit is None or got <= limit for limit, got in zip(limits, fit, strict=True))

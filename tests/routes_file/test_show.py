@@ -1,0 +1,101 @@
+"""The effective configuration and the schema, held against the reader and the examples."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import spliceproxy
+from spliceproxy.routes_file.model import RoutesFile, fields_by_key, json_schema
+from spliceproxy.routes_file.show import schema, show
+from spliceproxy.settings.mirror_options import OPTIONS
+from spliceproxy.settings.options import BackendSettings, LogSettings, RouteSettings, Timeouts
+from tests.routes_file.reading import ROUTE, settings_of
+
+CONFIG = Path(spliceproxy.__file__).parent.parent / "config"
+EXAMPLES = sorted(CONFIG.glob("*.yaml"))
+MODELS = (RoutesFile, LogSettings, RouteSettings, Timeouts, BackendSettings)
+
+examples = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+
+
+def test_there_are_examples() -> None:
+    names = {path.stem for path in EXAMPLES}
+    assert names >= {"minimal", "mirror-log-sink", "shadow", "audit", "full-reference"}
+
+
+@examples
+def test_what_is_shown_means_the_same(path: Path) -> None:
+    settings = settings_of(path.read_text())
+    shown = show(settings)
+    assert settings_of(shown) == settings
+    jsonschema.validate(yaml.safe_load(shown), json_schema())
+
+
+def test_what_looks_like_a_variable_is_shown_so_that_it_stays() -> None:
+    text = 'routes: [{listen: 80, backends: b:80, mirrors: {to: "exec:echo $${A}"}}]'
+    settings = settings_of(text)
+    assert settings_of(show(settings)) == settings
+
+
+def test_everything_is_shown_with_its_unit() -> None:
+    shown: dict[str, Any] = yaml.safe_load(show(settings_of(f"{ROUTE}workers: 3")))
+    assert shown == {
+        "workers": 3,
+        "drain_timeout": "30s",
+        "splice": True,
+        "raise_nofile": True,
+        "mirror_budget": "256MiB",
+        "log": {"format": "auto", "level": "info"},
+        "routes": [
+            {
+                "name": "a",
+                "listen": ["80"],
+                "backends": [{"address": "b:80"}],
+                "backlog": 4096,
+                "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s"},
+                "mirrors": [],
+            }
+        ],
+    }
+
+
+@examples
+def test_the_schema_accepts_the_examples(path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(path.read_text()), json_schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "routes: []",
+        f"{ROUTE}worker: 1",
+        f"{ROUTE}workers: many",
+        f"{ROUTE}splice: 1",
+        f"{ROUTE}drain_timeout: 5",
+        f"{ROUTE}log: {{level: warn}}",
+        "routes: [{listen: 80, backends: [{adress: a:1}]}]",
+        "routes: [{listen: 80, backends: b:80, mirrors: [{overflow: gap}]}]",
+        'routes: [{listen: 80, backends: b:80, mirrors: [{to: "null:", overflow: gup}]}]',
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text), json_schema())
+
+
+def test_the_schema_is_one() -> None:
+    content = json.loads(schema())
+    jsonschema.Draft202012Validator.check_schema(content)
+    timeouts = content["$defs"]["Timeouts"]["properties"]
+    assert timeouts["connect"]["default"] == "5s"
+
+
+def test_the_full_reference_has_every_key() -> None:
+    text = (CONFIG / "full-reference.yaml").read_text()
+    keys = {key for model in MODELS for key in fields_by_key(model)} | OPTIONS.keys() | {"to"}
+    assert {key for key in keys if f"{key}:" not in text} == set()

@@ -1,0 +1,77 @@
+"""The part of docs/configuration.md on routes files, from the models that read them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from spliceproxy.routes_file.model import json_schema
+
+_TABLES = {
+    "Top level": "RoutesFile",
+    "`log`": "LogSettings",
+    "`routes`, each": "RouteSettings",
+    "`timeouts`": "Timeouts",
+    "`backends`, each": "BackendSettings",
+}
+"""`defaults` has the keys that `RouteDefaults` and `RouteSettings` share."""
+
+_INTRODUCTION = """\
+## Routes files
+
+`spliceproxy --config FILE` reads its routes from a YAML file; [config](../config) has examples.
+`spliceproxy check FILE` tells every mistake in it with line and column, `check --show FILE`
+prints what is in effect, and `spliceproxy schema` prints a JSON Schema for editors. Options that
+concern no single route may be given beside `--config`, and go before the file.
+
+- Values are texts, with or without quotes, and each key says how its text is read. Flags are
+  `true` and `false`. A number with a leading zero is refused.
+- `${NAME}` and `${NAME:-default}` in a value stand for an environment variable; the default also
+  replaces an empty one. `$${` stands for `${`. What has braces needs quotes within `[]` and `{}`.
+- `defaults` holds keys of a route, save `name`, `listen` and `backends`, for routes that don't have
+  them. Mappings are merged key by key; lists are replaced.
+- Aliases may be used; tags may not. A file has at most 256 KiB.
+
+A mirror is a URL as for `--mirror`, or a mapping of `to`, the place without options, and the
+options: `{to: "file:/var/log/web", direction: both, overflow: gap}`. `shell` is a flag there.
+"""
+
+
+def routes_file_part() -> str:
+    """Return the text."""
+    schema = json_schema()
+    models = {"RoutesFile": schema, **schema["$defs"]}
+    return "\n".join([_INTRODUCTION, *_tables(models)])
+
+
+def _tables(models: dict[str, Any]) -> Iterator[str]:
+    for title, name in _TABLES.items():
+        model = models[name]
+        yield f"### {title}\n\n| key | value | default | meaning |\n|---|---|---|---|"
+        required = model.get("required", [])
+        for key, value in sorted(
+            model["properties"].items(), key=lambda item: item[0] not in required
+        ):
+            default = "required" if key in required else _default(value)
+            yield f"| `{key}` | {_kind(value)} | {default} | {value.get('description', '')} |"
+        yield ""
+
+
+def _kind(value: dict[str, Any]) -> str:
+    if "$ref" in value:
+        return "mapping"
+    if value.get("type") == "array":
+        return "list"
+    names = value.get("anyOf", [{}])[0].get("enum")
+    if names:
+        return ", ".join(f"`{name}`" for name in names)
+    if any(option.get("type") == "array" for option in value.get("anyOf", [])):
+        return "one, or a list"
+    if any("title" in option for option in value.get("anyOf", [])):
+        return str(value["anyOf"][0]["title"])
+    return str(value["title"])
+
+
+def _default(value: dict[str, Any]) -> str:
+    default = value.get("default")
+    if default is None or default in ([], {}) or isinstance(default, dict):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
