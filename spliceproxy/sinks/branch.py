@@ -10,6 +10,7 @@ from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.gathering import Gathering
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.outlet import Outlet
@@ -61,7 +62,7 @@ class Branch(Account):
         self._on_closed = on_closed
         self._progress_s = 0.0
         self._flush_timer: Timer | None = None
-        self._gathering: Timer | None = None
+        self._gathering = Gathering(reactor, self._flush, self.on_crash)
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
@@ -158,12 +159,10 @@ class Branch(Account):
 
     def gather(self) -> None:
         """Have the queue flushed a little later, with what has come until then."""
-        if self._gathering is None and self.queue:
-            self._gathering = self._reactor.timers.after(self.outlet.gather_s, _Gathered(self))
+        if self.queue:
+            self._gathering.flush_after(self.outlet.gather_s)
 
-    def flush_gathered(self) -> None:
-        """Small copies have waited for company for long enough."""
-        self._gathering = None
+    def _flush(self) -> None:
         if self.queue:
             self.outlet.flush()
 
@@ -253,9 +252,9 @@ class Branch(Account):
         if ended_by_itself:
             self.reason = self.reason or "mirror_closed"
         self.over = True
-        for timer in (self._flush_timer, self._gathering):
-            if timer is not None:
-                timer.cancel()
+        self._gathering.cancel()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         if self.spool is not None:
             for offset, count in self.spool.close():
                 self.drop(count, offset)
@@ -296,18 +295,3 @@ class Branch(Account):
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""
         self.fail(f"internal_error: {error}")
-
-
-class _Gathered:
-    """The deadline of small copies that wait in a queue for more of them."""
-
-    __slots__ = ("_branch",)
-
-    def __init__(self, branch: Branch) -> None:
-        self._branch = branch
-
-    def on_deadline(self) -> None:
-        self._branch.flush_gathered()
-
-    def on_crash(self, error: Exception) -> None:
-        self._branch.on_crash(error)

@@ -145,7 +145,7 @@ def test_with_a_flush_task_only_errors_leave_at_once(pipe: Pipe) -> None:
 def test_dropped_lines_are_reported_in_the_logs_own_format(pipe: Pipe) -> None:
     reader, writer = pipe
     buffer = log.configure("json", "info", writer)
-    structlog.get_logger().info("long", text="x" * (2 << 20))
+    structlog.get_logger().info("long", text="x" * (9 << 20))
     record = json.loads(read(reader))
     record.pop("timestamp")
     expected = {"event": "log_lines_dropped", "level": "warning", "count": 1, "pid": os.getpid()}
