@@ -4,6 +4,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+import pytest
+
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -26,6 +28,18 @@ class Buffers:
 
 KERNEL_CHOICE = Buffers()
 TINY = Buffers(send_bytes=2048, receive_bytes=2048, segment_bytes=536)
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
 
 
 def tcp_pair(buffers: Buffers = KERNEL_CHOICE) -> tuple[socket.socket, socket.socket]:

@@ -76,7 +76,10 @@ class Reactor:
         self._to_close.append(sock)
 
     def at_batch_end(self, callback: Callable[[], None]) -> None:
-        """Call back once when the batch is over; at once if there is none under way."""
+        """Call back once when the batch is over; at once if there is none under way.
+
+        The callback must not fail: it concerns nobody in particular.
+        """
         if self._in_batch:
             self._at_batch_end.append(callback)
         else:
@@ -129,8 +132,9 @@ class Reactor:
         Callers that act outside of a batch call it themselves.
         """
         self._in_batch = False
-        while self._at_batch_end:
-            self._at_batch_end.pop()()
+        callbacks, self._at_batch_end = self._at_batch_end, []
+        for callback in callbacks:
+            callback()
         while self._to_close:
             self._to_close.pop().close()
 

@@ -1,5 +1,6 @@
 """What became of the bytes that a mirror was offered of one stream."""
 
+from bisect import bisect
 from dataclasses import dataclass
 
 
@@ -24,10 +25,22 @@ class Account:
         """Why the mirror is incomplete; empty as long as nothing is missing."""
 
     def drop(self, count: int, offset: int) -> None:
-        """Account for bytes that the mirror does not get."""
+        """Account for bytes that the mirror does not get; gaps stay sorted, neighbours are one.
+
+        They do not always come in order: what is queued when a mirror fails is given up later
+        than what comes after it.
+        """
         self.dropped_bytes += count
-        last = self.gaps[-1] if self.gaps else None
-        if last is not None and last.offset + last.length == offset:
-            self.gaps[-1] = Gap(last.offset, last.length + count)
+        gaps = self.gaps
+        index = bisect(gaps, offset, key=_offset)
+        if index < len(gaps) and gaps[index].offset == offset + count:
+            count += gaps.pop(index).length
+        before = gaps[index - 1] if index else None
+        if before is not None and before.offset + before.length == offset:
+            gaps[index - 1] = Gap(before.offset, before.length + count)
         else:
-            self.gaps.append(Gap(offset, count))
+            gaps.insert(index, Gap(offset, count))
+
+
+def _offset(gap: Gap) -> int:
+    return gap.offset

@@ -23,7 +23,7 @@ from spliceproxy.sinks.disk import Disk
 PART_SUFFIX = ".part"
 INCOMPLETE_SUFFIX = ".incomplete"
 _HAND_OVER_BYTES = 256 << 10
-_HAND_OVER_S = 0.05
+_HAND_OVER_S = 0.1
 """Handing work to a thread and back costs more than a small message: it is done for so many
 bytes, or when the first of them is so old."""
 

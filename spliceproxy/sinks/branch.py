@@ -10,7 +10,7 @@ from spliceproxy.pump.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
-from spliceproxy.sinks.gathered import Gathered
+from spliceproxy.sinks.gathering import Gathering
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.outlet import Outlet
@@ -62,7 +62,7 @@ class Branch(Account):
         self._on_closed = on_closed
         self._progress_s = 0.0
         self._flush_timer: Timer | None = None
-        self._gathering: Timer | None = None
+        self._gathering = Gathering(reactor, self._flush, self.on_crash)
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
@@ -159,12 +159,10 @@ class Branch(Account):
 
     def gather(self) -> None:
         """Have the queue flushed a little later, with what has come until then."""
-        if self._gathering is None and self.queue:
-            self._gathering = self._reactor.timers.after(self.outlet.gather_s, Gathered(self))
+        if self.queue:
+            self._gathering.flush_after(self.outlet.gather_s)
 
-    def flush_gathered(self) -> None:
-        """Small copies have waited for company for long enough."""
-        self._gathering = None
+    def _flush(self) -> None:
         if self.queue:
             self.outlet.flush()
 
@@ -254,9 +252,9 @@ class Branch(Account):
         if ended_by_itself:
             self.reason = self.reason or "mirror_closed"
         self.over = True
-        for timer in (self._flush_timer, self._gathering):
-            if timer is not None:
-                timer.cancel()
+        self._gathering.cancel()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         if self.spool is not None:
             for offset, count in self.spool.close():
                 self.drop(count, offset)

@@ -58,7 +58,11 @@ class Disk:
     def _hand_over(self) -> None:
         if self._submitted:
             batch, self._submitted = self._submitted, []
-            self._threads.submit(self._run, batch)
+            try:
+                self._threads.submit(self._run, batch)
+            except RuntimeError as error:  # the threads are gone: the worker is at its end
+                failure = error
+                self._run([(lambda: _fail(failure), done) for _, done in batch])
 
     def _run(self, batch: list[_Job]) -> None:
         """In a thread."""
@@ -106,3 +110,7 @@ class Disk:
         self._reactor.unregister(self._wake_fd)
         wake_fd, self._wake_fd = self._wake_fd, -1
         os.close(wake_fd)
+
+
+def _fail(error: Exception) -> None:
+    raise error

@@ -12,6 +12,7 @@ import pytest
 
 from spliceproxy.kernel.listening import listen_tcp, listen_unix
 from tests.descriptors import open_descriptors
+from tests.streams import needs_ipv6
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def listen(stack: ExitStack, host: str | None, port: int = 0) -> list[socket.soc
     return opened
 
 
+@needs_ipv6
 def test_without_a_host_both_families_are_served(stack: ExitStack) -> None:
     (sock,) = listen(stack, None)
     port = sock.getsockname()[1]
@@ -36,12 +38,13 @@ def test_without_a_host_both_families_are_served(stack: ExitStack) -> None:
             pass
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.7", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.7", pytest.param("::1", marks=needs_ipv6)])
 def test_one_address_is_one_socket(stack: ExitStack, host: str) -> None:
     (sock,) = listen(stack, host)
     assert sock.getsockname()[0] == host
 
 
+@needs_ipv6
 def test_a_name_is_all_its_addresses(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
@@ -53,6 +56,7 @@ def test_a_name_is_all_its_addresses(stack: ExitStack, monkeypatch: pytest.Monke
     assert names == ["127.0.0.1", "::1"]
 
 
+@needs_ipv6
 def test_ipv4_and_ipv6_may_share_a_port(stack: ExitStack) -> None:
     (first,) = listen(stack, "127.0.0.1")
     port = first.getsockname()[1]

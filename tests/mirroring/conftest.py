@@ -21,6 +21,7 @@ __all__ = [
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mirrors that stand still are given up soon; only for those that stand still for ever."""
     monkeypatch.setattr(branch, "FLUSH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(branch, "COMMAND_END_S", 0.2)
     monkeypatch.setattr(stream, "CONNECT_TIMEOUT_S", 0.2)
 
 

@@ -13,7 +13,7 @@ from tests.proxy.descriptor_limit import descriptors_used_up
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import Connection, Relay, both_modes, eventually, relay
+from tests.proxy.relay import Connection, Relay, eventually, relay
 
 
 def is_accepting(proxied: Relay) -> bool:
@@ -121,14 +121,13 @@ async def test_no_descriptor_for_a_pipe_is_a_reason_to_copy() -> None:
     assert "Too many open files" in proxied.events("splice_refused")[0]["error"]
 
 
-@both_modes
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 async def test_every_kind_of_exhaustion_pauses_accepting(
-    splice: bool, error: int, monkeypatch: pytest.MonkeyPatch
+    error: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(syscalls, "accept", FailAt(syscalls.accept, 1, error, times=3))
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay() as proxied:
             await assert_relays(await proxied.connect())
             assert len(proxied.events("accept_paused")) == 1
             assert len(proxied.events("accept_resumed")) == 1

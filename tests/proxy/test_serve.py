@@ -13,9 +13,10 @@ from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings, Timeouts
 from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors
+from tests.proxy.bookkeeping import live_links
 from tests.proxy.peer import Acceptor, open_peer
 from tests.proxy.relay import both_modes, eventually, relay
-from tests.streams import KERNEL_CHOICE
+from tests.streams import KERNEL_CHOICE, RESET_ON_CLOSE, needs_ipv6
 
 ANY_PORT = TcpAddress("127.0.0.1", 0)
 
@@ -67,6 +68,19 @@ async def test_the_level_of_the_log_turns_the_lines_off() -> None:
             assert proxied.log == []
 
 
+async def test_both_sockets_have_their_options() -> None:
+    with trio.fail_after(20):
+        async with relay(tcp_user_timeout_s=7.5) as proxied:
+            await proxied.connect()
+            (link,) = live_links(proxied.worker)
+            for sock in (link.client.sock, link.backend.sock):
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == RESET_ON_CLOSE
+                assert sock.gettimeout() == 0
+
+
 async def test_the_backend_speaks_first() -> None:
     with trio.fail_after(20):
         async with relay() as proxied:
@@ -75,6 +89,7 @@ async def test_the_backend_speaks_first() -> None:
             assert await connection.client.receive_exactly(9) == b"220 ready"
 
 
+@needs_ipv6
 async def test_several_listeners_of_several_kinds(tmp_path: Path) -> None:
     acceptor = Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16)
     backend = TcpAddress("127.0.0.1", int(acceptor.address[1]))

@@ -79,7 +79,11 @@ class Rig:
         """Hand over what a flow has just read."""
         if self._mode == "bytes":
             self.request.copy_bytes(data)
-            return
+        else:
+            self._offer_in_pipe(data)
+        self._batch_is_over()
+
+    def _offer_in_pipe(self, data: bytes) -> None:
         pipe = self._pool.borrow()
         assert os.write(pipe.write_fd, data) == len(data)
         self.request.copy_pipe(pipe, len(data))
