@@ -1,5 +1,6 @@
 """One connection's branches, in both directions, to all its mirrors."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,7 @@ class TappedConnection:
         self._open = 0
         self._records = 0
         self._record: dict[str, object] | None = None
+        self._started = _now()
         self.request = self._make_tap(chosen, "request")
         self.response = self._make_tap(chosen, "response")
 
@@ -79,7 +81,7 @@ class TappedConnection:
 
     def end(self, record: dict[str, object]) -> None:
         """The connection is over: end what has not ended with its streams."""
-        self._record = record
+        self._record = {"started": self._started, "ended": _now(), **record}
         for _, branch in self._branches:
             branch.end(clean=False)
         self._note_if_over()
@@ -140,3 +142,7 @@ class TappedConnection:
         self._records -= 1
         if not self._records:
             self._owner.mirrors_ended()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
