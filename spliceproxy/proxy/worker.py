@@ -98,7 +98,8 @@ class Worker:
                 nursery.start_soon(self.reactor.run)
                 for backends in self._lookups:
                     nursery.start_soon(backends.keep_resolved)
-                nursery.start_soon(self._look_for_forgotten_clients)
+                if self._settings.workers > 1:
+                    nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:
                     frontend.hold(held=False)
                 task_status.started()

@@ -1,6 +1,7 @@
 """One direction of a link: what splicing and copying have in common."""
 
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
 
 
-class Flow:
+class Flow(ABC):
     """Moves bytes from one endpoint to the other, in order, holding one bufferful at most.
 
     A flow is filled only when nothing is pending. So whatever ends the source, an end of stream
@@ -56,9 +57,9 @@ class Flow:
         self.held = predecessor.held
         self.end_is_near = predecessor.end_is_near
 
+    @abstractmethod
     def pump(self) -> None:
         """Move one event's worth. The source is readable, and nothing is pending."""
-        raise NotImplementedError
 
     def pump_to_end(self) -> None:
         """Move one event's worth, and look for the end of the stream behind it at once.
@@ -73,13 +74,13 @@ class Flow:
         if not (self.done or self.paused or self.held):
             self.pump()
 
+    @abstractmethod
     def drain(self) -> None:
         """Hand on what is pending. The destination has room."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discard_pending(self) -> None:
         """Lose what is pending, and release what holds it."""
-        raise NotImplementedError
 
     def set_paused(self) -> None:
         """Stop reading the source while bytes are pending, and read on when none are."""
