@@ -31,7 +31,7 @@ class Place:
 
     async def received(self) -> bytes | None:
         """The whole copy, once the sink is done with it; None where it cannot be seen."""
-        return None
+        raise NotImplementedError
 
 
 class NullPlace(Place):
