@@ -1,5 +1,6 @@
 """The backends of a route, as they are at this moment."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ import trio
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import SocketAddress
-from spliceproxy.policy.balance import RoundRobin
+from spliceproxy.policy.balance.names import make_pool
+from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.upstream.resolve import needs_lookup, resolve
@@ -35,14 +37,15 @@ class Backends:
 
     def __init__(self, backends: list[Backend], *, first: int = 0) -> None:
         self._backends = backends
-        self._round_robin = RoundRobin(first)
+        states = [BackendState(index, each.name) for index, each in enumerate(backends)]
+        self._pool = make_pool("round_robin", states, random.random, skipped_turns=first)
 
     def targets(self) -> Iterator[SocketAddress]:
         """Addresses to try for the next connection."""
         if len(self._backends) == 1:
             return iter(self._backends[0].sockets)
-        turn = self._round_robin.turn(self._backends)
-        return (address for backend in turn for address in backend.sockets)
+        order = self._pool.order()
+        return (address for state in order for address in self._backends[state.index].sockets)
 
     async def keep_resolved(self) -> None:
         """Look the names up again from time to time; a failing lookup changes nothing."""

@@ -1,0 +1,1 @@
+"""Formats on the wire: bytes come in, values go out, nothing is read or written here."""

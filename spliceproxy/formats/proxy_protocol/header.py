@@ -1,0 +1,27 @@
+"""What a PROXY protocol header says."""
+
+from dataclasses import dataclass
+
+Place = tuple[str, int] | str
+"""An IP address and port, or the path of a unix socket (empty: it has none)."""
+
+
+class ProxyProtocolError(ValueError):
+    """The bytes are not a header, or not one that is accepted; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """A header that was read.
+
+    Without addresses the connection speaks for itself: the proxy before made it on its own
+    account (LOCAL, such as a health check), or does not know where it came from (UNKNOWN).
+    """
+
+    length: int
+    """Bytes that it takes: what follows is the connection's."""
+    source: Place | None = None
+    destination: Place | None = None
+    local: bool = False
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    """Types and values in the order that they came in."""

@@ -1,0 +1,64 @@
+"""What else a PROXY protocol header of version 2 says: types, lengths and values."""
+
+import struct
+from collections.abc import Iterable
+
+from spliceproxy.formats.crc32c import crc32c
+from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
+
+ALPN = 0x01
+AUTHORITY = 0x02
+"""The server name that the client asked for (SNI)."""
+CRC32C = 0x03
+UNIQUE_ID = 0x05
+
+_HEAD = struct.Struct("!BH")
+_CRC_BYTES = 4
+
+
+def unpack_tlvs(header: bytes, start: int) -> tuple[tuple[int, bytes], ...]:
+    """Read the TLVs that fill a header from some place to its end.
+
+    Raises:
+        ProxyProtocolError: one is cut off.
+    """
+    tlvs = []
+    while start < len(header):
+        if start + _HEAD.size > len(header):
+            raise ProxyProtocolError("a TLV that is cut off")
+        kind, length = _HEAD.unpack_from(header, start)
+        start += _HEAD.size
+        if start + length > len(header):
+            raise ProxyProtocolError("a TLV that is cut off")
+        tlvs.append((kind, header[start : start + length]))
+        start += length
+    return tuple(tlvs)
+
+
+def check_crc32c(header: bytes, start: int) -> None:
+    """Compare the header with its checksum, if there is one among its TLVs.
+
+    Raises:
+        ProxyProtocolError: they do not match.
+    """
+    for kind, value in unpack_tlvs(header, start):
+        start += _HEAD.size
+        if kind == CRC32C:
+            # Of the whole header, with zeros in place of the checksum itself.
+            zeroed = header[:start] + bytes(_CRC_BYTES) + header[start + _CRC_BYTES :]
+            if len(value) != _CRC_BYTES or crc32c(zeroed) != int.from_bytes(value):
+                raise ProxyProtocolError("a checksum that does not match")
+            return
+        start += len(value)
+
+
+def pack_tlvs(tlvs: Iterable[tuple[int, bytes]]) -> bytes:
+    """Write TLVs.
+
+    Raises:
+        ValueError: a type or a length does not fit.
+    """
+    try:
+        return b"".join(_HEAD.pack(kind, len(value)) + value for kind, value in tlvs)
+    except struct.error as error:
+        raise ValueError(f"a TLV does not fit: {error}") from None

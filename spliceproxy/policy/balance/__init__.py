@@ -1,0 +1,1 @@
+"""Which backend a connection is tried on first, and which ones after it."""

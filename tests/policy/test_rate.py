@@ -1,0 +1,87 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spliceproxy.policy.rate import ClientRateLimits, Rate, RateLimit, client_key
+
+
+@pytest.mark.parametrize(
+    ("per_s", "burst", "times_s", "admitted"),
+    [
+        (1, 1, [0, 0, 0.5, 1, 1, 2.5, 3], "+--+-+-"),
+        (10, 3, [0, 0, 0, 0, 0.1, 0.1, 0.3, 0.3, 0.3], "+++-+-++-"),
+        (0.5, 1, [0, 1.9, 2, 2.1], "+-+-"),
+        (1, 2, [0, 100, 100, 100], "+++-"),  # a pause saves up no more than the burst
+    ],
+)
+def test_a_rate_with_bursts(per_s: float, burst: int, times_s: list[float], admitted: str) -> None:
+    limit = RateLimit(Rate(per_s, burst))
+    assert "".join("-+"[limit.admits(1000.0 + time_s)] for time_s in times_s) == admitted
+
+
+@given(
+    per_s=st.floats(0.1, 1000),
+    burst=st.integers(1, 20),
+    pauses=st.lists(st.floats(0, 2), min_size=1, max_size=200),
+)
+def test_no_window_has_more_than_its_share(per_s: float, burst: int, pauses: list[float]) -> None:
+    limit = RateLimit(Rate(per_s, burst))
+    now_s = 0.0
+    admitted = []
+    for pause_s in pauses:
+        now_s += pause_s
+        if limit.admits(now_s):
+            admitted.append(now_s)
+    for first, start_s in enumerate(admitted):
+        for count, end_s in enumerate(admitted[first:], 1):
+            assert count <= burst + (end_s - start_s) * per_s + 1e-3
+
+
+@given(per_s=st.floats(0.1, 1000), burst=st.integers(1, 20), start_s=st.floats(0, 1e7))
+def test_a_client_that_keeps_to_the_rate_is_never_refused(
+    per_s: float, burst: int, start_s: float
+) -> None:
+    limit = RateLimit(Rate(per_s, burst))
+    assert all(limit.admits(start_s + number / per_s * (1 + 1e-9)) for number in range(50))
+
+
+@pytest.mark.parametrize(
+    ("per_s", "burst"), [(0, 1), (-1, 1), (math.inf, 1), (math.nan, 1), (1, 0)]
+)
+def test_what_is_no_rate(per_s: float, burst: int) -> None:
+    with pytest.raises(ValueError, match="rate"):
+        Rate(per_s, burst)
+
+
+def test_clients_have_a_bucket_each() -> None:
+    limits = ClientRateLimits(Rate(1), max_clients=10)
+    assert limits.admits(b"a", 0.0)
+    assert not limits.admits(b"a", 0.5)
+    assert limits.admits(b"b", 0.5)
+    assert limits.admits(b"a", 1.0)
+
+
+def test_the_client_seen_last_is_kept_longest() -> None:
+    limits = ClientRateLimits(Rate(1), max_clients=2)
+    for client in (b"a", b"b"):
+        assert limits.admits(client, 0.0)
+    assert not limits.admits(b"a", 0.0)  # refused, and seen
+    assert limits.admits(b"c", 0.0)  # b is forgotten
+    assert not limits.admits(b"a", 0.0)
+    assert limits.admits(b"b", 0.0)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=1)), st.integers(1, 5))
+def test_the_table_is_bounded(clients: list[bytes], bound: int) -> None:
+    limits = ClientRateLimits(Rate(1), max_clients=bound)
+    for client in clients:
+        limits.admits(client, 0.0)
+        assert len(limits) <= bound
+
+
+def test_an_ipv6_client_is_its_network() -> None:
+    network = bytes.fromhex("20010db800000001")
+    assert client_key(network + bytes(8)) == client_key(network + b"\xff" * 8)
+    assert client_key(bytes([10, 0, 0, 1])) != client_key(bytes([10, 0, 0, 2]))
