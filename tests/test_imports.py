@@ -15,7 +15,8 @@ LAYERS = (
     {"proxy"},
     {"sinks", "upstream", "observe", "routes_file"},
     {"settings", "pump"},
-    {"kernel", "policy", "formats"},
+    {"kernel", "policy"},
+    {"formats"},
     {"errors"},
 )
 """A room imports from itself and from those below; not from its neighbours in a layer."""
