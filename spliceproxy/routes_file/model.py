@@ -5,7 +5,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings, Timeouts
+from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings
+from spliceproxy.settings.timeouts import Timeouts
 
 
 class RoutesFile(Settings):

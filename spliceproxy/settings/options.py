@@ -4,14 +4,14 @@ These models are also what a routes file looks like: a field's alias is its key 
 uses the names of the fields, which have their units.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, Address
+from spliceproxy.settings.address import LISTEN_FORMS, Address
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.fields import (
-    BackendAddress,
     Backlog,
     ConnectionCount,
     DrainTimeout,
@@ -19,58 +19,16 @@ from spliceproxy.settings.fields import (
     ListenAddress,
     Name,
     Size,
-    TcpUserTimeout,
-    Timeout,
     Workers,
     choice,
 )
 from spliceproxy.settings.mirror_entry import MirrorEntry
+from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
+from spliceproxy.settings.timeouts import Timeouts
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-
-class Model(BaseModel):
-    """What all parts of the settings have in common."""
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
-
-
-def key(name: str, description: str, **attributes: Any) -> Any:
-    """Return a field whose key in a file is another name than in a program."""
-    return Field(
-        validation_alias=name, serialization_alias=name, description=description, **attributes
-    )
-
-
-class BackendSettings(Model):
-    """A place to forward to."""
-
-    address: BackendAddress = Field(description=f"{BACKEND_FORMS}.")
-
-
-class Timeouts(Model):
-    """How long a route waits for what."""
-
-    connect_s: Timeout = key("connect", "Give up on a backend after this.", default=5.0)
-    idle_s: Timeout = key(
-        "idle",
-        "Close a connection that is silent in both directions for this long.",
-        default=3600.0,
-    )
-    tcp_user_s: TcpUserTimeout = key(
-        "tcp_user",
-        "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
-        default=0.0,
-    )
 
 
 class RouteDefaults(Model):

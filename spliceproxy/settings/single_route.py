@@ -4,16 +4,10 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from spliceproxy.settings.address import Address
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.options import (
-    BackendSettings,
-    LogFormat,
-    LogLevel,
-    LogSettings,
-    RouteSettings,
-    Settings,
-    Timeouts,
-)
+from spliceproxy.settings.options import LogFormat, LogLevel, LogSettings, RouteSettings, Settings
+from spliceproxy.settings.timeouts import Timeouts
 
 _TIMEOUTS = {
     "connect_timeout_s": "connect_s",

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from spliceproxy.errors import UsageProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings
+from spliceproxy.settings.options import RouteSettings, Settings
 from tests.mirroring.mirrored import LOCALHOST, check_accounts
 from tests.proxy.judge import exchange
 from tests.proxy.peer import Acceptor, open_peer

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from spliceproxy.proxy.capacity import share
 from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import BackendSettings, RouteSettings
+from spliceproxy.settings.options import RouteSettings
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 
 

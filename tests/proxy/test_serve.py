@@ -10,8 +10,10 @@ from structlog.testing import capture_logs
 from spliceproxy.errors import StartProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings, Timeouts
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.settings.single_route import single_route
+from spliceproxy.settings.timeouts import Timeouts
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import live_links
 from tests.proxy.peer import Acceptor, open_peer

@@ -9,8 +9,8 @@ from spliceproxy.routes_file.load import load
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import Timeouts
 from spliceproxy.settings.single_route import single_route
+from spliceproxy.settings.timeouts import Timeouts
 from tests.routes_file.reading import ROUTE, mistakes_of, settings_of
 
 

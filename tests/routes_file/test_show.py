@@ -11,8 +11,10 @@ import yaml
 import spliceproxy
 from spliceproxy.routes_file.model import RoutesFile, fields_by_key, json_schema
 from spliceproxy.routes_file.show import schema, show
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror_options import OPTIONS
-from spliceproxy.settings.options import BackendSettings, LogSettings, RouteSettings, Timeouts
+from spliceproxy.settings.options import LogSettings, RouteSettings
+from spliceproxy.settings.timeouts import Timeouts
 from tests.routes_file.reading import ROUTE, settings_of
 
 CONFIG = Path(spliceproxy.__file__).parent.parent / "config"

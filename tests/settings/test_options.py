@@ -4,9 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from spliceproxy.settings.address import TcpAddress, UnixAddress
+from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
-from spliceproxy.settings.options import BackendSettings, RouteSettings, Settings, Timeouts
+from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.settings.single_route import Options, override, single_route
+from spliceproxy.settings.timeouts import Timeouts
 
 ONE = TcpAddress("127.0.0.1", 8080)
 PATH = UnixAddress("/run/app.sock")
