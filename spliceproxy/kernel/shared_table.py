@@ -10,7 +10,6 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 
 CELLS = 32
 MAX_NAME_BYTES = 254
@@ -18,7 +17,9 @@ MAX_TEXT_BYTES = 254
 
 _NAME_AT, _TEXT_AT, _CELLS_AT = 0, 256, 512
 _ROW_BYTES = _CELLS_AT + 8 * CELLS
+_HEAD_BYTES = 8  # how many rows there are
 _LENGTH = struct.Struct("=H")
+_COUNT = struct.Struct("=q")
 
 
 class TableFullError(Exception):
@@ -54,10 +55,12 @@ class Row:
 class SharedTable:
     """Rows by name, for this process and those forked from it."""
 
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._map = mmap.mmap(-1, rows * _ROW_BYTES)  # a page costs nothing until it is used
+    def __init__(self, most_rows: int) -> None:
+        self._most_rows = most_rows
+        # A page costs nothing until it is used.
+        self._map = mmap.mmap(-1, _HEAD_BYTES + most_rows * _ROW_BYTES)
         self._lock_fd = os.memfd_create("spliceproxy-lock", os.MFD_CLOEXEC)
+        self._rows: dict[str, Row] = {}  # as far as this process has read
 
     def claim(self, name: str) -> Row:
         """Return the row of that name; a new one's numbers are 0.
@@ -66,27 +69,35 @@ class SharedTable:
             TableFullError: the name is new, and there is no room.
             ValueError: the name is empty, or has more than `MAX_NAME_BYTES`.
         """
-        wanted = name.encode()
-        if not 0 < len(wanted) <= MAX_NAME_BYTES:
-            raise ValueError(f"a name of {len(wanted)} bytes")
+        encoded = name.encode()
+        if not 0 < len(encoded) <= MAX_NAME_BYTES:
+            raise ValueError(f"a name of {len(encoded)} bytes")
         with self._locked():
-            first = int.from_bytes(blake2b(wanted, digest_size=8).digest()) % self._rows
-            for number in range(self._rows):
-                at = (first + number) % self._rows * _ROW_BYTES
-                found = _read_bytes(self._map, at + _NAME_AT)
-                if not found:
-                    _write_text(self._map, at + _NAME_AT, wanted)
-                    return Row(self._map, at, name)
-                if found == wanted:
-                    return Row(self._map, at, name)
-        raise TableFullError(f"all {self._rows} rows are in use")
+            self._read_new_rows()
+            if name not in self._rows:
+                self._append(name, encoded)
+        return self._rows[name]
 
-    def rows(self) -> Iterator[Row]:
-        """All rows, in no order."""
-        for at in range(0, self._rows * _ROW_BYTES, _ROW_BYTES):
+    def rows(self) -> list[Row]:
+        """All rows, in the order that they were claimed in."""
+        self._read_new_rows()
+        return list(self._rows.values())
+
+    def _read_new_rows(self) -> None:
+        # The count is written last: whatever it covers is complete.
+        (count,) = _COUNT.unpack_from(self._map, 0)
+        for number in range(len(self._rows), count):
+            at = _place(number)
             name = _read_text(self._map, at + _NAME_AT)
-            if name:
-                yield Row(self._map, at, name)
+            self._rows[name] = Row(self._map, at, name)
+
+    def _append(self, name: str, encoded: bytes) -> None:
+        count = len(self._rows)
+        if count == self._most_rows:
+            raise TableFullError(f"all {count} rows are in use")
+        _write_text(self._map, _place(count) + _NAME_AT, encoded)
+        self._rows[name] = Row(self._map, _place(count), name)
+        _COUNT.pack_into(self._map, 0, count + 1)
 
     def close(self) -> None:
         """Claim no more rows; the memory goes when the last one is forgotten."""
@@ -102,14 +113,14 @@ class SharedTable:
             fcntl.lockf(self._lock_fd, fcntl.LOCK_UN)
 
 
-def _read_bytes(shared: mmap.mmap, at: int) -> bytes:
-    (length,) = _LENGTH.unpack_from(shared, at)
-    start = at + _LENGTH.size
-    return shared[start : start + min(length, MAX_NAME_BYTES)]
+def _place(number: int) -> int:
+    return _HEAD_BYTES + number * _ROW_BYTES
 
 
 def _read_text(shared: mmap.mmap, at: int) -> str:
-    return _read_bytes(shared, at).decode(errors="replace")
+    (length,) = _LENGTH.unpack_from(shared, at)
+    start = at + _LENGTH.size
+    return shared[start : start + min(length, MAX_TEXT_BYTES)].decode(errors="replace")
 
 
 def _write_text(shared: mmap.mmap, at: int, encoded: bytes) -> None:
