@@ -1,0 +1,52 @@
+"""What a proxy is set up to do, as far as a reader of its counters has to know."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BackendDescription:
+    """A backend of a route."""
+
+    name: str
+    weight: int = 1
+    backup: bool = False
+    health_row: str = ""
+    """The row of the shared table with its health; empty if nobody judges it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorDescription:
+    """A mirror of a route."""
+
+    name: str
+    direction: str
+    overflow: str
+    sample: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDescription:
+    """A route."""
+
+    name: str
+    listeners: tuple[str, ...]
+    balance: str
+    backends: tuple[BackendDescription, ...]
+    mirrors: tuple[MirrorDescription, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A proxy, since its last reload."""
+
+    pid: int
+    """Of the master."""
+    started: float
+    """Seconds since 1970."""
+    generation: int
+    draining: bool
+    reloads_succeeded: int
+    reloads_refused: int
+    last_reload: str
+    """Why the last one was refused; empty if it was not."""
+    routes: tuple[RouteDescription, ...]

@@ -1,0 +1,207 @@
+"""Reading the shared table: the sums over all workers, of what a description names."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from spliceproxy import __version__
+from spliceproxy.kernel.shared_table import Row, SharedTable
+from spliceproxy.observe.description import (
+    BackendDescription,
+    Description,
+    MirrorDescription,
+    RouteDescription,
+)
+from spliceproxy.observe.rows import (
+    BUCKETS,
+    COUNT,
+    BackendCell,
+    Kind,
+    MirrorCell,
+    RouteCell,
+    RowName,
+    WorkerCell,
+    WorkerState,
+    fitting,
+    parse_row_name,
+)
+from spliceproxy.observe.status import (
+    BackendStatus,
+    Histogram,
+    MirrorStatus,
+    RouteStatus,
+    Status,
+    WorkerStatus,
+)
+
+Key = tuple[Kind, tuple[str, ...]]
+
+
+class Reader:
+    """Reads a table again and again; the names of its rows are taken apart only once."""
+
+    def __init__(self, table: SharedTable) -> None:
+        self._table = table
+        self._named: list[tuple[RowName, Row]] = []
+        self._seen = 0
+
+    def status(self, description: Description) -> Status:
+        """Return what goes on now, in the routes of the description."""
+        rows = self._rows_by_kind()
+        sums = Sums(
+            (name, row)
+            for kind, found in rows.items()
+            if kind != Kind.WORKER
+            for name, row in found
+        )
+        active = _active_by_place(rows[Kind.ROUTE])
+        return Status(
+            version=__version__,
+            pid=description.pid,
+            started=description.started,
+            generation=description.generation,
+            draining=description.draining,
+            reloads={
+                "success": description.reloads_succeeded,
+                "failure": description.reloads_refused,
+            },
+            last_reload=description.last_reload,
+            workers=_workers(rows[Kind.WORKER], active),
+            routes=[_route(route, sums) for route in description.routes],
+        )
+
+    def _rows_by_kind(self) -> dict[Kind, list[tuple[RowName, Row]]]:
+        rows = self._table.rows()
+        for row in rows[self._seen :]:
+            name = parse_row_name(row.name)
+            if name is not None:
+                self._named.append((name, row))
+        self._seen = len(rows)
+        by_kind: dict[Kind, list[tuple[RowName, Row]]] = defaultdict(list)
+        for name, row in self._named:
+            by_kind[name.kind].append((name, row))
+        return by_kind
+
+
+class Sums:
+    """Cells of rows that differ in their place alone, added up."""
+
+    def __init__(self, rows: Iterable[tuple[RowName, Row]]) -> None:
+        self._sums: dict[Key, list[int]] = {}
+        self._reasons: dict[Key, dict[str, int]] = defaultdict(dict)
+        for name, row in rows:
+            cells = row.cells.tolist()
+            key = (name.kind, name.labels)
+            before = self._sums.get(key)
+            self._sums[key] = cells if before is None else list(map(int.__add__, before, cells))
+        for (kind, labels), cells in self._sums.items():
+            if kind in (Kind.ENDED, Kind.REFUSED, Kind.FAILED, Kind.DROPPED):
+                self._reasons[kind, labels[:-1]][labels[-1]] = cells[COUNT]
+
+    def cells(self, kind: Kind, *labels: str) -> list[int]:
+        """Return the sum over all places; zeros if nobody has counted yet."""
+        return self._sums.get((kind, tuple(map(fitting, labels)))) or _ZEROS
+
+    def reasons(self, kind: Kind, *labels: str) -> dict[str, int]:
+        """Return the counts of each reason."""
+        return dict(self._reasons.get((kind, tuple(map(fitting, labels))), {}))
+
+
+_ZEROS = [0] * 32
+
+
+def _histogram(cells: Sequence[int], first: int, sum_us: int) -> Histogram:
+    return Histogram(list(cells[first : first + BUCKETS]), cells[sum_us] / 1e6)
+
+
+def _active_by_place(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
+    active: dict[int, int] = defaultdict(int)
+    for name, row in rows:
+        active[name.place] += row.cells[RouteCell.ACTIVE]
+    return active
+
+
+def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> list[WorkerStatus]:
+    now_us = time.monotonic_ns() // 1000
+    found = []
+    for name, row in rows:
+        cells = row.cells.tolist()
+        if cells[WorkerCell.STATE] == WorkerState.FREE:
+            continue
+        found.append(
+            WorkerStatus(
+                place=name.place,
+                number=cells[WorkerCell.NUMBER],
+                generation=cells[WorkerCell.GENERATION],
+                pid=cells[WorkerCell.PID],
+                state=WorkerState(cells[WorkerCell.STATE]).name.lower(),
+                started=cells[WorkerCell.STARTED_US] / 1e6,
+                heartbeat_age_s=max(0, now_us - cells[WorkerCell.HEARTBEAT_US]) / 1e6,
+                connections=active[name.place],
+                pipes_in_use=cells[WorkerCell.PIPES_IN_USE],
+                pipes_idle=cells[WorkerCell.PIPES_IDLE],
+                pipes_bytes=cells[WorkerCell.PIPES_BYTES],
+                batches=cells[WorkerCell.BATCHES],
+                batch_seconds=_histogram(cells, WorkerCell.BATCH_BUCKETS, WorkerCell.BATCHES_US),
+            )
+        )
+    return found
+
+
+def _route(route: RouteDescription, sums: Sums) -> RouteStatus:
+    cells = sums.cells(Kind.ROUTE, route.name)
+    return RouteStatus(
+        name=route.name,
+        listeners=list(route.listeners),
+        balance=route.balance,
+        backends=[_backend(route.name, backend, sums) for backend in route.backends],
+        mirrors=[_mirror(route.name, mirror, sums) for mirror in route.mirrors],
+        accepted=cells[RouteCell.ACCEPTED],
+        active=cells[RouteCell.ACTIVE],
+        limit=cells[RouteCell.LIMIT],
+        mirroring=cells[RouteCell.MIRRORING],
+        request_bytes=cells[RouteCell.REQUEST_BYTES],
+        response_bytes=cells[RouteCell.RESPONSE_BYTES],
+        spliced_bytes=cells[RouteCell.SPLICED_BYTES],
+        copied_bytes=cells[RouteCell.COPIED_BYTES],
+        undelivered_bytes=cells[RouteCell.UNDELIVERED_BYTES],
+        duration_seconds=_histogram(cells, RouteCell.DURATION_BUCKETS, RouteCell.DURATION_US),
+        ended=sums.reasons(Kind.ENDED, route.name),
+        refused=sums.reasons(Kind.REFUSED, route.name),
+    )
+
+
+def _backend(route: str, backend: BackendDescription, sums: Sums) -> BackendStatus:
+    cells = sums.cells(Kind.BACKEND, route, backend.name)
+    return BackendStatus(
+        name=backend.name,
+        state="up",
+        reason="",
+        weight=backend.weight,
+        backup=backend.backup,
+        active=cells[BackendCell.ACTIVE],
+        connections=cells[BackendCell.CONNECTIONS],
+        request_bytes=cells[BackendCell.REQUEST_BYTES],
+        response_bytes=cells[BackendCell.RESPONSE_BYTES],
+        connect_seconds=_histogram(cells, BackendCell.CONNECT_BUCKETS, BackendCell.CONNECT_US),
+        failed=sums.reasons(Kind.FAILED, route, backend.name),
+    )
+
+
+def _mirror(route: str, mirror: MirrorDescription, sums: Sums) -> MirrorStatus:
+    cells = sums.cells(Kind.MIRROR, route, mirror.name)
+    return MirrorStatus(
+        name=mirror.name,
+        direction=mirror.direction,
+        overflow=mirror.overflow,
+        sample=mirror.sample,
+        state="on",
+        streams=cells[MirrorCell.STREAMS],
+        open=cells[MirrorCell.OPEN],
+        incomplete=cells[MirrorCell.INCOMPLETE],
+        offered_bytes=cells[MirrorCell.OFFERED_BYTES],
+        delivered_bytes=cells[MirrorCell.DELIVERED_BYTES],
+        dropped_bytes=cells[MirrorCell.DROPPED_BYTES],
+        lag_bytes=cells[MirrorCell.LAG_BYTES],
+        dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
+    )

@@ -1,0 +1,136 @@
+"""What a proxy is doing at one moment: read from the shared table, summed over its workers.
+
+The one source of the metrics, the status page, `top` and the statistics socket. Plain values
+with the keys that the JSON of the admin interface has.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How many took how long."""
+
+    counts: list[int] = field(default_factory=list)
+    """By bucket; see `spliceproxy.observe.rows.bucket_bound_us` for their bounds."""
+    sum_s: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many in all."""
+        return sum(self.counts)
+
+
+@dataclass(slots=True)
+class WorkerStatus:
+    """A worker process."""
+
+    place: int
+    number: int
+    generation: int
+    pid: int
+    state: str
+    """``serving`` or ``draining``."""
+    started: float
+    """Seconds since 1970."""
+    heartbeat_age_s: float
+    connections: int
+    pipes_in_use: int
+    pipes_idle: int
+    pipes_bytes: int
+    batches: int
+    batch_seconds: Histogram
+
+
+@dataclass(slots=True)
+class BackendStatus:
+    """A backend of a route."""
+
+    name: str
+    state: str
+    """``up``, ``down``, ``ejected``, ``draining`` or ``disabled``."""
+    reason: str
+    weight: int
+    backup: bool
+    active: int = 0
+    connections: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    connect_seconds: Histogram = field(default_factory=Histogram)
+    failed: dict[str, int] = field(default_factory=dict)
+    """Connects that failed, by reason."""
+
+
+@dataclass(slots=True)
+class MirrorStatus:
+    """A mirror of a route."""
+
+    name: str
+    direction: str
+    overflow: str
+    sample: float
+    state: str
+    """``on`` or ``off``."""
+    streams: int = 0
+    open: int = 0
+    incomplete: int = 0
+    offered_bytes: int = 0
+    delivered_bytes: int = 0
+    dropped_bytes: int = 0
+    lag_bytes: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Bytes by reason."""
+
+
+@dataclass(slots=True)
+class RouteStatus:
+    """A route."""
+
+    name: str
+    listeners: list[str]
+    balance: str
+    backends: list[BackendStatus]
+    mirrors: list[MirrorStatus]
+    accepted: int = 0
+    active: int = 0
+    limit: int = 0
+    """Most connections of all workers together."""
+    mirroring: int = 0
+    """Ended, with copies on their way to mirrors."""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    spliced_bytes: int = 0
+    copied_bytes: int = 0
+    undelivered_bytes: int = 0
+    duration_seconds: Histogram = field(default_factory=Histogram)
+    ended: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Status:
+    """A proxy."""
+
+    version: str
+    pid: int
+    """Of the master."""
+    started: float
+    """Seconds since 1970."""
+    generation: int
+    draining: bool
+    reloads: dict[str, int]
+    """How many, by ``success`` and ``failure``."""
+    last_reload: str
+    """Why the last one was refused; empty if it was not."""
+    workers: list[WorkerStatus]
+    routes: list[RouteStatus]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        return asdict(self)
+
+    @property
+    def active(self) -> int:
+        """Open connections."""
+        return sum(route.active for route in self.routes)

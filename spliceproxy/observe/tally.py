@@ -1,0 +1,217 @@
+"""Counting, in a worker's rows of the shared table: an addition for each thing that happens.
+
+Bytes of open connections are added a few times a second, and the rest when they end, so that a
+long transfer shows while it runs, and nothing is counted in the path of the bytes.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from spliceproxy.kernel.shared_table import CELLS, SharedTable, TableFullError
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.rows import (
+    COUNT,
+    BackendCell,
+    Kind,
+    MirrorCell,
+    RouteCell,
+    bucket,
+    row_name,
+)
+
+Cells = memoryview
+
+
+class Traffic(NamedTuple):
+    """Bytes of one connection so far."""
+
+    request_bytes: int
+    response_bytes: int
+    spliced_bytes: int
+    copied_bytes: int
+
+
+NONE_YET = Traffic(0, 0, 0, 0)
+
+
+class Tally:
+    """The rows of one worker."""
+
+    def __init__(self, table: SharedTable, place: int) -> None:
+        self._table = table
+        self._place = place
+        self._full = False
+
+    def cells(self, kind: Kind, *labels: str) -> Cells:
+        """Return the cells of a row.
+
+        When no row is left, they are cells that nobody reads; the log tells so once.
+        """
+        try:
+            return self._table.claim(row_name(kind, self._place, *labels)).cells
+        except TableFullError as error:
+            if not self._full:
+                self._full = True
+                structlog.get_logger().error("counters_lost", row=kind, error=str(error))
+            return memoryview(bytearray(8 * CELLS)).cast("q")
+
+
+class Reasons:
+    """Counts by reason; a row is claimed when its reason is met for the first time."""
+
+    def __init__(self, tally: Tally, kind: Kind, *labels: str) -> None:
+        self._tally = tally
+        self._kind = kind
+        self._labels = labels
+        self._cells: dict[str, Cells] = {}
+
+    def add(self, reason: str, count: int = 1) -> None:
+        """Count one more, or several."""
+        cells = self._cells.get(reason)
+        if cells is None:
+            cells = self._cells[reason] = self._tally.cells(self._kind, *self._labels, reason)
+        cells[COUNT] += count
+
+
+class BackendTally:
+    """What one backend of a route gets."""
+
+    def __init__(self, tally: Tally, route: str, backend: str) -> None:
+        self.cells = tally.cells(Kind.BACKEND, route, backend)
+        self.failed = Reasons(tally, Kind.FAILED, route, backend)
+        self.cells[BackendCell.ACTIVE] = 0
+
+    def connected(self, connect_s: float) -> None:
+        """Count a connection that has been made."""
+        cells = self.cells
+        connect_us = int(connect_s * 1e6)
+        cells[BackendCell.CONNECTIONS] += 1
+        cells[BackendCell.ACTIVE] += 1
+        cells[BackendCell.CONNECT_US] += connect_us
+        cells[BackendCell.CONNECT_BUCKETS + bucket(connect_us)] += 1
+
+
+class RouteTally:
+    """What becomes of a route's connections."""
+
+    def __init__(self, tally: Tally, route: str, max_connections: int) -> None:
+        self.cells = cells = tally.cells(Kind.ROUTE, route)
+        self.refused = Reasons(tally, Kind.REFUSED, route)
+        self._ended = Reasons(tally, Kind.ENDED, route)
+        self._tally = tally
+        self._route = route
+        self._backends: dict[str, BackendTally] = {}
+        self._open: dict[Hashable, Traffic] = {}
+        # Who had this place before may have died with connections open.
+        cells[RouteCell.ACTIVE] = cells[RouteCell.MIRRORING] = 0
+        cells[RouteCell.LIMIT] = max_connections
+
+    def accepted(self) -> None:
+        """Count a client."""
+        self.cells[RouteCell.ACCEPTED] += 1
+        self.cells[RouteCell.ACTIVE] += 1
+
+    def backend(self, name: str) -> BackendTally:
+        """Return the tally of a backend."""
+        tally = self._backends.get(name)
+        if tally is None:
+            tally = self._backends[name] = BackendTally(self._tally, self._route, name)
+        return tally
+
+    def moved(self, connection: Hashable, backend: str, now: Traffic) -> None:
+        """Count what an open connection has moved since this was last asked."""
+        self._add(self._open.get(connection, NONE_YET), now, self.backend(backend))
+        self._open[connection] = now
+
+    def ended(self, connection: Hashable, record: ConnectionRecord) -> None:
+        """Count a connection that has ended; copies may still be on their way to mirrors."""
+        cells = self.cells
+        duration_us = int(record.duration_s * 1e6)
+        cells[RouteCell.ACTIVE] -= 1
+        cells[RouteCell.MIRRORING] += 1
+        cells[RouteCell.UNDELIVERED_BYTES] += record.undelivered_bytes
+        cells[RouteCell.DURATION_US] += duration_us
+        cells[RouteCell.DURATION_BUCKETS + bucket(duration_us)] += 1
+        self._ended.add(record.reason)
+        if record.backend:
+            backend = self.backend(record.backend)
+            backend.cells[BackendCell.ACTIVE] -= 1
+            before = self._open.pop(connection, NONE_YET) if self._open else NONE_YET
+            self._add(before, _traffic(record), backend)
+
+    def over(self) -> None:
+        """Count that the copies of a connection that has ended are settled too."""
+        self.cells[RouteCell.MIRRORING] -= 1
+
+    def _add(self, before: Traffic, now: Traffic, backend: BackendTally) -> None:
+        request_bytes = now.request_bytes - before.request_bytes
+        response_bytes = now.response_bytes - before.response_bytes
+        for cells, request, response in (
+            (self.cells, RouteCell.REQUEST_BYTES, RouteCell.RESPONSE_BYTES),
+            (backend.cells, BackendCell.REQUEST_BYTES, BackendCell.RESPONSE_BYTES),
+        ):
+            cells[request] += request_bytes
+            cells[response] += response_bytes
+        self.cells[RouteCell.SPLICED_BYTES] += now.spliced_bytes - before.spliced_bytes
+        self.cells[RouteCell.COPIED_BYTES] += now.copied_bytes - before.copied_bytes
+
+
+class Stream(Protocol):
+    """One direction of a connection on its way to one mirror."""
+
+    offered_bytes: int
+    delivered_bytes: int
+    dropped_bytes: int
+    reason: str
+    """Why something is missing; empty as long as nothing is."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are neither delivered nor dropped."""
+
+
+class MirrorTally:
+    """What one mirror of a route is offered and gets."""
+
+    def __init__(self, tally: Tally, route: str, mirror: str) -> None:
+        self.cells = cells = tally.cells(Kind.MIRROR, route, mirror)
+        self._dropped = Reasons(tally, Kind.DROPPED, route, mirror)
+        self._open: dict[Stream, tuple[int, int, int]] = {}
+        cells[MirrorCell.OPEN] = cells[MirrorCell.LAG_BYTES] = 0
+
+    def opened(self, stream: Stream) -> None:
+        """Count a stream."""
+        self._open[stream] = (0, 0, 0)
+        self.cells[MirrorCell.STREAMS] += 1
+        self.cells[MirrorCell.OPEN] += 1
+
+    def look(self) -> None:
+        """Count what has become of the open streams since the last time."""
+        for stream in self._open:
+            self._add(stream)
+        self.cells[MirrorCell.LAG_BYTES] = sum(stream.held_bytes for stream in self._open)
+
+    def ended(self, stream: Stream) -> None:
+        """Count a stream that is over."""
+        self._add(stream)
+        del self._open[stream]
+        self.cells[MirrorCell.OPEN] -= 1
+        self.cells[MirrorCell.INCOMPLETE] += bool(stream.reason)
+
+    def _add(self, stream: Stream) -> None:
+        offered, delivered, dropped = self._open[stream]
+        now = (stream.offered_bytes, stream.delivered_bytes, stream.dropped_bytes)
+        self._open[stream] = now
+        self.cells[MirrorCell.OFFERED_BYTES] += now[0] - offered
+        self.cells[MirrorCell.DELIVERED_BYTES] += now[1] - delivered
+        if now[2] > dropped:
+            self.cells[MirrorCell.DROPPED_BYTES] += now[2] - dropped
+            self._dropped.add(stream.reason or "unknown", now[2] - dropped)
+
+
+def _traffic(record: ConnectionRecord) -> Traffic:
+    return Traffic(
+        record.request_bytes, record.response_bytes, record.spliced_bytes, record.copied_bytes
+    )
