@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from spliceproxy.kernel.shared_table import CELLS, SharedTable, TableFullError
-from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.connection import ConnectionRecord, Direction
 from spliceproxy.observe.rows import (
     COUNT,
     BackendCell,
@@ -34,6 +34,16 @@ class Traffic(NamedTuple):
 
 
 NONE_YET = Traffic(0, 0, 0, 0)
+
+
+def moved_so_far(request: Direction, response: Direction) -> Traffic:
+    """Return what both directions of a connection have moved so far."""
+    return Traffic(
+        request.spliced_bytes + request.copied_bytes,
+        response.spliced_bytes + response.copied_bytes,
+        request.spliced_bytes + response.spliced_bytes,
+        request.copied_bytes + response.copied_bytes,
+    )
 
 
 class Tally:
@@ -122,8 +132,10 @@ class RouteTally:
 
     def moved(self, connection: Hashable, backend: str, now: Traffic) -> None:
         """Count what an open connection has moved since this was last asked."""
-        self._add(self._open.get(connection, NONE_YET), now, self.backend(backend))
-        self._open[connection] = now
+        before = self._open.get(connection, NONE_YET)
+        if now != before:
+            self._add(before, now, self.backend(backend))
+            self._open[connection] = now
 
     def ended(self, connection: Hashable, record: ConnectionRecord) -> None:
         """Count a connection that has ended; copies may still be on their way to mirrors."""

@@ -7,6 +7,7 @@ import structlog
 
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
@@ -24,13 +25,15 @@ class Frontend:
         idle: Callable[[], None],
         *,
         worker: int,
+        counting: Counting,
         tells_connections: bool,
     ) -> None:
         self.sessions: set[Session] = set()
         self.mirroring: set[Session] = set()
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
         self.listeners: list[Listener] = []
-        self.tells_connections = tells_connections
+        self.counting = counting
+        self._tells_connections = tells_connections
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
@@ -68,12 +71,26 @@ class Frontend:
     def _accepted(self, listener: Listener, client: Socket, address: object) -> None:
         session = Session(self._reactor, self, self._route, client, address, listener.name)
         self.sessions.add(session)
+        self.counting.route.accepted()
         if len(self.sessions) >= self._max_connections:
             self.hold(held=True)
         session.start()
 
-    def session_ended(self, session: Session) -> None:
+    def connect_failed(self, backend: str, why: str) -> None:
+        """Count the attempt."""
+        self.counting.route.backend(backend).failed.add(why)
+
+    def session_connected(self, session: Session, connect_s: float) -> None:
+        """Count the connection to the backend."""
+        self.counting.route.backend(session.backend_name).connected(connect_s)
+
+    def session_mirrored(self, session: Session) -> None:
+        """Count the streams."""
+        self.counting.mirrored(session)
+
+    def session_ended(self, session: Session, record: ConnectionRecord) -> None:
         """Accept again if the session was one too many."""
+        self.counting.ended(session, record)
         self.sessions.discard(session)
         self.mirroring.add(session)
         if self._holding and len(self.sessions) < self._max_connections:
@@ -81,10 +98,12 @@ class Frontend:
 
     def session_over(self, session: Session) -> None:
         """Forget the session."""
+        self.counting.over(session)
         self.mirroring.discard(session)
         if self._closed and self.is_idle:
             self._tell_idle()
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
-        self._log.info("connection", worker=self._worker, **record.line())
+        if self._tells_connections:
+            self._log.info("connection", worker=self._worker, **record.line())

@@ -2,13 +2,20 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import trio
 
 from spliceproxy.kernel.limits import descriptors_left, file_limit
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.description import Description
+from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.rows import TABLE_ROWS
+from spliceproxy.observe.status import Status
+from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
+from spliceproxy.proxy.describe import describe
 from spliceproxy.proxy.listening import open_listeners
 from spliceproxy.proxy.prepared import look_up, prepare
 from spliceproxy.proxy.worker import Worker
@@ -22,6 +29,12 @@ class Proxy:
     worker: Worker
     addresses: list[tuple[str, int] | str]
     """Where it listens, as `socket.getsockname` tells it."""
+    reader: Reader
+    description: Description
+
+    def status(self) -> Status:
+        """Return what goes on now. What open connections have moved is counted once a second."""
+        return self.reader.status(self.description)
 
 
 @asynccontextmanager
@@ -39,11 +52,14 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in listening]
         capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))
-        worker = Worker(settings, prepare(settings.routes, upstreams, served, capacity))
-        async with trio.open_nursery() as nursery:
-            await nursery.start(worker.run)
-            yield Proxy(worker, [_address(sock) for sockets in listening for sock in sockets])
-            nursery.cancel_scope.cancel()
+        routes = prepare(settings.routes, upstreams, served, capacity)
+        with closing(SharedTable(TABLE_ROWS)) as table:
+            worker = Worker(settings, routes, Tally(table, place=0))
+            addresses = [_address(sock) for sockets in listening for sock in sockets]
+            async with trio.open_nursery() as nursery:
+                await nursery.start(worker.run)
+                yield Proxy(worker, addresses, Reader(table), describe(routes))
+                nursery.cancel_scope.cancel()
 
 
 def _address(sock: socket.socket) -> tuple[str, int] | str:

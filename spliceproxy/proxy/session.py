@@ -2,6 +2,7 @@
 
 import select
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from spliceproxy.kernel.addresses import SocketAddress, name_peer
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.proxy.route import Route
 from spliceproxy.pump import reason
 from spliceproxy.pump.dial import Dial
@@ -16,16 +18,24 @@ from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_w
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tapped_flow import release
-from spliceproxy.sinks.mirrors import choose
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.mirrors import Mirror, choose
 from spliceproxy.sinks.tapped import TappedConnection
 
 
 class SessionOwner(Protocol):
     """Who counts the sessions."""
 
-    tells_connections: bool
+    def connect_failed(self, backend: str, why: str) -> None:
+        """A backend did not answer."""
 
-    def session_ended(self, session: "Session") -> None:
+    def session_connected(self, session: "Session", connect_s: float) -> None:
+        """A backend has answered."""
+
+    def session_mirrored(self, session: "Session") -> None:
+        """Copies of the traffic go to mirrors."""
+
+    def session_ended(self, session: "Session", record: ConnectionRecord) -> None:
         """The sockets are closed. Copies may still be on their way to mirrors."""
 
     def session_over(self, session: "Session") -> None:
@@ -83,6 +93,22 @@ class Session:
         self._tapped: TappedConnection | None = None
         self._record: ConnectionRecord | None = None
 
+    @property
+    def backend_name(self) -> str:
+        """Whom the client is connected to; empty before that."""
+        return self._backend_name
+
+    @property
+    def branches(self) -> Sequence[tuple[Mirror, Branch]]:
+        """The streams that mirrors get, each with its mirror."""
+        return () if self._tapped is None else self._tapped.branches
+
+    def traffic(self) -> Traffic | None:
+        """Return what has been moved so far; None when nothing can be moving."""
+        if self._link is None:
+            return None
+        return moved_so_far(self._link.request, self._link.response)
+
     def start(self) -> None:
         """Connect to a backend."""
         route = self._route
@@ -112,6 +138,7 @@ class Session:
         self._backend = sock
         self._backend_name = target.name
         self._connect_s = time.monotonic() - self._accepted_s
+        self._owner.session_connected(self, self._connect_s)
         self._tap()
         tapped = self._tapped
         self._link = Link(
@@ -134,6 +161,7 @@ class Session:
             chosen = choose(route.mirrors, name_peer(self._address))
             if chosen:
                 self._tapped = TappedConnection(route.tapping, self, chosen, self._listener_name)
+                self._owner.session_mirrored(self)
 
     def mirror_has_room(self) -> None:
         """Read on what a mirror has held back."""
@@ -151,11 +179,12 @@ class Session:
         """Tell the connection's story, of which the mirrors were the last part."""
         if self._record is not None and self._tapped is not None:
             self._record.mirrors = self._tapped.report()
-            self._tell()
+            self._owner.connection_ended(self._record)
         self._owner.session_over(self)
 
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Tell that a backend did not answer."""
+        self._owner.connect_failed(target.name, why)
         self._warn("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
@@ -223,12 +252,13 @@ class Session:
 
     def _gone(self) -> None:
         """Both sockets are closed; what is left are mirrors."""
+        assert self._record is not None  # noqa: S101 - it is noted before
         self._farewell = None
-        self._owner.session_ended(self)
-        if self._tapped is not None and self._record is not None:
+        self._owner.session_ended(self, self._record)
+        if self._tapped is not None:
             self._tapped.end(self._record.line())
         else:
-            self._tell()
+            self._owner.connection_ended(self._record)
             self._owner.session_over(self)
 
     def _end_without_link(self, why: str) -> None:
@@ -246,8 +276,6 @@ class Session:
 
     def _note(self, why: str, link: Link | None) -> None:
         """Keep what is to be told of the connection."""
-        if self._tapped is None and not self._owner.tells_connections:
-            return
         record = self._record = ConnectionRecord(
             route=self._route.name,
             listener=self._listener_name,
@@ -259,10 +287,6 @@ class Session:
         )
         if link is not None:
             record.count(link.request, link.response)
-
-    def _tell(self) -> None:
-        if self._record is not None and self._owner.tells_connections:
-            self._owner.connection_ended(self._record)
 
     def _warn(self, event: str, **details: str) -> None:
         route, client = self._route.name, name_peer(self._address)

@@ -14,8 +14,11 @@ import time
 import structlog
 
 from spliceproxy.errors import ExitStatus
+from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe import log
 from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.rows import TABLE_ROWS
+from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
 from spliceproxy.proxy.listening import open_listeners
 from spliceproxy.proxy.prepared import PreparedRoute, look_up, prepare
@@ -49,7 +52,9 @@ def supervise(settings: Settings) -> int:
         listening = listeners.enter_context(open_listeners(settings.routes))
         capacity = fit_routes(settings)
         routes = prepare(settings.routes, upstreams, listening, capacity)
-        return Master(settings, routes, capacity.nofile, listeners, signal_fd, lines).run()
+        table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
+        master = Master(settings, routes, capacity.nofile, table, listeners, signal_fd, lines)
+        return master.run()
 
 
 class Master:
@@ -60,6 +65,7 @@ class Master:
         settings: Settings,
         routes: list[PreparedRoute],
         nofile: int,
+        table: SharedTable,
         listeners: contextlib.ExitStack,
         signal_fd: int,
         lines: LineBuffer,
@@ -67,6 +73,7 @@ class Master:
         self._settings = settings
         self._routes = routes
         self._nofile = nofile
+        self._table = table
         self._listeners = listeners
         self._signal_fd = signal_fd
         self._lines = lines
@@ -94,7 +101,7 @@ class Master:
 
     def _work(self, number: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
-        worker = Worker(self._settings, self._routes, number=number)
+        worker = Worker(self._settings, self._routes, Tally(self._table, number), number=number)
         return run_worker(worker, self._settings.drain_timeout_s, orders, self._lines)
 
     def _wait(self) -> None:

@@ -1,13 +1,18 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
+import os
 from collections.abc import Sequence
 
 import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
+from spliceproxy.observe.rows import WorkerState
+from spliceproxy.observe.tally import Tally
+from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route, plain_flow
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
@@ -23,11 +28,18 @@ class Worker:
     """Serves until it is told to drain, then until its last connection has ended."""
 
     def __init__(
-        self, settings: Settings, routes: Sequence[PreparedRoute], *, number: int = 0
+        self,
+        settings: Settings,
+        routes: Sequence[PreparedRoute],
+        tally: Tally,
+        *,
+        number: int = 0,
+        generation: int = 0,
     ) -> None:
         self.reactor = Reactor()
         self._settings = settings
         self._number = number
+        self._tally = tally
         self._lookups: list[Backends] = []
         self.mirrors = (
             Mirrors(self.reactor, settings.mirror_budget_bytes)
@@ -41,6 +53,15 @@ class Worker:
         self._drained = False
         self._idle = trio.Event()
         self._frontends = [self._make_frontend(route) for route in routes]
+        self._publisher = Publisher(
+            tally,
+            self.reactor,
+            self.pipes,
+            self._frontends,
+            number=number,
+            generation=generation,
+            pid=os.getpid(),
+        )
 
     def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
         if self.mirrors is None:
@@ -76,6 +97,9 @@ class Worker:
             prepared.max_connections,
             self._note_if_idle,
             worker=self._number,
+            counting=Counting(
+                self._tally, prepared.settings.name, prepared.max_connections, mirrors
+            ),
             tells_connections=self._settings.log.level in ("debug", "info"),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
@@ -96,6 +120,7 @@ class Worker:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self._publisher.run)
                 for backends in self._lookups:
                     nursery.start_soon(backends.keep_resolved)
                 if self._settings.workers > 1:
@@ -139,6 +164,7 @@ class Worker:
         for frontend in self._frontends:
             frontend.close(take_backlog=take_backlog)
         self._drained = True
+        self._publisher.set_state(WorkerState.DRAINING)
         self._note_if_idle()
         self.reactor.end_batch()
 
@@ -161,5 +187,6 @@ class Worker:
             self.mirrors.close()
             for session in self.mirroring:  # a disk or command that hangs: say how far it got
                 session.mirrors_ended()
+        self._publisher.close()
         self.reactor.close()
         self.pipes.close()

@@ -15,6 +15,7 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump.timers import TimerWheel
 
 _BATCH_EVENTS = 256
+_BATCH_LENGTHS = 32  # of up to half an hour
 _TURN_S = 0.005
 """After so long Trio's other tasks get their turn, however busy the sockets are."""
 _LINGER_S = 0.001
@@ -46,6 +47,10 @@ class Reactor:
         self._to_close: list[Socket] = []
         self._at_batch_end: list[Callable[[], None]] = []
         self._in_batch = False
+        self.batches = [0] * _BATCH_LENGTHS
+        """How many batches took less than 1, 2, 4, 8, … microseconds, and not less than half."""
+        self.busy_s = 0.0
+        """What all batches took."""
         self.timers = TimerWheel()
         self.now_s = time.monotonic()
 
@@ -112,6 +117,9 @@ class Reactor:
             self._in_batch = True
             self._call_watchers(events)
             self.end_batch()
+            took_s = time.monotonic() - self.now_s
+            self.busy_s += took_s
+            self.batches[min(int(took_s * 1e6).bit_length(), _BATCH_LENGTHS - 1)] += 1
             if self.now_s > turn_ends_s:
                 break
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,25 +37,6 @@ Targets = Callable[[], Iterator[SocketAddress]]
 
 
 @dataclass(slots=True)
-class Totals:
-    """What one mirror has been offered and got, over all connections that have ended."""
-
-    offered_bytes: int = 0
-    delivered_bytes: int = 0
-    dropped_bytes: int = 0
-    streams: int = 0
-    incomplete_streams: int = 0
-
-    def add(self, branch: Branch) -> None:
-        """Take over the account of a branch that is over."""
-        self.offered_bytes += branch.offered_bytes
-        self.delivered_bytes += branch.delivered_bytes
-        self.dropped_bytes += branch.dropped_bytes
-        self.streams += 1
-        self.incomplete_streams += bool(branch.reason)
-
-
-@dataclass(slots=True)
 class Mirror:
     """One mirror of one route."""
 
@@ -64,7 +45,6 @@ class Mirror:
     disk: Disk
     commands: Commands
     command: SharedCommand | None = None  # exec with scope=route
-    totals: Totals = field(default_factory=Totals)
 
 
 def count_streams(settings: MirrorSettings) -> int:

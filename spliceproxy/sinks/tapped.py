@@ -35,7 +35,8 @@ class TappedConnection:
         self._mirrors = mirrors
         self._owner = owner
         self._name = mirrors.name_connection(listener)
-        self._branches: list[tuple[Mirror, Branch]] = []
+        self.branches: list[tuple[Mirror, Branch]] = []
+        """All of both directions, each with its mirror."""
         self._open = 0
         self._records = 0
         self._record: dict[str, object] | None = None
@@ -62,7 +63,7 @@ class TappedConnection:
             self._owner.mirror_failed,
             self._branch_closed,
         )
-        self._branches.append((mirror, branch))
+        self.branches.append((mirror, branch))
         self._open += 1
         shared.open_streams += 1
         if shared.open_streams > shared.max_streams:
@@ -75,20 +76,20 @@ class TappedConnection:
 
     def start(self) -> None:
         """Send the branches on their way; each may fail at once."""
-        for _, branch in self._branches:
+        for _, branch in self.branches:
             if isinstance(branch.outlet, StreamOutlet | NoOutlet):
                 branch.outlet.start()
 
     def end(self, record: dict[str, object]) -> None:
         """The connection is over: end what has not ended with its streams."""
         self._record = {"started": self._started, "ended": _now(), **record}
-        for _, branch in self._branches:
+        for _, branch in self.branches:
             branch.end(clean=False)
         self._note_if_over()
 
     def cut(self) -> None:
         """Drop what is still on its way."""
-        for _, branch in self._branches:
+        for _, branch in self.branches:
             branch.fail("stopped")
 
     def report(self) -> list[dict[str, object]]:
@@ -104,7 +105,7 @@ class TappedConnection:
                 "state": branch.state,
                 "reason": branch.reason,
             }
-            for _, branch in self._branches
+            for _, branch in self.branches
         ]
 
     def _branch_closed(self, branch: Branch) -> None:
@@ -116,9 +117,7 @@ class TappedConnection:
         if self._record is None or self._open:
             return
         record, self._record = self._record, None
-        for mirror, branch in self._branches:
-            mirror.totals.add(branch)
-        files = [mirror for mirror, _ in self._branches if mirror.settings.kind == "file"]
+        files = [mirror for mirror, _ in self.branches if mirror.settings.kind == "file"]
         by_directory = {mirror.settings.target: mirror for mirror in files}
         self._records = len(by_directory)
         for mirror in by_directory.values():
@@ -129,7 +128,7 @@ class TappedConnection:
     def _write_record(self, mirror: Mirror, record: dict[str, object]) -> None:
         gaps = {
             branch.direction: [[gap.offset, gap.length] for gap in branch.gaps]
-            for of, branch in self._branches
+            for of, branch in self.branches
             if of is mirror
         }
         line = {**record, "gaps": gaps, "mirrors": self.report()}

@@ -1,5 +1,6 @@
 """A proxy with mirrors between peers that a test plays, and what holds whenever one is done."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -70,10 +71,19 @@ def check_totals(proxied: Mirrored) -> None:
     accounts = [
         account for line in proxied.events("connection") for account in line.get("mirrors", [])
     ]
+    mirrors = [mirror for route in proxied.proxy.status().routes for mirror in route.mirrors]
     for key in ("offered_bytes", "delivered_bytes", "dropped_bytes"):
-        counted = sum(getattr(mirror.totals, key) for mirror in proxied.mirrors.mirrors)
+        counted = sum(getattr(mirror, key) for mirror in mirrors)
         assert counted == sum(account[key] for account in accounts)
-    assert sum(mirror.totals.streams for mirror in proxied.mirrors.mirrors) == len(accounts)
+    assert sum(mirror.streams for mirror in mirrors) == len(accounts)
+    assert sum(mirror.open + mirror.lag_bytes for mirror in mirrors) == 0
+    dropped = Counter[str]()
+    for account in accounts:
+        dropped[account["reason"]] += account["dropped_bytes"]
+    told = Counter[str]()
+    for mirror in mirrors:
+        told.update(mirror.dropped)
+    assert +told == +dropped
 
 
 def check_nothing_is_held(proxied: Mirrored) -> None:

@@ -18,6 +18,7 @@ from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import check_bookkeeping, epoll_interest, listening_descriptors
+from tests.proxy.counters import check_counters
 from tests.proxy.peer import Acceptor, Peer, open_peer
 from tests.streams import KERNEL_CHOICE, Buffers
 
@@ -128,6 +129,8 @@ async def relay(
             for peer in peers:
                 peer.close()
         assert proxy.worker.pipes.statistics() == PipeStatistics(0, 0, 0)
+        if limits.get("log_level", "info") == "info":
+            check_counters(proxy.status(), relay.events("connection"))
     assert open_descriptors() == before
 
 

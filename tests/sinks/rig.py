@@ -73,7 +73,7 @@ class Rig:
     @property
     def branch(self) -> Branch:
         """The first mirror's branch of the request."""
-        return self.tapped._branches[0][1]
+        return self.tapped.branches[0][1]
 
     def offer(self, data: bytes) -> None:
         """Hand over what a flow has just read."""
@@ -115,7 +115,7 @@ class Rig:
             assert line["queued_bytes"] == 0
             assert line["state"] in {"complete", "incomplete"}
             assert (line["state"] == "incomplete") == bool(line["reason"])
-        for _, branch in self.tapped._branches:
+        for _, branch in self.tapped.branches:
             assert branch.queued_bytes == 0
             assert not branch.queue
             assert not branch.holds

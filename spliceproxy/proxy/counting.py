@@ -1,0 +1,59 @@
+"""Counting a route's connections, and the copies of their traffic, for whoever asks."""
+
+from collections.abc import Iterable, Sequence
+
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
+from spliceproxy.proxy.session import Session
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.mirrors import Mirror
+
+
+def mirror_names(mirrors: Iterable[MirrorSettings]) -> list[str]:
+    """Name the mirrors of a route by their places; a second one at a place gets a number."""
+    names: list[str] = []
+    for mirror in mirrors:
+        before = sum(name.partition("#")[0] == mirror.text for name in names)
+        names.append(f"{mirror.text}#{before + 1}" if before else mirror.text)
+    return names
+
+
+class Counting:
+    """Ties a route's sessions to its counters."""
+
+    def __init__(
+        self, tally: Tally, route: str, max_connections: int, mirrors: Sequence[Mirror]
+    ) -> None:
+        self.route = RouteTally(tally, route, max_connections)
+        names = mirror_names(mirror.settings for mirror in mirrors)
+        self._mirrors = {
+            id(mirror): MirrorTally(tally, route, name)
+            for mirror, name in zip(mirrors, names, strict=True)
+        }
+
+    def mirrored(self, session: Session) -> None:
+        """Count the streams that a session's mirrors get."""
+        for mirror, branch in session.branches:
+            self._mirrors[id(mirror)].opened(branch)
+
+    def ended(self, session: Session, record: ConnectionRecord) -> None:
+        """Count a connection whose sockets are closed."""
+        self.route.ended(session, record)
+
+    def over(self, session: Session) -> None:
+        """Count a connection of which nothing is left."""
+        self.route.over()
+        for mirror, branch in session.branches:
+            self._mirrors[id(mirror)].ended(branch)
+
+    def look(self, sessions: Iterable[Session]) -> None:
+        """Count what open connections have moved since the last time."""
+        for session in sessions:
+            traffic = session.traffic()
+            if traffic is not None:
+                self.route.moved(session, session.backend_name, traffic)
+
+    def look_at_mirrors(self) -> None:
+        """Count what has become of open streams since the last time."""
+        for tally in self._mirrors.values():
+            tally.look()
