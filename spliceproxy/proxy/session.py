@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Sequence
+from itertools import count
 from typing import Protocol
 
 import structlog
@@ -21,6 +22,8 @@ from spliceproxy.pump.tapped_flow import release
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, choose
 from spliceproxy.sinks.tapped import TappedConnection
+
+_numbers = count(1)  # of this process
 
 
 class SessionOwner(Protocol):
@@ -49,7 +52,6 @@ class Session:
     """Owns the two sockets of a connection, and every step of it."""
 
     __slots__ = (
-        "_accepted_s",
         "_address",
         "_backend",
         "_backend_name",
@@ -59,12 +61,14 @@ class Session:
         "_dial",
         "_farewell",
         "_link",
-        "_listener_name",
         "_owner",
         "_reactor",
         "_record",
         "_route",
         "_tapped",
+        "accepted_s",
+        "listener_name",
+        "number",
     )
 
     def __init__(
@@ -81,8 +85,9 @@ class Session:
         self._route = route
         self._client: Socket | None = client
         self._address = address
-        self._listener_name = listener_name
-        self._accepted_s = time.monotonic()
+        self.listener_name = listener_name
+        self.number = next(_numbers)
+        self.accepted_s = time.monotonic()
         self._client_watched = False
         self._dial: Dial | None = None
         self._backend: Socket | None = None
@@ -97,6 +102,25 @@ class Session:
     def backend_name(self) -> str:
         """Whom the client is connected to; empty before that."""
         return self._backend_name
+
+    @property
+    def route_name(self) -> str:
+        """The route that it takes."""
+        return self._route.name
+
+    @property
+    def client_name(self) -> str:
+        """Who it was accepted from."""
+        return name_peer(self._address)
+
+    def idle_s(self) -> float:
+        """Return for how long nothing has moved."""
+        since_s = self.accepted_s if self._link is None else self._link.last_active_s
+        return max(0.0, self._reactor.now_s - since_s)
+
+    def mirror_report(self) -> list[dict[str, object]]:
+        """Return what has become of the copies so far."""
+        return [] if self._tapped is None else self._tapped.report()
 
     @property
     def branches(self) -> Sequence[tuple[Mirror, Branch]]:
@@ -137,7 +161,7 @@ class Session:
         self._dial = None
         self._backend = sock
         self._backend_name = target.name
-        self._connect_s = time.monotonic() - self._accepted_s
+        self._connect_s = time.monotonic() - self.accepted_s
         self._owner.session_connected(self, self._connect_s)
         self._tap()
         tapped = self._tapped
@@ -160,7 +184,7 @@ class Session:
         if route.tapping is not None:
             chosen = choose(route.mirrors, name_peer(self._address))
             if chosen:
-                self._tapped = TappedConnection(route.tapping, self, chosen, self._listener_name)
+                self._tapped = TappedConnection(route.tapping, self, chosen, self.listener_name)
                 self._owner.session_mirrored(self)
 
     def mirror_has_room(self) -> None:
@@ -278,11 +302,11 @@ class Session:
         """Keep what is to be told of the connection."""
         record = self._record = ConnectionRecord(
             route=self._route.name,
-            listener=self._listener_name,
+            listener=self.listener_name,
             client=name_peer(self._address),
             backend=self._backend_name,
             connect_s=self._connect_s,
-            duration_s=time.monotonic() - self._accepted_s,
+            duration_s=time.monotonic() - self.accepted_s,
             reason=why,
         )
         if link is not None:

@@ -1,0 +1,104 @@
+"""The paths of the admin interface, and what each of them does."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
+from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
+from spliceproxy.policy.selection import Selection, SelectionError
+
+Handle = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """Finds the handler of a request."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._handlers: dict[str, dict[str, Handle]] = {
+            "/livez": {"GET": self._live},
+            "/readyz": {"GET": self._ready},
+            "/api/status": {"GET": self._status},
+            "/api/connections": {"GET": self._connections},
+            "/api/connections/close": {"POST": self._close},
+            "/api/reload": {"POST": self._reload},
+            "/api/drain": {"POST": self._drain},
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request.
+
+        Raises:
+            RefusedError: it cannot be met.
+        """
+        methods = self._handlers.get(request.path)
+        if methods is None:
+            raise RefusedError(
+                404, f"there is no {request.path[:100]}: {', '.join(self._handlers)}"
+            )
+        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            raise RefusedError(405, f"expected {' or '.join(methods)}")
+        if request.method == "POST":
+            structlog.get_logger().info(
+                "admin_order", path=request.path, asker=request.asker, body=_legible(request.body)
+            )
+        return await handler(request)
+
+    async def _live(self, _request: Request) -> Response:
+        return Response(200, b"ok\n", "text/plain")
+
+    async def _ready(self, _request: Request) -> Response:
+        if self._operations.description.draining:
+            raise RefusedError(503, "draining")
+        return Response(200, b"ok\n", "text/plain")
+
+    async def _status(self, _request: Request) -> Response:
+        return json_response(self._operations.status().as_json())
+
+    async def _connections(self, request: Request) -> Response:
+        given = request.query
+        limit = _count(given.pop("limit", "100"))
+        return json_response(await self._operations.connections(_selection(given), limit))
+
+    async def _close(self, request: Request) -> Response:
+        selection = _selection(_json(request))
+        if selection.everything:
+            raise RefusedError(400, "nothing is selected: route, backend, client or number")
+        return json_response(await self._operations.close_connections(selection))
+
+    async def _reload(self, _request: Request) -> Response:
+        return json_response(await self._operations.reload())
+
+    async def _drain(self, _request: Request) -> Response:
+        return json_response(await self._operations.drain(), 202)
+
+
+def _selection(given: Mapping[str, Any]) -> Selection:
+    try:
+        return Selection.parse(given)
+    except SelectionError as error:
+        raise RefusedError(400, str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0):
+        raise RefusedError(400, f"limit is 1 to {MAX_CONNECTIONS_TOLD}")
+    return int(text)
+
+
+def _json(request: Request) -> dict[str, Any]:
+    try:
+        value = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, f"the body is not JSON: {str(error)[:100]}") from None
+    if not isinstance(value, dict):
+        raise RefusedError(400, "the body is not a JSON object")
+    return value
+
+
+def _legible(body: bytes) -> str:
+    return body[:500].decode(errors="replace")

@@ -1,0 +1,106 @@
+"""HTTP/1.1 on one connection: requests in, answers out, all of it bounded."""
+
+from collections.abc import Awaitable, Callable
+
+import h11
+import trio
+
+from spliceproxy.admin.messages import RefusedError, Request, Response, refusal
+
+MAX_HEAD_BYTES = 16 << 10
+MAX_BODY_BYTES = 64 << 10
+REQUEST_TIMEOUT_S = 10.0
+"""For the whole request to arrive; for each part of the answer to be taken."""
+IDLE_TIMEOUT_S = 60.0
+_SEND_BYTES = 64 << 10
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class HttpConnection:
+    """Answers one request after the other, until the client leaves, stalls or talks nonsense."""
+
+    def __init__(self, stream: trio.SocketStream, asker: str, handle: Handler) -> None:
+        self._stream = stream
+        self._asker = asker
+        self._handle = handle
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._body_wanted = True
+
+    async def serve(self) -> None:
+        """Serve the connection to its end."""
+        try:
+            while await self._wait_for_client():
+                response = await self._answer()
+                await self._send(response)
+                if self._http.our_state is h11.MUST_CLOSE:
+                    return
+                self._http.start_next_cycle()
+        except (trio.BrokenResourceError, trio.TooSlowError, h11.ProtocolError):
+            return  # gone, stalled, or in no state to be told anything
+
+    async def _wait_for_client(self) -> bool:
+        """Wait for the first byte of a request; False when there is none."""
+        if self._http.trailing_data[0]:
+            return True
+        with trio.move_on_after(IDLE_TIMEOUT_S):
+            return await self._receive()
+        return False
+
+    async def _receive(self) -> bool:
+        data = await self._stream.receive_some(_SEND_BYTES)
+        self._http.receive_data(data)
+        return bool(data)
+
+    async def _answer(self) -> Response:
+        try:
+            with trio.fail_after(REQUEST_TIMEOUT_S):
+                request = await self._read_request()
+            return await self._handle(request)
+        except h11.RemoteProtocolError as error:
+            return refusal(RefusedError(error.error_status_hint, f"not understood: {error}"))
+        except RefusedError as error:
+            return refusal(error)
+
+    async def _read_request(self) -> Request:
+        head = await self._next_event()
+        if not isinstance(head, h11.Request):
+            raise trio.BrokenResourceError
+        if self._http.they_are_waiting_for_100_continue:
+            await self._stream.send_all(
+                self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+            )
+        body = bytearray()
+        while isinstance(event := await self._next_event(), h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY_BYTES:
+                raise RefusedError(413, f"a body of more than {MAX_BODY_BYTES} bytes")
+        if not isinstance(event, h11.EndOfMessage):
+            raise trio.BrokenResourceError
+        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        method, target = head.method.decode(), head.target.decode()
+        self._body_wanted = method != "HEAD"
+        return Request(method, target, headers, bytes(body), self._asker)
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            await self._receive()
+        return event  # type: ignore[return-value]  # NEED_DATA is excluded
+
+    async def _send(self, response: Response) -> None:
+        headers = {
+            "Content-Type": response.content_type,
+            "Content-Length": str(len(response.body)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **response.headers,
+        }
+        events = (
+            h11.Response(status_code=response.status, headers=list(headers.items())),
+            h11.Data(data=response.body if self._body_wanted else b""),
+            h11.EndOfMessage(),
+        )
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        for start in range(0, len(data), _SEND_BYTES):
+            with trio.fail_after(REQUEST_TIMEOUT_S):
+                await self._stream.send_all(data[start : start + _SEND_BYTES])

@@ -1,0 +1,112 @@
+"""What can be asked of a running proxy, and done to it, by whatever way somebody asks."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
+from spliceproxy.observe.description import Description
+from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.status import Status
+from spliceproxy.policy.selection import Selection
+
+MAX_CONNECTIONS_TOLD = 10_000
+_RELOAD_TIMEOUT_S = 120.0
+
+TellMaster = Callable[[str], Awaitable[None]]
+
+
+class Operations:
+    """Reads the counters, asks the workers, passes orders on to the master."""
+
+    def __init__(self, reader: Reader, tell_master: TellMaster) -> None:
+        self._reader = reader
+        self._tell_master = tell_master
+        self._workers: dict[int, WorkerLine] = {}
+        self._description: Description | None = None
+        self._described = trio.Event()
+
+    def describe(self, description: Description) -> None:
+        """Take over what the master says of itself."""
+        self._description = description
+        self._described.set()
+        self._described = trio.Event()
+
+    def add_worker(self, line: WorkerLine) -> None:
+        """Ask this worker too; it takes the place of one that has ended."""
+        before = self._workers.pop(line.place, None)
+        if before is not None:
+            before.close()
+        self._workers[line.place] = line
+
+    def remove_worker(self, place: int) -> None:
+        """Ask a worker no more, since it has ended."""
+        line = self._workers.pop(place, None)
+        if line is not None:
+            line.close()
+
+    @property
+    def description(self) -> Description:
+        """What the master says of itself.
+
+        Raises:
+            RefusedError: it has not said anything yet.
+        """
+        if self._description is None:
+            raise RefusedError(503, "the proxy is starting")
+        return self._description
+
+    def status(self) -> Status:
+        """Return the state of everything."""
+        return self._reader.status(self.description)
+
+    async def connections(self, selection: Selection, limit: int) -> dict[str, Any]:
+        """Return open connections, and which workers did not answer."""
+        return await self._ask_all(
+            "connections", selection=selection.as_texts(), limit=min(limit, MAX_CONNECTIONS_TOLD)
+        )
+
+    async def close_connections(self, selection: Selection) -> dict[str, Any]:
+        """Reset connections; returns how many."""
+        answer = await self._ask_all("close", selection=selection.as_texts())
+        return {"closed": sum(answer.pop("found")), **answer}
+
+    async def reload(self) -> dict[str, Any]:
+        """Have the configuration read again, and wait for the outcome.
+
+        Raises:
+            RefusedError: the new one was refused, or it takes too long.
+        """
+        before = self.description
+        await self._tell_master("reload")
+        with trio.move_on_after(_RELOAD_TIMEOUT_S):
+            while True:
+                now = self.description
+                if now.reloads_succeeded > before.reloads_succeeded:
+                    return {"generation": now.generation}
+                if now.reloads_refused > before.reloads_refused:
+                    raise RefusedError(422, now.last_reload)
+                await self._described.wait()
+        raise RefusedError(504, "the reload goes on; its outcome will be in the log")
+
+    async def drain(self) -> dict[str, Any]:
+        """Have the proxy end when its connections have, as SIGTERM does."""
+        await self._tell_master("drain")
+        return {"draining": True}
+
+    async def _ask_all(self, what: str, **details: Any) -> dict[str, Any]:
+        found: list[Any] = []
+        silent: list[str] = []
+
+        async def ask(line: WorkerLine) -> None:
+            try:
+                found.extend(await line.ask(what, **details))
+            except NoAnswerError as error:
+                silent.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            for line in list(self._workers.values()):
+                nursery.start_soon(ask, line)
+        return {"found": found, "silent": sorted(silent)}

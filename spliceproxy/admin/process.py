@@ -1,0 +1,67 @@
+"""The admin process: its one Trio program, from fork to exit."""
+
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import trio
+
+from spliceproxy.admin.api import Api
+from spliceproxy.admin.master_line import read_description, receive
+from spliceproxy.admin.operations import Operations
+from spliceproxy.admin.server import Door, Server
+from spliceproxy.admin.wire import encode
+from spliceproxy.admin.worker_line import WorkerLine
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.reading import Reader
+
+
+class AdminProcess:
+    """Serves clients, and hears from the master who there is to ask; ends with the master."""
+
+    def __init__(self, doors: list[Door], table: SharedTable, master: socket.socket) -> None:
+        self._master = master
+        self._operations = Operations(Reader(table), self._tell_master)
+        self._server = Server(doors, Api(self._operations).handle)
+
+    async def main(self, lines: LineBuffer) -> None:
+        """Serve until the master is gone, or told to end."""
+        self._master.setblocking(False)
+        async with trio.open_nursery() as nursery:
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
+                nursery.start_soon(flush_task, lines)
+                nursery.start_soon(self._server.run)
+                nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
+                await self._follow_master()
+                nursery.cancel_scope.cancel()
+
+    async def _end_on_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for _ in signals:
+            scope.cancel()
+
+    async def _follow_master(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._master)
+            told = receive(self._master)
+            if told is None:
+                return
+            message, fd = told
+            if message["what"] == "worker_gone":
+                self._operations.remove_worker(_place(message))
+            elif fd is not None and message["what"] == "worker":
+                line = WorkerLine(_place(message), socket.socket(fileno=fd))
+                self._operations.add_worker(line)
+            elif fd is not None:
+                self._operations.describe(read_description(fd))
+
+    async def _tell_master(self, what: str) -> None:
+        packet = encode({"what": what})
+        await trio.lowlevel.wait_writable(self._master)
+        self._master.send(packet)
+
+
+def _place(message: dict[str, object]) -> int:
+    place = message["place"]
+    assert isinstance(place, int)  # noqa: S101 - the master's own
+    return place

@@ -1,0 +1,63 @@
+"""The admin process's line to one worker."""
+
+import socket
+from typing import Any
+
+import trio
+
+from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, encode
+
+ANSWER_TIMEOUT_S = 3.0
+
+
+class NoAnswerError(Exception):
+    """The worker is gone, or does not answer in time."""
+
+
+class WorkerLine:
+    """Asks one thing at a time."""
+
+    def __init__(self, place: int, sock: socket.socket) -> None:
+        self.place = place
+        self._socket = trio.socket.from_stdlib_socket(sock)
+        self._turn = trio.Lock()
+        self._number = 0
+
+    async def ask(self, what: str, **details: Any) -> list[Any]:
+        """Return the answer, a list of whatever was asked for.
+
+        Raises:
+            NoAnswerError: there is none.
+        """
+        async with self._turn:
+            self._number += 1
+            request = encode({"number": self._number, "what": what, **details})
+            with trio.move_on_after(ANSWER_TIMEOUT_S):
+                try:
+                    await self._socket.send(request)
+                    return await self._collect()
+                except OSError as error:
+                    raise NoAnswerError(f"worker {self.place} is gone ({error})") from None
+            raise NoAnswerError(f"worker {self.place} did not answer in {ANSWER_TIMEOUT_S:g} s")
+
+    async def _collect(self) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            answer = await self._receive()
+            if answer["number"] != self._number:  # of a request that was given up
+                continue
+            if "error" in answer:
+                raise NoAnswerError(f"worker {self.place} failed to answer ({answer['error']})")
+            found += answer["found"]
+            if not answer["more"]:
+                return found
+
+    async def _receive(self) -> Message:
+        packet = await self._socket.recv(MAX_PACKET_BYTES)
+        if not packet:
+            raise NoAnswerError(f"worker {self.place} is gone")
+        return decode(packet)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()

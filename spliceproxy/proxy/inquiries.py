@@ -1,0 +1,107 @@
+"""A worker's answers to the admin process: about its connections, and orders that concern them."""
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import structlog
+import trio
+
+from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, encode
+from spliceproxy.policy.selection import Selection
+from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.session import Session
+from spliceproxy.pump import reason
+
+_PIECE = 50
+"""Connections described in one go: half a millisecond in which no byte moves."""
+
+
+class Inquiries:
+    """Answers one request after the other."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        place: int,
+        frontends: Sequence[Frontend],
+        flush: Callable[[], None],
+    ) -> None:
+        self._socket = sock
+        self._place = place
+        self._frontends = frontends
+        self._flush = flush
+
+    async def run(self) -> None:
+        """Answer until cancelled, or until nobody can ask any more."""
+        line = trio.socket.from_stdlib_socket(self._socket)
+        try:
+            while packet := await line.recv(MAX_PACKET_BYTES):
+                for answer in self._answers(decode(packet)):
+                    await line.send(encode(answer))
+        finally:
+            line.close()
+
+    def _answers(self, request: Message) -> Iterator[Message]:
+        number = request["number"]
+        try:
+            found = self._find(request)
+            more = True
+            while more:
+                piece = list(islice(found, _PIECE))
+                more = len(piece) == _PIECE
+                yield {"number": number, "found": piece, "more": more}
+        except Exception as error:  # a question is no reason to end a worker
+            structlog.get_logger().error("internal_error", worker=self._place, exc_info=error)
+            yield {"number": number, "found": [], "more": False, "error": repr(error)}
+
+    def _find(self, request: Message) -> Iterator[Any]:
+        selection = Selection.parse(request["selection"])
+        sessions = self._select(selection)
+        if request["what"] == "close":
+            return iter([self._close(sessions)])
+        return (self._describe(session) for session in islice(sessions, request["limit"]))
+
+    def _select(self, selection: Selection) -> Iterator[Session]:
+        for frontend in self._frontends:
+            # A copy: while pieces are sent, others begin and end.
+            for session in list(frontend.sessions):
+                if self._is_meant(session, selection):
+                    yield session
+
+    def _is_meant(self, session: Session, selection: Selection) -> bool:
+        return (
+            selection.route in (None, session.route_name)
+            and selection.backend in (None, session.backend_name)
+            and selection.number in (None, self._number(session))
+            and selection.has_client(session.client_name.rpartition(":")[0].strip("[]"))
+        )
+
+    def _close(self, sessions: Iterable[Session]) -> int:
+        meant = list(sessions)
+        for session in meant:
+            session.close(reason.CLOSED_BY_OPERATOR)
+        self._flush()
+        structlog.get_logger().info("connections_closed", count=len(meant), worker=self._place)
+        return len(meant)
+
+    def _number(self, session: Session) -> str:
+        return f"{self._place}-{session.number}"
+
+    def _describe(self, session: Session) -> Mapping[str, Any]:
+        traffic = session.traffic()
+        return {
+            "number": self._number(session),
+            "route": session.route_name,
+            "listener": session.listener_name,
+            "client": session.client_name,
+            "backend": session.backend_name,
+            "age_s": round(time.monotonic() - session.accepted_s, 3),
+            "idle_s": round(session.idle_s(), 3),
+            "request_bytes": traffic.request_bytes if traffic else 0,
+            "response_bytes": traffic.response_bytes if traffic else 0,
+            "state": "connecting" if traffic is None else "open",
+            "mirrors": session.mirror_report(),
+        }
