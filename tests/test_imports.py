@@ -13,6 +13,7 @@ PACKAGE = Path(spliceproxy.__file__).parent
 LAYERS = (
     {"cli"},
     {"proxy"},
+    {"admin"},
     {"sinks", "upstream", "observe", "routes_file"},
     {"settings", "pump"},
     {"kernel", "policy"},

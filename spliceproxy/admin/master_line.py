@@ -32,7 +32,7 @@ class MasterLine:
     def describe(self, description: Description) -> None:
         """Tell what the proxy is set up to do now."""
         fd = os.memfd_create("spliceproxy-description", os.MFD_CLOEXEC)
-        with open(fd, "w+b") as file:
+        with os.fdopen(fd, "w+b") as file:
             file.write(json.dumps(asdict(description)).encode())
             file.flush()
             self._send({"what": "description"}, [fd])
@@ -57,7 +57,7 @@ def receive(sock: socket.socket) -> tuple[dict[str, object], int | None] | None:
 
 def read_description(fd: int) -> Description:
     """Read a description, and close its file."""
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         file.seek(0)
         told = json.loads(file.read())
     routes = tuple(

@@ -51,7 +51,7 @@ class Tally:
 
     def __init__(self, table: SharedTable, place: int) -> None:
         self._table = table
-        self._place = place
+        self.place = place
         self._full = False
 
     def cells(self, kind: Kind, *labels: str) -> Cells:
@@ -60,7 +60,7 @@ class Tally:
         When no row is left, they are cells that nobody reads; the log tells so once.
         """
         try:
-            return self._table.claim(row_name(kind, self._place, *labels)).cells
+            return self._table.claim(row_name(kind, self.place, *labels)).cells
         except TableFullError as error:
             if not self._full:
                 self._full = True

@@ -1,6 +1,7 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
 import os
+import socket
 from collections.abc import Sequence
 
 import trio
@@ -11,6 +12,7 @@ from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.inquiries import Inquiries
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route, plain_flow
@@ -35,6 +37,7 @@ class Worker:
         *,
         number: int = 0,
         generation: int = 0,
+        admin_line: socket.socket | None = None,
     ) -> None:
         self.reactor = Reactor()
         self._settings = settings
@@ -61,6 +64,11 @@ class Worker:
             number=number,
             generation=generation,
             pid=os.getpid(),
+        )
+        self._inquiries = (
+            None
+            if admin_line is None
+            else Inquiries(admin_line, tally.place, self._frontends, self.reactor.end_batch)
         )
 
     def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
@@ -121,6 +129,8 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self._publisher.run)
+                if self._inquiries is not None:
+                    nursery.start_soon(self._inquiries.run)
                 for backends in self._lookups:
                     nursery.start_soon(backends.keep_resolved)
                 if self._settings.workers > 1:
