@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
+from spliceproxy.admin.metrics.page import render
 from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
 from spliceproxy.policy.selection import Selection, SelectionError
 
@@ -21,6 +22,7 @@ class Api:
         self._handlers: dict[str, dict[str, Handle]] = {
             "/livez": {"GET": self._live},
             "/readyz": {"GET": self._ready},
+            "/metrics": {"GET": self._metrics},
             "/api/status": {"GET": self._status},
             "/api/connections": {"GET": self._connections},
             "/api/connections/close": {"POST": self._close},
@@ -55,6 +57,9 @@ class Api:
         if self._operations.description.draining:
             raise RefusedError(503, "draining")
         return Response(200, b"ok\n", "text/plain")
+
+    async def _metrics(self, request: Request) -> Response:
+        return render(self._operations.status(), request.headers.get("accept", ""))
 
     async def _status(self, _request: Request) -> Response:
         return json_response(self._operations.status().as_json())

@@ -1,0 +1,1 @@
+"""The metrics page: the names and units follow the conventions of Prometheus."""

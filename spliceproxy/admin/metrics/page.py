@@ -1,0 +1,82 @@
+"""The metrics page: the proxy's status as OpenMetrics."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from spliceproxy.admin.messages import Response
+from spliceproxy.admin.metrics.families import PREFIX, counter, gauge, histogram
+from spliceproxy.admin.metrics.processes import process_metrics
+from spliceproxy.admin.metrics.routes import backend_metrics, mirror_metrics, route_metrics
+from spliceproxy.observe.status import Status
+
+
+def render(status: Status, accept: str) -> Response:
+    """Render a status, in the format that a client accepts: OpenMetrics, or the one before it.
+
+    Takes 10 us a line: not for a process that relays.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Page(status))
+    encode, content_type = choose_encoder(accept)
+    return Response(200, encode(registry), content_type)
+
+
+class _Page(Collector):
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _proxy(self._status)
+        yield from route_metrics(self._status.routes)
+        yield from backend_metrics(self._status.routes)
+        yield from mirror_metrics(self._status.routes)
+        yield from _workers(self._status)
+        yield from process_metrics(self._status)
+
+
+def _proxy(status: Status) -> Iterator[Metric]:
+    info = InfoMetricFamily(PREFIX + "build", "The version that runs.")
+    info.add_metric([], {"version": status.version})
+    yield info
+    reloads = counter("config_reloads", "Reloads of the configuration by outcome.", ("result",))
+    for result, count in status.reloads.items():
+        reloads.add_metric([result], count)
+    yield reloads
+    for name, text, value in (
+        (
+            "config_last_reload_successful",
+            "Whether the last reload was accepted.",
+            not status.last_reload,
+        ),
+        ("draining", "Whether the proxy is about to end.", status.draining),
+        ("workers", "Worker processes, those that drain included.", len(status.workers)),
+        ("start_time_seconds", "When the proxy was started, since 1970.", status.started),
+    ):
+        family = gauge(name, text)
+        family.add_metric([], float(value))
+        yield family
+
+
+def _workers(status: Status) -> Iterator[Metric]:
+    labels = ("worker",)
+    for name, text, field in (
+        ("pipes_in_use", "Pipes that hold bytes.", "pipes_in_use"),
+        ("pipes_idle", "Pipes that wait for the next bytes.", "pipes_idle"),
+        ("pipe_capacity_bytes", "Room in all pipes.", "pipes_bytes"),
+        ("worker_heartbeat_age_seconds", "Since a worker last showed life.", "heartbeat_age_s"),
+        ("worker_connections_active", "Connections of a worker.", "connections"),
+    ):
+        family = gauge(name, text, labels)
+        for worker in status.workers:
+            family.add_metric([str(worker.place)], getattr(worker, field))
+        yield family
+    yield histogram(
+        "reactor_batch_seconds",
+        "How long a batch of events took.",
+        labels,
+        (((str(worker.place),), worker.batch_seconds) for worker in status.workers),
+    )

@@ -1,0 +1,142 @@
+"""What is measured of routes, their backends and their mirrors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from spliceproxy.admin.metrics.families import Labels, by_label, counter, gauge, histogram
+from spliceproxy.observe.status import BackendStatus, MirrorStatus, RouteStatus
+
+_STATES = ("up", "down", "ejected", "draining", "disabled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    name: str
+    text: str
+    field: str
+    iscounter: bool = True
+
+    def family(self, labels: Labels) -> CounterMetricFamily | GaugeMetricFamily:
+        return (counter if self.iscounter else gauge)(self.name, self.text, labels)
+
+
+_OF_ROUTE = (
+    _Value("connections", "Connections accepted.", "accepted"),
+    _Value("connections_active", "Connections that are open.", "active", iscounter=False),
+    _Value("connections_limit", "Connections that may be open.", "limit", iscounter=False),
+    _Value(
+        "connections_mirroring",
+        "Connections that have ended, and whose copies are on their way to mirrors.",
+        "mirroring",
+        iscounter=False,
+    ),
+    _Value(
+        "undelivered_bytes",
+        "Bytes taken from one peer and lost with the other.",
+        "undelivered_bytes",
+    ),
+)
+_OF_BACKEND = (
+    _Value("backend_connections", "Connections made to a backend.", "connections"),
+    _Value("backend_connections_active", "Connections to a backend.", "active", iscounter=False),
+    _Value("backend_weight", "Share of the connections.", "weight", iscounter=False),
+)
+_OF_MIRROR = (
+    _Value("mirror_streams", "Streams that a mirror was given.", "streams"),
+    _Value("mirror_streams_active", "Streams that are open.", "open", iscounter=False),
+    _Value("mirror_streams_incomplete", "Streams that miss something.", "incomplete"),
+    _Value("mirror_offered_bytes", "Bytes that a mirror was to get.", "offered_bytes"),
+    _Value("mirror_delivered_bytes", "Bytes that a mirror got.", "delivered_bytes"),
+    _Value("mirror_lag_bytes", "Bytes on their way to a mirror.", "lag_bytes", iscounter=False),
+)
+
+
+def route_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+    """Metrics of routes."""
+    for value in _OF_ROUTE:
+        family = value.family(("route",))
+        for route in routes:
+            family.add_metric([route.name], getattr(route, value.field))
+        yield family
+    yield by_label(
+        counter("bytes", "Bytes delivered.", ("route", "direction")),
+        (((r.name,), {"request": r.request_bytes, "response": r.response_bytes}) for r in routes),
+    )
+    yield by_label(
+        counter("forwarded_bytes", "Bytes delivered, by how they moved.", ("route", "path")),
+        (((r.name,), {"splice": r.spliced_bytes, "copy": r.copied_bytes}) for r in routes),
+    )
+    yield by_label(
+        counter("connections_closed", "Connections that have ended.", ("route", "reason")),
+        (((r.name,), r.ended) for r in routes),
+    )
+    yield by_label(
+        counter("connections_refused", "Clients turned away at once.", ("route", "reason")),
+        (((r.name,), r.refused) for r in routes),
+    )
+    yield histogram(
+        "connection_duration_seconds",
+        "How long connections were open.",
+        ("route",),
+        (((r.name,), r.duration_seconds) for r in routes),
+    )
+
+
+def backend_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+    """Metrics of backends."""
+    labels = ("route", "backend")
+    all_of_them: list[tuple[Labels, BackendStatus]] = [
+        ((route.name, backend.name), backend) for route in routes for backend in route.backends
+    ]
+    for value in _OF_BACKEND:
+        family = value.family(labels)
+        for names, backend in all_of_them:
+            family.add_metric(names, getattr(backend, value.field))
+        yield family
+    up = gauge("backend_up", "Whether a backend gets connections.", labels)
+    for names, backend in all_of_them:
+        up.add_metric(names, float(backend.state == "up"))
+    yield up
+    yield by_label(
+        gauge("backend_state", "1 for the state that a backend is in.", (*labels, "state")),
+        (
+            (names, {one: int(one == backend.state) for one in _STATES})
+            for names, backend in all_of_them
+        ),
+    )
+    yield by_label(
+        counter("backend_bytes", "Bytes delivered to or by a backend.", (*labels, "direction")),
+        (
+            (names, {"request": backend.request_bytes, "response": backend.response_bytes})
+            for names, backend in all_of_them
+        ),
+    )
+    yield by_label(
+        counter("backend_connect_errors", "Connects that failed.", (*labels, "reason")),
+        ((names, backend.failed) for names, backend in all_of_them),
+    )
+    yield histogram(
+        "backend_connect_seconds",
+        "From a client's arrival until its backend answered.",
+        labels,
+        ((names, backend.connect_seconds) for names, backend in all_of_them),
+    )
+
+
+def mirror_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+    """Metrics of mirrors."""
+    labels = ("route", "mirror")
+    all_of_them: list[tuple[Labels, MirrorStatus]] = [
+        ((route.name, mirror.name), mirror) for route in routes for mirror in route.mirrors
+    ]
+    for value in _OF_MIRROR:
+        family = value.family(labels)
+        for names, mirror in all_of_them:
+            family.add_metric(names, getattr(mirror, value.field))
+        yield family
+    yield by_label(
+        counter("mirror_dropped_bytes", "Bytes that a mirror did not get.", (*labels, "reason")),
+        ((names, mirror.dropped) for names, mirror in all_of_them),
+    )
