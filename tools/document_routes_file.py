@@ -7,6 +7,7 @@ from spliceproxy.routes_file.model import json_schema
 
 _TABLES = {
     "Top level": "RoutesFile",
+    "`admin`": "AdminSettings",
     "`log`": "LogSettings",
     "`routes`, each": "RouteSettings",
     "`timeouts`": "Timeouts",
@@ -56,7 +57,7 @@ def _tables(models: dict[str, Any]) -> Iterator[str]:
 
 
 def _kind(value: dict[str, Any]) -> str:
-    if "$ref" in value:
+    if any("$ref" in kind for kind in (value, *value.get("anyOf", []))):
         return "mapping"
     if value.get("type") == "array":
         return "list"

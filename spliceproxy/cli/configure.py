@@ -6,7 +6,8 @@ import click
 from click.core import ParameterSource
 
 from spliceproxy.errors import UsageProblem
-from spliceproxy.settings.address import UnixAddress
+from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.admin_access import check_reach
 from spliceproxy.settings.listeners import find_duplicate
 from spliceproxy.settings.options import Settings
 from spliceproxy.settings.single_route import ROUTE_OPTIONS, override, single_route
@@ -19,6 +20,7 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     """Return the settings; what concerns no single route may be given beside a file."""
     if config is None:
         check_listeners(options)
+        check_admin(options["admin_listen"], options["admin_token"])
         return single_route(**options)
     # Late, so that a plain command line need not wait for YAML.
     from spliceproxy.routes_file.load import load
@@ -26,7 +28,9 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     given = [param for param in ctx.command.params if _is_given(ctx, param)]
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
-    return override(load(config), **beside)
+    settings = override(load(config), **beside)
+    check_admin(settings.admin.listen, settings.admin.token)
+    return settings
 
 
 def check_listeners(options: dict[str, Any]) -> None:
@@ -42,6 +46,15 @@ def check_listeners(options: dict[str, Any]) -> None:
         raise UsageProblem(
             f"--listen: {duplicate} is given twice", f"expected another {what} for each listener"
         )
+
+
+def check_admin(listen: tuple[Address, ...], token: str | None) -> None:
+    """Refuse an admin interface that strangers can reach and use."""
+    try:
+        check_reach(listen, token)
+    except ValueError as problem:
+        what, _, remedy = str(problem).partition(": ")
+        raise UsageProblem(f"--admin: {what}", remedy) from None
 
 
 def refuse_route_options(ctx: click.Context, given: list[click.Parameter]) -> None:

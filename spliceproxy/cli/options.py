@@ -8,6 +8,7 @@ import click
 
 from spliceproxy.cli.readers import Command, duration, reads, setting
 from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, parse_backend, parse_listen
+from spliceproxy.settings.admin_access import parse_token
 from spliceproxy.settings.bounds import (
     parse_backlog,
     parse_drain_timeout,
@@ -26,6 +27,7 @@ SECTIONS = {
     "Timeouts": ("connect_timeout_s", "idle_timeout_s", "drain_timeout_s", "tcp_user_timeout_s"),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
+    "Operation": ("admin_listen", "admin_token"),
     "Log": ("log_format", "log_level"),
 }
 
@@ -155,6 +157,22 @@ PROXY_OPTIONS = (
         default="256MiB",
         metavar="SIZE",
         help="Per worker: bytes that all mirrors together may lag behind.",
+    ),
+    setting(
+        "--admin",
+        "admin_listen",
+        multiple=True,
+        callback=reads(parse_listen),
+        metavar="ADDRESS",
+        help=f"Answer over HTTP here what the proxy is doing: {LISTEN_FORMS}. Repeatable.",
+    ),
+    setting(
+        "--admin-token",
+        "admin_token",
+        callback=reads(parse_token),
+        metavar="TOKEN",
+        help="What each admin request must bring along; needed for an address that can be reached "
+        "from elsewhere. Better given by the environment: others can read a command line.",
     ),
     setting(
         "--log-format",

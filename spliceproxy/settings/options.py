@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spliceproxy.settings.address import LISTEN_FORMS, Address
+from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.fields import (
@@ -108,6 +109,10 @@ class Settings(Model):
         "mirror_budget",
         "Per worker: bytes that all mirrors together may lag behind.",
         default=256 << 20,
+    )
+    admin: Annotated[AdminSettings, Shorthand("listen")] = Field(
+        default=AdminSettings(),
+        description="The admin interface; without an address there is none.",
     )
     log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from spliceproxy.settings.address import Address
+from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.options import LogFormat, LogLevel, LogSettings, RouteSettings, Settings
@@ -14,6 +15,7 @@ _TIMEOUTS = {
     "idle_timeout_s": "idle_s",
     "tcp_user_timeout_s": "tcp_user_s",
 }
+_ADMIN = {"admin_listen": "listen", "admin_token": "token"}
 _LOG = {"log_format": "format", "log_level": "level"}
 _OF_ROUTE = {name: name for name in ("backlog", "max_connections", "mirrors")}
 ROUTE_OPTIONS = frozenset({"listen", "backends", *_OF_ROUTE, *_TIMEOUTS})
@@ -34,6 +36,8 @@ class Options(TypedDict, total=False):
     raise_nofile: bool
     mirrors: tuple[MirrorSettings, ...]
     mirror_budget_bytes: int
+    admin_listen: tuple[Address, ...]
+    admin_token: str | None
     log_format: LogFormat
     log_level: LogLevel
 
@@ -49,13 +53,16 @@ def single_route(
         timeouts=Timeouts(**_take(given, _TIMEOUTS)),
         **_take(given, _OF_ROUTE),
     )
-    return Settings(routes=(route,), log=LogSettings(**_take(given, _LOG)), **given)
+    log = LogSettings(**_take(given, _LOG))
+    admin = AdminSettings(**_take(given, _ADMIN))
+    return Settings(routes=(route,), log=log, admin=admin, **given)
 
 
 def override(settings: Settings, **options: Any) -> Settings:
     """Return the settings with some of those that concern no single route replaced."""
     log = settings.log.model_copy(update=_take(options, _LOG))
-    return settings.model_copy(update={**options, "log": log})
+    admin = settings.admin.model_copy(update=_take(options, _ADMIN))
+    return settings.model_copy(update={**options, "log": log, "admin": admin})
 
 
 def _take(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""Who can reach the admin interface, and what keeps strangers out."""
+
+import ipaddress
+
+from spliceproxy.settings.address import Address, UnixAddress
+
+LEAST_TOKEN_LENGTH = 16
+
+
+def parse_token(text: str) -> str:
+    """Return a secret that can travel in a header, and is not guessed in passing."""
+    if (
+        len(text) < LEAST_TOKEN_LENGTH
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise ValueError(
+            f"is no token: expected {LEAST_TOKEN_LENGTH} or more printable characters without "
+            "spaces, as from: openssl rand -hex 16"
+        )
+    return text
+
+
+def check_reach(listen: tuple[Address, ...], token: str | None) -> None:
+    """Refuse an admin interface that strangers can reach and use.
+
+    Raises:
+        ValueError: an address is not of this machine alone, and there is no token.
+    """
+    for address in listen:
+        if token is None and not is_local(address):
+            raise ValueError(
+                f"{address} can be reached from elsewhere: expected a token, a loopback address "
+                "such as 127.0.0.1:9000, or unix:PATH"
+            )
+
+
+def is_local(address: Address) -> bool:
+    """Whether only programs on this machine can connect."""
+    if isinstance(address, UnixAddress) or address.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.host or "").is_loopback
+    except ValueError:
+        return False
