@@ -13,7 +13,7 @@ from spliceproxy.settings.shapes import OneOrMany
 Token = Annotated[
     str,
     reads(parse_token),
-    PlainSerializer(lambda _: "(secret)"),
+    PlainSerializer(lambda _: "(secret-not-shown)"),
     described("secret", {"type": "string", "minLength": LEAST_TOKEN_LENGTH}),
 ]
 

@@ -78,8 +78,8 @@ KEYS = [
         [
             (
                 "2:1: drain_timeout_s: key 'drain_timeout_s' is not known; did you mean "
-                "'drain_timeout'? (workers, drain_timeout, splice, raise_nofile, mirror_budget, log, "
-                "routes, defaults)"
+                "'drain_timeout'? (workers, drain_timeout, splice, raise_nofile, mirror_budget, "
+                "admin, log, routes, defaults)"
             )
         ],
     ),
