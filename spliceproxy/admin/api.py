@@ -9,6 +9,7 @@ import structlog
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
 from spliceproxy.admin.metrics.page import render
 from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
+from spliceproxy.admin.page import load_page
 from spliceproxy.policy.selection import Selection, SelectionError
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -19,7 +20,9 @@ class Api:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._page_response = load_page()
         self._handlers: dict[str, dict[str, Handle]] = {
+            "/": {"GET": self._page},
             "/livez": {"GET": self._live},
             "/readyz": {"GET": self._ready},
             "/metrics": {"GET": self._metrics},
@@ -49,6 +52,9 @@ class Api:
                 "admin_order", path=request.path, asker=request.asker, body=_legible(request.body)
             )
         return await handler(request)
+
+    async def _page(self, _request: Request) -> Response:
+        return self._page_response
 
     async def _live(self, _request: Request) -> Response:
         return Response(200, b"ok\n", "text/plain")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError, Request
 
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz"})
+"""Needs no token: a page without figures, and a yes or no."""
+
 READING = frozenset({"GET", "HEAD"})
 
 
@@ -27,7 +30,7 @@ class Guard:
         if self.host is not None and not self._is_own_host(request.headers.get("host", "")):
             # A foreign name that resolves to this address: DNS rebinding.
             raise RefusedError(403, "the Host header names another site")
-        if self.token is not None and request.path not in ("/livez", "/readyz"):
+        if self.token is not None and request.path not in OPEN_PATHS:
             self._check_token(request)
         if request.method not in READING:
             _check_same_site(request)
