@@ -9,7 +9,7 @@ class ExitStatus(IntEnum):
     """What the process returns; part of the command's interface, so numbers never change."""
 
     OK = 0  # asked to stop, and stopped
-    CONFIG = 1  # a configuration file was refused
+    REFUSED = 1  # a configuration file, or an order to a running proxy, was refused
     USAGE = 2  # the command line or the environment was refused
     START = 3  # bind, permission, a missing kernel feature, a name that does not resolve
     BOOT = 4  # workers fail to boot
@@ -34,11 +34,17 @@ class Problem(Exception):  # noqa: N818 - it is the user's to solve, not an erro
 class RefusedFile(Problem):
     """A configuration file has mistakes, told one by one before this line."""
 
-    status = ExitStatus.CONFIG
+    status = ExitStatus.REFUSED
 
     def __init__(self, message: str, remedy: str, mistakes: tuple[str, ...]) -> None:
         super().__init__(message, remedy)
         self.mistakes = mistakes
+
+
+class AskingProblem(Problem):
+    """A running proxy did not answer, or refused what it was asked."""
+
+    status = ExitStatus.REFUSED
 
 
 class UsageProblem(Problem):

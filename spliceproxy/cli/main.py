@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from spliceproxy import __version__
+from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.options import SectionedGroup, proxy_options
 from spliceproxy.cli.routes_file import check, schema
 from spliceproxy.errors import ExitStatus, Problem, RefusedFile, one_line
@@ -56,6 +57,7 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
 
 command.add_command(check)
 command.add_command(schema)
+command.add_command(ctl)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -83,7 +83,7 @@ def test_options_of_a_route_are_refused_beside_a_file(
 def test_a_mistaken_file(
     mistaken: str, arguments: list[str], seen: list[Settings], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*arguments, mistaken]) == ExitStatus.CONFIG
+    assert run([*arguments, mistaken]) == ExitStatus.REFUSED
     output, error = capfd.readouterr()
     assert output == ""
     lines = error.splitlines()
@@ -95,7 +95,7 @@ def test_a_mistaken_file(
 
 
 def test_a_file_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", "/no/such"]) == ExitStatus.CONFIG
+    assert run(["check", "/no/such"]) == ExitStatus.REFUSED
     said = "spliceproxy: cannot read /no/such (No such file or directory); check the path\n"
     assert capfd.readouterr().err == said
 

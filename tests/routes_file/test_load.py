@@ -154,7 +154,7 @@ def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(RefusedFile) as refused:
         load(str(path), {})
     assert refused.value.mistakes == (f"{path}:2:4: error: this is not UTF-8",)
-    assert refused.value.status == ExitStatus.CONFIG
+    assert refused.value.status == ExitStatus.REFUSED
     assert "has 1 mistake;" in str(refused.value)
 
 
