@@ -3,17 +3,18 @@
 import select
 import time
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
-from spliceproxy.kernel.addresses import SocketAddress, name_peer
+from spliceproxy.formats.ip import pack_ip
+from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.kernel.addresses import SocketAddress, name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.session_owner import SessionOwner
 from spliceproxy.pump import reason
-from spliceproxy.pump.dial import Dial
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
@@ -21,28 +22,8 @@ from spliceproxy.pump.tapped_flow import release
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, choose
 from spliceproxy.sinks.tapped import TappedConnection
-
-
-class SessionOwner(Protocol):
-    """Who counts the sessions."""
-
-    def connect_failed(self, backend: str, why: str) -> None:
-        """A backend did not answer."""
-
-    def session_connected(self, session: "Session", connect_s: float) -> None:
-        """A backend has answered."""
-
-    def session_mirrored(self, session: "Session") -> None:
-        """Copies of the traffic go to mirrors."""
-
-    def session_ended(self, session: "Session", record: ConnectionRecord) -> None:
-        """The sockets are closed. Copies may still be on their way to mirrors."""
-
-    def session_over(self, session: "Session") -> None:
-        """Forget the session: nothing of it is left."""
-
-    def connection_ended(self, record: ConnectionRecord) -> None:
-        """Tell the log, if it wants to hear; the mirrors' accounts are closed."""
+from spliceproxy.upstream.attempt import Attempt
+from spliceproxy.upstream.backend import Backend
 
 
 class Session:
@@ -51,12 +32,12 @@ class Session:
     __slots__ = (
         "_accepted_s",
         "_address",
+        "_attempt",
         "_backend",
         "_backend_name",
         "_client",
         "_client_watched",
         "_connect_s",
-        "_dial",
         "_farewell",
         "_link",
         "_listener_name",
@@ -65,6 +46,7 @@ class Session:
         "_record",
         "_route",
         "_tapped",
+        "backend",
     )
 
     def __init__(
@@ -84,8 +66,10 @@ class Session:
         self._listener_name = listener_name
         self._accepted_s = time.monotonic()
         self._client_watched = False
-        self._dial: Dial | None = None
+        self._attempt: Attempt | None = None
         self._backend: Socket | None = None
+        self.backend: Backend | None = None
+        """Whom it is connected to, until both sockets are closed."""
         self._backend_name = ""
         self._connect_s: float | None = None
         self._link: Link | None = None
@@ -111,31 +95,35 @@ class Session:
 
     def start(self) -> None:
         """Connect to a backend."""
-        route = self._route
-        self._dial = Dial(
-            self._reactor,
-            self,
-            route.backends.targets(),
-            route.connect_timeout_s,
-            route.tcp_user_timeout_s,
-        )
+        self._attempt = self._route.backends.attempt(self)
         try:
-            self._dial.start()
-            self._watch_client_while_dialling()
+            self._attempt.start()
+            self._watch_client_while_connecting()
         except Exception as error:
             self.on_crash(error)
 
-    def _watch_client_while_dialling(self) -> None:
-        if self._dial is not None and self._client is not None:
+    @property
+    def client_ip(self) -> bytes:
+        """The client's address as its 4 or 16 bytes; empty if it has none."""
+        return pack_ip(self._address[0]) if isinstance(self._address, tuple) else b""
+
+    def proxied_places(self) -> tuple[Place | None, Place | None]:
+        """Return where the client is, and where it connected to."""
+        assert self._client is not None  # noqa: S101 - it is closed only after the attempt
+        return place_of(self._address), place_of(self._client.getsockname())
+
+    def _watch_client_while_connecting(self) -> None:
+        if self._attempt is not None and self._client is not None:
             # Watched for nothing, the client still reports a reset.
             self._reactor.register(self._client.fileno(), 0, self)
             self._client_watched = True
 
-    def connected(self, sock: Socket, target: SocketAddress) -> None:
+    def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Relay."""
-        assert self._client is not None  # noqa: S101 - it is closed only after the dial
-        self._dial = None
+        assert self._client is not None  # noqa: S101 - it is closed only after the attempt
+        self._attempt = None
         self._backend = sock
+        self.backend = backend
         self._backend_name = target.name
         self._connect_s = time.monotonic() - self._accepted_s
         self._owner.session_connected(self, self._connect_s)
@@ -189,7 +177,7 @@ class Session:
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
-        self._dial = None
+        self._attempt = None
         self._end_without_link(why)
 
     def on_events(self, events: int) -> None:
@@ -210,9 +198,9 @@ class Session:
 
     def close(self, why: str) -> None:
         """End at once, with a reset on both sides, and drop what is on its way to mirrors."""
-        if self._dial is not None:
-            self._dial.cancel()
-            self._dial = None
+        if self._attempt is not None:
+            self._attempt.cancel()
+            self._attempt = None
         if self._farewell is not None:
             self._farewell.cut()
         elif self._link is not None:
@@ -254,6 +242,9 @@ class Session:
         """Both sockets are closed; what is left are mirrors."""
         assert self._record is not None  # noqa: S101 - it is noted before
         self._farewell = None
+        if self.backend is not None:
+            self._route.backends.give_back(self.backend)
+            self.backend = None
         self._owner.session_ended(self, self._record)
         if self._tapped is not None:
             self._tapped.end(self._record.line())
