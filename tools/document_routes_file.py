@@ -12,6 +12,7 @@ _TABLES = {
     "`routes`, each": "RouteSettings",
     "`timeouts`": "Timeouts",
     "`backends`, each": "BackendSettings",
+    "`queue`": "QueueSettings",
 }
 """`defaults` has the keys that `RouteDefaults` and `RouteSettings` share."""
 

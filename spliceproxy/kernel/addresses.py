@@ -1,5 +1,6 @@
 """Socket addresses, and how the log writes them."""
 
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,11 @@ class SocketAddress:
         return bool(sock.getsockname() == self.sockaddr)
 
 
+def family_of(ip: str) -> int:
+    """Return the address family of an IP address."""
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
 def name_peer(address: object) -> str:
     """Name what accept(2) returned: ``192.0.2.1:5``, ``[2001:db8::1]:5`` or ``unix``."""
     if not isinstance(address, tuple):
@@ -44,6 +50,13 @@ def name_peer(address: object) -> str:
         mapped = host.removeprefix("::ffff:")
         return f"{mapped}:{port}" if "." in mapped else f"[{host}]:{port}"
     return f"{host}:{port}"
+
+
+def place_of(address: object) -> tuple[str, int] | str:
+    """Return an IP address and port, or the path of a unix socket (empty: it has none)."""
+    if isinstance(address, tuple):
+        return address[0], address[1]
+    return os.fsdecode(address) if isinstance(address, bytes) else str(address or "")
 
 
 def name_listener(sock: socket.socket) -> str:

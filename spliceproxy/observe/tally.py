@@ -137,8 +137,11 @@ class RouteTally:
             self._add(before, now, self.backend(backend))
             self._open[connection] = now
 
-    def ended(self, connection: Hashable, record: ConnectionRecord) -> None:
-        """Count a connection that has ended; copies may still be on their way to mirrors."""
+    def ended(self, connection: Hashable, record: ConnectionRecord, to: str) -> None:
+        """Count a connection that has ended, to a backend unless that is empty.
+
+        Copies may still be on their way to mirrors.
+        """
         cells = self.cells
         duration_us = int(record.duration_s * 1e6)
         cells[RouteCell.ACTIVE] -= 1
@@ -147,8 +150,8 @@ class RouteTally:
         cells[RouteCell.DURATION_US] += duration_us
         cells[RouteCell.DURATION_BUCKETS + bucket(duration_us)] += 1
         self._ended.add(record.reason)
-        if record.backend:
-            backend = self.backend(record.backend)
+        if to:
+            backend = self.backend(to)
             backend.cells[BackendCell.ACTIVE] -= 1
             before = self._open.pop(connection, NONE_YET) if self._open else NONE_YET
             self._add(before, _traffic(record), backend)

@@ -38,7 +38,7 @@ class Counting:
 
     def ended(self, session: Session, record: ConnectionRecord) -> None:
         """Count a connection whose sockets are closed."""
-        self.route.ended(session, record)
+        self.route.ended(session, record, session.backend_name)
 
     def over(self, session: Session) -> None:
         """Count a connection of which nothing is left."""

@@ -35,8 +35,11 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
     return RouteDescription(
         name=route.settings.name,
         listeners=tuple(map(name_listener, route.listening)),
-        balance="round_robin",
-        backends=tuple(BackendDescription(backend.name) for backend in route.upstreams.backends),
+        balance=route.settings.balance,
+        backends=tuple(
+            BackendDescription(member.name, member.settings.weight, member.settings.backup)
+            for member in route.upstreams.members
+        ),
         mirrors=tuple(
             MirrorDescription(name, mirror.direction, mirror.overflow, mirror.sample)
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)

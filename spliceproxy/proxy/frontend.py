@@ -7,6 +7,7 @@ import structlog
 
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.route import Route
@@ -68,8 +69,9 @@ class Frontend:
             listener.close(take_at_most=room if take_backlog else 0)
         self._closed = True
 
-    def _accepted(self, listener: Listener, client: Socket, address: object) -> None:
-        session = Session(self._reactor, self, self._route, client, address, listener.name)
+    def _accepted(self, listener: Listener, sock: Socket, address: object) -> None:
+        client = Client(address, listener.name)
+        session = Session(self._reactor, self, self._route, client, sock)
         self.sessions.add(session)
         self.counting.route.accepted()
         if len(self.sessions) >= self._max_connections:

@@ -1,7 +1,6 @@
 """A worker's answers to the admin process: about its connections, and orders that concern them."""
 
 import socket
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -76,7 +75,7 @@ class Inquiries:
             selection.route in (None, session.route_name)
             and selection.backend in (None, session.backend_name)
             and selection.number in (None, self._number(session))
-            and selection.has_client(session.client_name.rpartition(":")[0].strip("[]"))
+            and selection.has_client(session.client.name.rpartition(":")[0].strip("[]"))
         )
 
     def _close(self, sessions: Iterable[Session]) -> int:
@@ -88,17 +87,17 @@ class Inquiries:
         return len(meant)
 
     def _number(self, session: Session) -> str:
-        return f"{self._place}-{session.number}"
+        return f"{self._place}-{session.client.number}"
 
     def _describe(self, session: Session) -> Mapping[str, Any]:
         traffic = session.traffic()
         return {
             "number": self._number(session),
             "route": session.route_name,
-            "listener": session.listener_name,
-            "client": session.client_name,
+            "listener": session.client.listener_name,
+            "client": session.client.name,
             "backend": session.backend_name,
-            "age_s": round(time.monotonic() - session.accepted_s, 3),
+            "age_s": round(session.client.age_s(), 3),
             "idle_s": round(session.idle_s(), 3),
             "request_bytes": traffic.request_bytes if traffic else 0,
             "response_bytes": traffic.response_bytes if traffic else 0,

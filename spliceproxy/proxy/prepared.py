@@ -9,15 +9,16 @@ from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.sinks.checks import check_mirrors
-from spliceproxy.upstream.backends import Backend, Backends, resolve_backends, resolve_mirrors
+from spliceproxy.upstream.pool import Member, resolve_members
+from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
 
 
 @dataclass(frozen=True, slots=True)
 class Upstreams:
     """Where a route's connections and copies go."""
 
-    backends: list[Backend]
-    mirrors: list[Backends | None]
+    members: list[Member]
+    mirrors: list[Resolved | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class PreparedRoute:
         return {
             "name": self.settings.name,
             "listeners": [name_listener(sock) for sock in self.listening],
-            "backends": [backend.name for backend in self.upstreams.backends],
+            "backends": [member.name for member in self.upstreams.members],
             "mirrors": [mirror.text for mirror in self.settings.mirrors],
             "max_connections": self.max_connections,
         }
@@ -49,7 +50,7 @@ def look_up(routes: Sequence[RouteSettings]) -> list[Upstreams]:
     """
     check_mirrors(mirror for route in routes for mirror in route.mirrors)
     return [
-        Upstreams(resolve_backends(route.addresses), resolve_mirrors(route.mirrors))
+        Upstreams(resolve_members(route.backends), resolve_mirrors(route.mirrors))
         for route in routes
     ]
 

@@ -11,7 +11,7 @@ from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.pump.tap import Tap
 from spliceproxy.pump.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.upstream.backends import Backends
+from spliceproxy.upstream.pool import BackendPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,13 @@ class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
     name: str
-    backends: Backends
+    backends: BackendPool
     mirrors: Sequence[Mirror]
     tapping: Mirrors | None
     """What the mirrors of all routes share; None where this one has none."""
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
-    connect_timeout_s: float
     idle_timeout_s: float
-    tcp_user_timeout_s: float
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""

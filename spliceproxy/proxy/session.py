@@ -1,64 +1,39 @@
 """The story of one connection: accepted, dialled, relayed, closed, told in one log line."""
 
 import select
-import time
 from collections.abc import Sequence
-from itertools import count
-from typing import Protocol
 
 import structlog
 
-from spliceproxy.kernel.addresses import SocketAddress, name_peer
+from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
+from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.session_owner import SessionOwner
 from spliceproxy.pump import reason
-from spliceproxy.pump.dial import Dial
-from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
+from spliceproxy.pump.farewell import ResetAfterDelivery, close_with_reset, part
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tapped_flow import release
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, choose
 from spliceproxy.sinks.tapped import TappedConnection
-
-_numbers = count(1)  # of this process
-
-
-class SessionOwner(Protocol):
-    """Who counts the sessions."""
-
-    def connect_failed(self, backend: str, why: str) -> None:
-        """A backend did not answer."""
-
-    def session_connected(self, session: "Session", connect_s: float) -> None:
-        """A backend has answered."""
-
-    def session_mirrored(self, session: "Session") -> None:
-        """Copies of the traffic go to mirrors."""
-
-    def session_ended(self, session: "Session", record: ConnectionRecord) -> None:
-        """The sockets are closed. Copies may still be on their way to mirrors."""
-
-    def session_over(self, session: "Session") -> None:
-        """Forget the session: nothing of it is left."""
-
-    def connection_ended(self, record: ConnectionRecord) -> None:
-        """Tell the log, if it wants to hear; the mirrors' accounts are closed."""
+from spliceproxy.upstream.attempt import Attempt
+from spliceproxy.upstream.backend import Backend
 
 
 class Session:
     """Owns the two sockets of a connection, and every step of it."""
 
     __slots__ = (
-        "_address",
+        "_attempt",
         "_backend",
-        "_backend_name",
         "_client",
         "_client_watched",
         "_connect_s",
-        "_dial",
         "_farewell",
         "_link",
         "_owner",
@@ -66,9 +41,9 @@ class Session:
         "_record",
         "_route",
         "_tapped",
-        "accepted_s",
-        "listener_name",
-        "number",
+        "_target",
+        "backend",
+        "client",
     )
 
     def __init__(
@@ -76,22 +51,20 @@ class Session:
         reactor: Reactor,
         owner: SessionOwner,
         route: Route,
-        client: Socket,
-        address: object,
-        listener_name: str,
+        client: Client,
+        sock: Socket,
     ) -> None:
         self._reactor = reactor
         self._owner = owner
         self._route = route
-        self._client: Socket | None = client
-        self._address = address
-        self.listener_name = listener_name
-        self.number = next(_numbers)
-        self.accepted_s = time.monotonic()
+        self.client = client
+        self._client: Socket | None = sock
         self._client_watched = False
-        self._dial: Dial | None = None
+        self._attempt: Attempt | None = None
         self._backend: Socket | None = None
-        self._backend_name = ""
+        self.backend: Backend | None = None
+        """Whom it is connected to, until both sockets are closed."""
+        self._target: SocketAddress | None = None
         self._connect_s: float | None = None
         self._link: Link | None = None
         self._farewell: ResetAfterDelivery | None = None
@@ -100,22 +73,17 @@ class Session:
 
     @property
     def backend_name(self) -> str:
-        """Whom the client is connected to; empty before that."""
-        return self._backend_name
+        """Whom the client is connected to; empty if it is not."""
+        return "" if self.backend is None else self.backend.state.name
 
     @property
     def route_name(self) -> str:
         """The route that it takes."""
         return self._route.name
 
-    @property
-    def client_name(self) -> str:
-        """Who it was accepted from."""
-        return name_peer(self._address)
-
     def idle_s(self) -> float:
         """Return for how long nothing has moved."""
-        since_s = self.accepted_s if self._link is None else self._link.last_active_s
+        since_s = self.client.accepted_s if self._link is None else self._link.last_active_s
         return max(0.0, self._reactor.now_s - since_s)
 
     def mirror_report(self) -> list[dict[str, object]]:
@@ -135,33 +103,37 @@ class Session:
 
     def start(self) -> None:
         """Connect to a backend."""
-        route = self._route
-        self._dial = Dial(
-            self._reactor,
-            self,
-            route.backends.targets(),
-            route.connect_timeout_s,
-            route.tcp_user_timeout_s,
-        )
+        self._attempt = self._route.backends.attempt(self)
         try:
-            self._dial.start()
-            self._watch_client_while_dialling()
+            self._attempt.start()
+            self._watch_client_while_connecting()
         except Exception as error:
             self.on_crash(error)
 
-    def _watch_client_while_dialling(self) -> None:
-        if self._dial is not None and self._client is not None:
+    @property
+    def client_ip(self) -> bytes:
+        """The client's address as its 4 or 16 bytes; empty if it has none."""
+        return self.client.ip
+
+    def proxied_places(self) -> tuple[Place | None, Place | None]:
+        """Return where the client is, and where it connected to."""
+        assert self._client is not None  # noqa: S101 - it is closed only after the attempt
+        return self.client.places(self._client)
+
+    def _watch_client_while_connecting(self) -> None:
+        if self._attempt is not None and self._client is not None:
             # Watched for nothing, the client still reports a reset.
             self._reactor.register(self._client.fileno(), 0, self)
             self._client_watched = True
 
-    def connected(self, sock: Socket, target: SocketAddress) -> None:
+    def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Relay."""
-        assert self._client is not None  # noqa: S101 - it is closed only after the dial
-        self._dial = None
+        assert self._client is not None  # noqa: S101 - it is closed only after the attempt
+        self._attempt = None
         self._backend = sock
-        self._backend_name = target.name
-        self._connect_s = time.monotonic() - self.accepted_s
+        self.backend = backend
+        self._target = target
+        self._connect_s = self.client.age_s()
         self._owner.session_connected(self, self._connect_s)
         self._tap()
         tapped = self._tapped
@@ -182,9 +154,11 @@ class Session:
     def _tap(self) -> None:
         route = self._route
         if route.tapping is not None:
-            chosen = choose(route.mirrors, name_peer(self._address))
+            chosen = choose(route.mirrors, self.client.name)
             if chosen:
-                self._tapped = TappedConnection(route.tapping, self, chosen, self.listener_name)
+                self._tapped = TappedConnection(
+                    route.tapping, self, chosen, self.client.listener_name
+                )
                 self._owner.session_mirrored(self)
 
     def mirror_has_room(self) -> None:
@@ -206,14 +180,14 @@ class Session:
             self._owner.connection_ended(self._record)
         self._owner.session_over(self)
 
-    def attempt_failed(self, target: SocketAddress, why: str) -> None:
+    def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Tell that a backend did not answer."""
-        self._owner.connect_failed(target.name, why)
+        self._owner.connect_failed(backend.state.name, why)
         self._warn("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
-        self._dial = None
+        self._attempt = None
         self._end_without_link(why)
 
     def on_events(self, events: int) -> None:
@@ -234,9 +208,9 @@ class Session:
 
     def close(self, why: str) -> None:
         """End at once, with a reset on both sides, and drop what is on its way to mirrors."""
-        if self._dial is not None:
-            self._dial.cancel()
-            self._dial = None
+        if self._attempt is not None:
+            self._attempt.cancel()
+            self._attempt = None
         if self._farewell is not None:
             self._farewell.cut()
         elif self._link is not None:
@@ -258,20 +232,11 @@ class Session:
         """Close both sockets in the way that tells the peers what happened."""
         self._link = None
         self._note(link.reason, link)
-        client, backend = link.client.sock, link.backend.sock
         self._client = self._backend = None
-        if link.reason == reason.CLOSED:
-            close_cleanly(self._reactor, client)
-            close_cleanly(self._reactor, backend)
-            self._gone()
-        elif link.failed is None:
-            close_with_reset(self._reactor, client)
-            close_with_reset(self._reactor, backend)
+        self._farewell = part(self._reactor, link, self._gone)
+        if self._farewell is None:
             self._gone()
         else:
-            close_with_reset(self._reactor, link.failed.sock)
-            survivor = backend if link.failed is link.client else client
-            self._farewell = ResetAfterDelivery(self._reactor, survivor, self._gone)
             self._farewell.start()
 
     def _gone(self) -> None:
@@ -279,6 +244,9 @@ class Session:
         assert self._record is not None  # noqa: S101 - it is noted before
         self._farewell = None
         self._owner.session_ended(self, self._record)
+        if self.backend is not None:
+            self._route.backends.give_back(self.backend)
+            self.backend = None
         if self._tapped is not None:
             self._tapped.end(self._record.line())
         else:
@@ -302,24 +270,24 @@ class Session:
         """Keep what is to be told of the connection."""
         record = self._record = ConnectionRecord(
             route=self._route.name,
-            listener=self.listener_name,
-            client=name_peer(self._address),
-            backend=self._backend_name,
+            listener=self.client.listener_name,
+            client=self.client.name,
+            backend="" if self._target is None else self._target.name,
             connect_s=self._connect_s,
-            duration_s=time.monotonic() - self.accepted_s,
+            duration_s=self.client.age_s(),
             reason=why,
         )
         if link is not None:
             record.count(link.request, link.response)
 
     def _warn(self, event: str, **details: str) -> None:
-        route, client = self._route.name, name_peer(self._address)
+        route, client = self._route.name, self.client.name
         structlog.get_logger().warning(event, route=route, client=client, **details)
 
     def _report(self, error: Exception) -> None:
         structlog.get_logger().error(
             "internal_error",
             route=self._route.name,
-            client=name_peer(self._address),
+            client=self.client.name,
             exc_info=error,
         )

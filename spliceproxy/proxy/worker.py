@@ -21,7 +21,8 @@ from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.upstream.backends import Backends
+from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, Resolved, keep_resolved
 
 _LOOK_AGAIN_S = 1.0
 
@@ -43,7 +44,8 @@ class Worker:
         self._settings = settings
         self._number = number
         self._tally = tally
-        self._lookups: list[Backends] = []
+        self.pools: list[BackendPool] = []
+        self._mirror_places: list[Resolved] = []
         self.mirrors = (
             Mirrors(self.reactor, settings.mirror_budget_bytes)
             if any(route.settings.mirrors for route in routes)
@@ -85,9 +87,11 @@ class Worker:
     def _make_frontend(self, prepared: PreparedRoute) -> Frontend:
         mirrors = self._open_mirrors(prepared)
         pipes = self.pipes if self._settings.splice else None
-        backends = Backends(prepared.upstreams.backends, first=self._number)
-        self._lookups += [backends, *filter(None, prepared.upstreams.mirrors)]
-        timeouts = prepared.settings.timeouts
+        backends = BackendPool(
+            self.reactor, prepared.upstreams.members, prepared.settings, worker=self._number
+        )
+        self.pools.append(backends)
+        self._mirror_places += filter(None, prepared.upstreams.mirrors)
         route = Route(
             name=prepared.settings.name,
             backends=backends,
@@ -95,9 +99,7 @@ class Worker:
             tapping=self.mirrors if mirrors else None,
             make_flow=plain_flow(pipes),
             pipes=pipes,
-            connect_timeout_s=timeouts.connect_s,
-            idle_timeout_s=timeouts.idle_s,
-            tcp_user_timeout_s=timeouts.tcp_user_s,
+            idle_timeout_s=prepared.settings.timeouts.idle_s,
         )
         frontend = Frontend(
             self.reactor,
@@ -131,8 +133,9 @@ class Worker:
                 nursery.start_soon(self._publisher.run)
                 if self._inquiries is not None:
                     nursery.start_soon(self._inquiries.run)
-                for backends in self._lookups:
-                    nursery.start_soon(backends.keep_resolved)
+                nursery.start_soon(keep_resolved, self._mirror_places, LOOKUP_INTERVAL_S)
+                for pool in self.pools:
+                    nursery.start_soon(pool.keep_resolved)
                 if self._settings.workers > 1:
                     nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
-from spliceproxy.kernel.sockets import Socket, prepare_stream
+from spliceproxy.kernel.sockets import Socket, bind_source, prepare_stream
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
@@ -42,6 +42,7 @@ class Dial:
         "_reactor",
         "_registered",
         "_sock",
+        "_source",
         "_target",
         "_targets",
         "_timeout_s",
@@ -57,12 +58,15 @@ class Dial:
         targets: Iterator[SocketAddress],
         connect_timeout_s: float,
         tcp_user_timeout_s: float,
+        source: str | None = None,
     ) -> None:
+        """`source` is the IP address to connect from; targets are of its family then."""
         self._reactor = reactor
         self._owner = owner
         self._targets = targets
         self._timeout_s = connect_timeout_s
         self._user_timeout_s = tcp_user_timeout_s
+        self._source = source
         self._sock: Socket | None = None
         self._target: SocketAddress | None = None
         self._timer: Timer | None = None
@@ -73,20 +77,34 @@ class Dial:
     def start(self) -> None:
         """Try targets until one connects, or is under way."""
         for target in self._targets:
+            self._target = target
             try:
-                sock = syscalls.open_socket(target.family)
-                prepare_stream(sock, self._user_timeout_s)
+                self._sock = self._open(target.family)
             except OSError as error:
-                self._attempt_failed(target, reason.name_error("backend", error.errno or 0))
+                self._attempt_failed(target, self._name_own_error(error.errno or 0))
                 if error.errno in _OUT_OF_DESCRIPTORS:
                     break  # no other address would fare better
                 continue
-            self._sock = sock
-            self._target = target
             self._deadline_s = self._reactor.now_s + self._timeout_s
             if self._advance():
                 return
         self._owner.dial_failed(self._why)
+
+    def _open(self, family: int) -> Socket:
+        sock = syscalls.open_socket(family)
+        try:
+            prepare_stream(sock, self._user_timeout_s)
+            if self._source is not None:
+                bind_source(sock, self._source)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _name_own_error(self, number: int) -> str:
+        if number == errno.EADDRNOTAVAIL:  # only bind(2) says so before the connect
+            return reason.SOURCE_UNAVAILABLE
+        return reason.name_error("backend", number)
 
     def cancel(self) -> None:
         """Give up, and close what is under way."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from spliceproxy.kernel.sockets import Socket, finish_cleanly, undelivered_bytes
+from spliceproxy.pump import reason
+from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.timers import Timer
 
@@ -63,3 +65,22 @@ class ResetAfterDelivery:
     def on_crash(self, error: Exception) -> None:
         """Reset now."""
         self.cut()
+
+
+def part(reactor: Reactor, link: Link, gone: Callable[[], None]) -> ResetAfterDelivery | None:
+    """Close both sockets of a link that has ended, in the way that tells the peers how.
+
+    Returns:
+        What is to be started, if one of them may be closed only later; it calls back then.
+    """
+    client, backend = link.client.sock, link.backend.sock
+    if link.reason == reason.CLOSED:
+        close_cleanly(reactor, client)
+        close_cleanly(reactor, backend)
+    elif link.failed is None:
+        close_with_reset(reactor, client)
+        close_with_reset(reactor, backend)
+    else:
+        close_with_reset(reactor, link.failed.sock)
+        return ResetAfterDelivery(reactor, backend if link.failed is link.client else client, gone)
+    return None

@@ -7,6 +7,15 @@ CLOSED = "closed"
 IDLE_TIMEOUT = "idle_timeout"
 CONNECT_TIMEOUT = "connect_timeout"
 CLIENT_LEFT = "client_left"
+BACKENDS_DOWN = "backends_down"
+"""No backend of the route gets connections now."""
+QUEUE_FULL = "queue_full"
+QUEUE_TIMEOUT = "queue_timeout"
+"""Every backend that can be reached was full for too long."""
+HEADER_CUT_SHORT = "header_cut_short"
+"""A new connection to a backend did not take the whole PROXY protocol header."""
+SOURCE_UNAVAILABLE = "source_unavailable"
+"""The address to connect from is not, or no longer, one of this machine."""
 DRAIN_DEADLINE = "drain_deadline"
 STOPPED = "stopped"
 CLOSED_BY_OPERATOR = "closed_by_operator"
@@ -36,6 +45,12 @@ _OWN_ERRORS = {
     errno.ENOBUFS: "no_memory",
     errno.ENOMEM: "no_memory",
 }
+
+OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE})
+"""Those that are this machine's, and say nothing of the peer."""
+
+EXHAUSTED = frozenset({"no_descriptors", "no_memory"})
+"""Those that the next peer would meet too."""
 
 
 def name_error(side: str, number: int) -> str:

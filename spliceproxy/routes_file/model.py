@@ -5,7 +5,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
+from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.settings.timeouts import Timeouts
 
 
@@ -22,6 +24,18 @@ class RoutesFile(Settings):
         """Return the settings alone: the defaults are in the routes already."""
         fields = {name: value for name, value in self if name != "defaults"}
         return Settings(**fields)
+
+
+MODELS: tuple[type[BaseModel], ...] = (
+    RoutesFile,
+    LogSettings,
+    RouteSettings,
+    RouteDefaults,
+    Timeouts,
+    BackendSettings,
+    QueueSettings,
+)
+"""All mappings that there are in a file, save those of mirrors."""
 
 
 def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -50,7 +64,7 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 def json_schema() -> dict[str, Any]:
     """Return the schema of a file, whose defaults are texts as one would write them."""
     schema = RoutesFile.model_json_schema()
-    for model in (RoutesFile, RouteSettings, RouteDefaults, Timeouts):
+    for model in MODELS:
         properties = schema["$defs"].get(model.__name__, schema)["properties"]
         written = model.model_construct().model_dump(mode="json")
         for name, value in properties.items():

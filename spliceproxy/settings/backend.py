@@ -1,13 +1,59 @@
 """The settings of a backend."""
 
-from pydantic import Field
+from typing import Annotated, Literal
 
-from spliceproxy.settings.address import BACKEND_FORMS
-from spliceproxy.settings.fields import BackendAddress
+from pydantic import Field, PlainSerializer, ValidationInfo, field_validator
+
+from spliceproxy.settings.address import BACKEND_FORMS, UnixAddress
+from spliceproxy.settings.bounds import count_up_to
+from spliceproxy.settings.fields import (
+    BackendAddress,
+    ConnectionCount,
+    Flag,
+    choice,
+    described,
+    reads,
+)
+from spliceproxy.settings.hosts import parse_ip
 from spliceproxy.settings.model import Model
+
+MAX_WEIGHT = 256
+SendProxy = Literal["v1", "v2"]
+
+Weight = Annotated[
+    int,
+    reads(count_up_to(MAX_WEIGHT)),
+    described("number", {"type": "integer", "minimum": 1, "maximum": MAX_WEIGHT}),
+]
+SourceAddress = Annotated[
+    str, reads(parse_ip), PlainSerializer(str), described("IP address", {"type": "string"})
+]
 
 
 class BackendSettings(Model):
     """A place to forward to."""
 
     address: BackendAddress = Field(description=f"{BACKEND_FORMS}.")
+    weight: Weight = Field(
+        default=1, description="Its share of the connections, beside the weights of the others."
+    )
+    backup: Flag = Field(default=False, description="Use it only when no other one can be reached.")
+    max_connections: ConnectionCount | None = Field(
+        default=None,
+        description="Connections to it per worker; above it clients wait in the `queue`.",
+    )
+    send_proxy: Annotated[SendProxy | None, *choice("v1", "v2")] = Field(
+        default=None, description="Tell it the client's address by the PROXY protocol."
+    )
+    source: SourceAddress | None = Field(
+        default=None,
+        description="Connect from this IP address of this machine; of a name's addresses only "
+        "those of the same family are used.",
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _check_source(cls, source: str | None, info: ValidationInfo) -> str | None:
+        if source is not None and isinstance(info.data.get("address"), UnixAddress):
+            raise ValueError("a unix socket is connected to from no address: expected none")
+        return source

@@ -8,6 +8,7 @@ from spliceproxy.settings.units import format_duration, parse_duration
 
 MAX_WORKERS = 1024
 MAX_CONNECTIONS = 10_000_000
+MAX_RETRIES = 1000
 MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
 MIN_TIMEOUT_S = 0.001
 MAX_TCP_USER_TIMEOUT_S = 24 * 86_400  # the kernel counts milliseconds in a signed int
@@ -23,6 +24,14 @@ def count_up_to(most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def parse_retries(text: str) -> int:
+    """Return how many further backends to try; 0 is none."""
+    try:
+        return 0 if text == "0" else count_up_to(MAX_RETRIES)(text)
+    except ValueError:
+        raise ValueError(f"{quote(text)} is not understood: expected 0 to {MAX_RETRIES}") from None
 
 
 def duration_within(least_s: float, most_s: float = float("inf")) -> Callable[[str], float]:

@@ -80,7 +80,7 @@ def parse_name(text: str) -> str:
 
 
 _TEXT = {"type": "string"}
-_TIME = {"type": "string", "pattern": r"^([0-9.]+(ms|s|m|h|d)|0)$"}
+TIME_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+(ms|s|m|h|d)|0)$"}
 _SIZE = [{"type": "string", "pattern": r"^[0-9.]+\s*([KMGTP]i?)?B?$"}, {"type": "integer"}]
 _PORT = {"type": "integer", "minimum": 0, "maximum": 65535}
 
@@ -104,13 +104,15 @@ ConnectionCount = Annotated[
 ]
 Backlog = Annotated[int, reads(parse_backlog), described("number", _count(MAX_BACKLOG))]
 
-_WRITES_DURATION = PlainSerializer(format_duration)
-Timeout = Annotated[float, reads(parse_timeout), _WRITES_DURATION, described("duration", _TIME)]
+WRITES_DURATION = PlainSerializer(format_duration)
+Timeout = Annotated[
+    float, reads(parse_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
+]
 DrainTimeout = Annotated[
-    float, reads(parse_drain_timeout), _WRITES_DURATION, described("duration", _TIME)
+    float, reads(parse_drain_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
 ]
 TcpUserTimeout = Annotated[
-    float, reads(parse_tcp_user_timeout), _WRITES_DURATION, described("duration", _TIME)
+    float, reads(parse_tcp_user_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
 ]
 Size = Annotated[
     int, reads(parse_positive_size), PlainSerializer(format_size), described("size", *_SIZE)

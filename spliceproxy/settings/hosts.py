@@ -1,7 +1,7 @@
 """Host names and IP addresses: what may stand before the port, in one canonical spelling."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from spliceproxy.errors import quote
 
@@ -47,6 +47,14 @@ def check_host(host: str) -> str:
             f"inner hyphens, {MAX_NAME_LENGTH} characters in all"
         )
     return name
+
+
+def parse_ip(text: str) -> str:
+    """Return an IPv4 or IPv6 address, without brackets, in its canonical spelling."""
+    try:
+        return ip_address(text).compressed
+    except ValueError:
+        raise ValueError(f"{quote(text)} is not an IP address: expected one, as in ::1") from None
 
 
 def _to_ascii(host: str) -> str:

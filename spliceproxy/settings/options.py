@@ -25,6 +25,7 @@ from spliceproxy.settings.fields import (
 )
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
+from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.timeouts import Timeouts
 
@@ -32,7 +33,7 @@ LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class RouteDefaults(Model):
+class RouteDefaults(PoolSettings):
     """What routes may have in common."""
 
     backlog: Backlog = Field(
@@ -63,8 +64,8 @@ class RouteSettings(RouteDefaults):
         NotEmpty(),
         OneOrMany(),
     ] = Field(
-        description="Where to forward, as a list of addresses. Connections take turns, and go to "
-        "the next one when a connect fails."
+        description="Where to forward, as a list of addresses, or of mappings; see [backends, "
+        "each](#backends-each). A connection goes to another one when a connect fails."
     )
 
     @property

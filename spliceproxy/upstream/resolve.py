@@ -1,10 +1,12 @@
 """Names to socket addresses."""
 
 import ipaddress
+import os
 import socket
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.kernel.addresses import SocketAddress, name_peer
+from spliceproxy.kernel.addresses import SocketAddress, family_of, name_peer
+from spliceproxy.kernel.sockets import bind_source
 from spliceproxy.settings.address import Address, UnixAddress
 
 
@@ -17,6 +19,24 @@ def needs_lookup(address: Address) -> bool:
     except ValueError:
         return True
     return False
+
+
+def check_source(ip: str | None) -> None:
+    """Make sure that connections can come from this address, if one is given.
+
+    Raises:
+        StartProblem: no interface of this machine has it.
+    """
+    if ip is None:
+        return
+    try:
+        with socket.socket(family_of(ip), socket.SOCK_STREAM) as sock:
+            bind_source(sock, ip)
+    except OSError as error:
+        raise StartProblem(
+            f"cannot connect from the source {ip} ({os.strerror(error.errno or 0)})",
+            "give an address of this machine (ip address)",
+        ) from error
 
 
 def resolve(address: Address) -> tuple[SocketAddress, ...]:

@@ -81,7 +81,7 @@ def test_workers_add_up(table: SharedTable) -> None:
         tally = RouteTally(Tally(table, place), "web", 100)
         tally.accepted()
         tally.backend("10.0.0.1:80").connected(0.001)
-        tally.ended(place, record(10, 20, reason))
+        tally.ended(place, record(10, 20, reason), "10.0.0.1:80")
         tally.over()
     route = web(table)
     assert (route.accepted, route.active, route.limit, route.mirroring) == (3, 0, 300, 0)
@@ -100,7 +100,7 @@ def test_an_open_connection_counts_while_it_moves_and_once(table: SharedTable) -
     tally.moved("it", "10.0.0.1:80", Traffic(5, 6, 11, 0))
     assert (web(table).request_bytes, web(table).response_bytes, web(table).active) == (5, 6, 1)
     tally.moved("it", "10.0.0.1:80", Traffic(7, 8, 15, 0))
-    tally.ended("it", record(9, 10))
+    tally.ended("it", record(9, 10), "10.0.0.1:80")
     assert (web(table).request_bytes, web(table).response_bytes) == (9, 10)
     assert web(table).spliced_bytes == 19
 

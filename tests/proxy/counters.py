@@ -29,3 +29,9 @@ def check_route(route: RouteStatus, lines: Sequence[EventDict]) -> None:
     assert route.duration_seconds.count == len(lines)
     for key in _SUMS:
         assert getattr(route, key) == sum(line[key] for line in lines), key
+    for key in ("request_bytes", "response_bytes"):
+        assert sum(getattr(backend, key) for backend in route.backends) == getattr(route, key)
+    connected = sum(line["connect_s"] is not None for line in lines)
+    assert sum(backend.connections for backend in route.backends) == connected
+    assert sum(backend.active for backend in route.backends) == 0
+    assert sum(backend.connect_seconds.count for backend in route.backends) == connected

@@ -100,11 +100,15 @@ class Peer:
         return self.sock.fileno() < 0
 
 
-async def open_peer(address: tuple[str, int] | str, buffers: Buffers) -> Peer:
-    """Connect."""
+async def open_peer(
+    address: tuple[str, int] | str, buffers: Buffers, source: str | None = None
+) -> Peer:
+    """Connect, from an address if one is given."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     buffers.apply(sock)
+    if source is not None:
+        sock.bind((source, 0))
     peer = Peer(sock)
     try:
         sock.connect(address)
@@ -121,23 +125,24 @@ class Acceptor:
 
     def __init__(self, address: tuple[str, int] | str, buffers: Buffers, backlog: int) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        self._sock = socket.socket(family, socket.SOCK_STREAM)
+        self.sock = socket.socket(family, socket.SOCK_STREAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._buffers = buffers
-        buffers.apply(self._sock)
-        self._sock.bind(address)
-        self._sock.listen(backlog)
-        self._sock.setblocking(False)
-        self.address: tuple[str, int] | str = self._sock.getsockname()
+        buffers.apply(self.sock)
+        self.sock.bind(address)
+        self.sock.listen(backlog)
+        self.sock.setblocking(False)
+        self.address: tuple[str, int] | str = self.sock.getsockname()
 
     async def accept(self) -> Peer:
         while True:
             try:
-                sock, _ = self._sock.accept()
+                sock, _ = self.sock.accept()
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._sock)
+                await trio.lowlevel.wait_readable(self.sock)
             else:
                 self._buffers.apply(sock)
                 return Peer(sock)
 
     def close(self) -> None:
-        self._sock.close()
+        self.sock.close()

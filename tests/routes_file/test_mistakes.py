@@ -2,11 +2,15 @@
 
 import pytest
 
+from spliceproxy.errors import alternatives
+from spliceproxy.routes_file.model import keys_at
 from tests.routes_file.reading import ROUTE, mistakes_of
 
 IN_ROUTE = "routes:\n- name: a\n  listen: 80\n  backends: [b:80]\n  "
 """What a test appends begins at 5:3."""
 
+
+DEFAULTS_KEYS = alternatives(keys_at(("defaults",)))
 
 SYNTAX = [
     ("", ["1:1: the file is empty: expected routes"]),
@@ -46,7 +50,7 @@ KEYS = [
         [
             (
                 "5:3: routes[0].lissen: key 'lissen' is not known; did you mean 'listen'? "
-                "(backlog, max_connections, timeouts, mirrors, name, listen, backends)"
+                f"({', '.join(keys_at(('routes', 0)))})"
             )
         ],
     ),
@@ -78,8 +82,7 @@ KEYS = [
         [
             (
                 "2:1: drain_timeout_s: key 'drain_timeout_s' is not known; did you mean "
-                "'drain_timeout'? (workers, drain_timeout, splice, raise_nofile, mirror_budget, "
-                "admin, log, routes, defaults)"
+                f"'drain_timeout'? ({', '.join(keys_at(()))})"
             )
         ],
     ),
@@ -189,8 +192,8 @@ DEFAULTS = [
     (
         f"{ROUTE}defaults: {{listen: 80, name: a}}",
         [
-            "2:12: defaults.listen: key 'listen' is not known: expected backlog, max_connections, timeouts or mirrors",
-            "2:24: defaults.name: key 'name' is not known: expected backlog, max_connections, timeouts or mirrors",
+            f"2:12: defaults.listen: key 'listen' is not known: expected {DEFAULTS_KEYS}",
+            f"2:24: defaults.name: key 'name' is not known: expected {DEFAULTS_KEYS}",
         ],
     ),
     # Once, however many routes take it over.

@@ -9,17 +9,14 @@ import pytest
 import yaml
 
 import spliceproxy
-from spliceproxy.routes_file.model import RoutesFile, fields_by_key, json_schema
+from spliceproxy.routes_file.model import MODELS, fields_by_key, json_schema
 from spliceproxy.routes_file.show import schema, show
-from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.mirror_options import OPTIONS
-from spliceproxy.settings.options import LogSettings, RouteSettings, Settings
-from spliceproxy.settings.timeouts import Timeouts
+from spliceproxy.settings.options import Settings
 from tests.routes_file.reading import ROUTE, settings_of
 
 CONFIG = Path(spliceproxy.__file__).parent.parent / "config"
 EXAMPLES = sorted(CONFIG.glob("*.yaml"))
-MODELS = (RoutesFile, LogSettings, RouteSettings, Timeouts, BackendSettings)
 
 examples = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 
@@ -69,7 +66,9 @@ def test_everything_is_shown_with_its_unit() -> None:
             {
                 "name": "a",
                 "listen": ["80"],
-                "backends": [{"address": "b:80"}],
+                "backends": [{"address": "b:80", "weight": 1, "backup": False}],
+                "balance": "round_robin",
+                "queue": {"timeout": "10s", "size": 1024},
                 "backlog": 4096,
                 "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s"},
                 "mirrors": [],

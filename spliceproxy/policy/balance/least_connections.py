@@ -12,8 +12,8 @@ class LeastConnections:
     Without the turns a route with little traffic, where all are idle, would know one backend only.
     """
 
-    def __init__(self, backends: int) -> None:
-        self._turns = RoundRobin(backends)
+    def __init__(self) -> None:
+        self._turns = RoundRobin()
 
     def pick(self, candidates: Sequence[BackendState], client: bytes = b"") -> BackendState:
         """Choose the candidate with the fewest connections for its weight."""

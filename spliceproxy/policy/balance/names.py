@@ -43,9 +43,9 @@ def _make_balance(
 ) -> Balance:
     match name:
         case "round_robin":
-            return RoundRobin(len(states))
+            return RoundRobin()
         case "least_connections":
-            return LeastConnections(len(states))
+            return LeastConnections()
         case "random_two":
             return RandomTwo(random)
         case "source_hash":

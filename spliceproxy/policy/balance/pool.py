@@ -28,17 +28,18 @@ class Shortage(Enum):
 class Pool:
     """Backends to choose from.
 
-    Backups get connections when no primary is up, or when each that is up was tried in vain. A
-    primary that is merely full is waited for. Backends that were ejected because connects to
-    them failed come last of all, so that ejecting never leaves a route with nobody to try.
+    Backups, those of a higher tier, get connections when none below is up, or when each that is up
+    was tried in vain. One that is merely full is waited for. Backends that were ejected because
+    connects to them failed come last of all, so that ejecting never leaves nobody to try.
     """
 
     def __init__(self, states: Sequence[BackendState], balance: Balance) -> None:
         if [state.index for state in states] != list(range(len(states))):
             raise ValueError("the indexes of a pool's backends are 0, 1, … in order")
-        primaries = [state for state in states if not state.backup]
-        backups = [state for state in states if state.backup]
-        self._tiers = [tier for tier in (primaries, backups) if tier]
+        tiers: dict[int, list[BackendState]] = {}
+        for state in states:
+            tiers.setdefault(state.tier, []).append(state)
+        self._tiers = [tiers[number] for number in sorted(tiers)]
         self._balance = balance
 
     def choose(

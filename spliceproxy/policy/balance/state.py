@@ -15,13 +15,16 @@ class BackendState:
     name: str
     """What `source_hash` knows it by; stays the same when others come and go."""
     weight: int = 1
-    backup: bool = False
+    tier: int = 0
+    """Those of a higher tier are backups of those below."""
     max_connections: int = UNLIMITED
     active: int = 0
     """Connections that it has now, those being opened included."""
     up: bool = True
     ejected: bool = False
     """Not `up` only because connects to it failed: better than nobody."""
+    credit: int = 0
+    """What a round robin owes it: kept here, so that it stays when others come and go."""
 
     def __post_init__(self) -> None:
         if self.weight < 1:

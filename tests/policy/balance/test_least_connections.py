@@ -24,19 +24,19 @@ def test_the_least_busy_for_its_weight(
     states = backends(*weights)
     for state, connections in zip(states, active, strict=True):
         state.active = connections
-    assert LeastConnections(len(states)).pick(states).name == picked
+    assert LeastConnections().pick(states).name == picked
 
 
 def test_idle_backends_take_turns_by_weight() -> None:
     states = backends(2, 1)
-    balance = LeastConnections(2)
+    balance = LeastConnections()
     assert "".join(balance.pick(states).name for _ in range(6)) == "abaaba"
 
 
 @given(weights=st.lists(st.integers(1, 9), min_size=1, max_size=6), rounds=st.integers(1, 4))
 def test_lasting_connections_fill_by_weight(weights: list[int], rounds: int) -> None:
     states = backends(*weights)
-    balance = LeastConnections(len(states))
+    balance = LeastConnections()
     for _ in range(rounds * sum(weights)):
         balance.pick(states).active += 1
     shares = Counter({state.index: state.active for state in states})

@@ -21,7 +21,7 @@ KINDS: dict[str, dict[str, int]] = {
 def pool_of(kinds: str) -> tuple[Pool, list[BackendState]]:
     states = []
     for index, kind in enumerate(kinds):
-        state = BackendState(index, str(index), backup=kind.isupper())
+        state = BackendState(index, str(index), tier=int(kind.isupper()))
         for field, value in KINDS[kind.lower()].items():
             setattr(state, field, value)
         states.append(state)

@@ -1,0 +1,211 @@
+"""Connecting a client to one of a route's backends: choice, dial, header, and others after it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.sockets import Socket
+from spliceproxy.policy.balance.pool import Shortage
+from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.pump import reason
+from spliceproxy.pump.dial import Dial
+from spliceproxy.pump.timers import Timer
+from spliceproxy.upstream.backend import Backend
+
+if TYPE_CHECKING:
+    from spliceproxy.upstream.pool import BackendPool
+
+
+class AttemptOwner(Protocol):
+    """Who wants the connection."""
+
+    @property
+    def client_ip(self) -> bytes:
+        """The client's address as its 4 or 16 bytes; empty if it has none."""
+
+    def proxied_places(self) -> tuple[Place | None, Place | None]:
+        """Return where the client is, and where it connected to."""
+
+    def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
+        """Take the connected socket, and give the backend back to the pool at the end."""
+
+    def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+        """Take note of a backend's address that did not answer; the next one is tried."""
+
+    def dial_failed(self, why: str) -> None:
+        """No backend can be had; ``why`` is the last one's."""
+
+    def dial_crashed(self, error: Exception) -> None:
+        """Report what went wrong; the attempt is cancelled."""
+
+
+class Attempt:
+    """Dials one backend after the other until one has answered, and waits where all are full.
+
+    Another backend is tried only before the client's first byte is read, so nothing is ever
+    sent twice.
+    """
+
+    __slots__ = (
+        "_backend",
+        "_busy",
+        "_dial",
+        "_over",
+        "_owner",
+        "_pool",
+        "_timer",
+        "_tried",
+        "_why",
+    )
+
+    def __init__(self, pool: "BackendPool", owner: AttemptOwner) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._over = False
+        self._backend: Backend | None = None
+        self._dial: Dial | None = None
+        self._timer: Timer | None = None
+        self._tried: tuple[BackendState, ...] = ()
+        self._why = reason.BACKENDS_DOWN
+        self._busy = False
+
+    def start(self) -> None:
+        """Dial, or wait for room."""
+        line = self._pool.line
+        if line:  # nobody overtakes those who wait
+            self._wait()
+            line.move_soon()
+        else:
+            self._advance()
+
+    def cancel(self) -> None:
+        """Give up, and close what is under way."""
+        self._over = True
+        self._stop_waiting()
+        if self._dial is not None:
+            self._dial.cancel()
+            self._dial = None
+        self._give_back()
+
+    def retry(self) -> bool:
+        """Dial if there is room by now."""
+        try:
+            self._advance()
+        except Exception as error:
+            self.on_crash(error)
+        going_on = self._over or self._dial is not None
+        if going_on:
+            self._stop_waiting()
+        return going_on
+
+    def _advance(self) -> None:
+        """Dial backend after backend until a dial is under way, or nobody is left to try."""
+        self._busy = True
+        while not self._over and self._dial is None:
+            if len(self._tried) > self._pool.retries:
+                self._fail(self._why)
+                break
+            client = self._owner.client_ip if self._pool.by_client else b""
+            choice = self._pool.choose(client, self._tried)
+            if isinstance(choice, Shortage):
+                self._meet(choice)
+                break
+            self._start_dial(choice)
+        self._busy = False
+
+    def _start_dial(self, backend: Backend) -> None:
+        self._backend = backend
+        backend.state.active += 1
+        self._dial = self._pool.dial(self, backend)
+        self._dial.start()
+
+    def _meet(self, shortage: Shortage) -> None:
+        """Wait where that may help."""
+        if shortage is Shortage.FULL:
+            self._wait()
+        else:
+            self._fail(self._why)
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            return
+        line = self._pool.line
+        if line.full:
+            self._fail(reason.QUEUE_FULL)
+        else:
+            line.join(self)
+            self._timer = self._pool.reactor.timers.after(line.timeout_s, self)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._pool.line.leave(self)
+
+    def on_deadline(self) -> None:
+        """Turn the client away: nobody has had room in time."""
+        self._fail(reason.QUEUE_TIMEOUT)
+
+    def connected(self, sock: Socket, target: SocketAddress) -> None:
+        """Write the header, and hand the socket over."""
+        assert self._backend is not None  # noqa: S101
+        header = self._backend.header
+        why = "" if header is None else _send(sock, header(*self._owner.proxied_places()))
+        if why:
+            self._pool.reactor.close_later(sock)
+            self.attempt_failed(target, why)
+            self.dial_failed(why)
+            return
+        self._over = True
+        backend, self._backend = self._backend, None
+        self._dial = None
+        self._owner.connected(sock, target, backend)
+
+    def attempt_failed(self, target: SocketAddress, why: str) -> None:
+        """Pass on that an address did not answer."""
+        assert self._backend is not None  # noqa: S101
+        self._owner.attempt_failed(target, self._backend, why)
+
+    def dial_failed(self, why: str) -> None:
+        """Go on with another backend."""
+        assert self._backend is not None  # noqa: S101
+        self._dial = None
+        self._why = why
+        self._tried += (self._backend.state,)
+        self._give_back()
+        if why in reason.EXHAUSTED:
+            self._fail(why)  # no other backend would fare better
+        elif not self._busy:
+            self._advance()
+
+    def dial_crashed(self, error: Exception) -> None:
+        """Give up after an exception that nobody foresaw."""
+        self.on_crash(error)
+
+    def on_crash(self, error: Exception) -> None:
+        """Give up after an exception that nobody foresaw."""
+        self.cancel()
+        self._owner.dial_crashed(error)
+
+    def _fail(self, why: str) -> None:
+        self._over = True
+        self._stop_waiting()
+        self._owner.dial_failed(why)
+
+    def _give_back(self) -> None:
+        if self._backend is not None:
+            backend, self._backend = self._backend, None
+            self._pool.give_back(backend)
+
+
+def _send(sock: Socket, header: bytes) -> str:
+    """Write a header; why that failed, or nothing.
+
+    A new connection has room for it; if not, something is wrong with that connection.
+    """
+    try:
+        sent = syscalls.send(sock, header)
+    except OSError as error:
+        return reason.name_error("backend", error.errno or 0)
+    return "" if sent == len(header) else reason.HEADER_CUT_SHORT

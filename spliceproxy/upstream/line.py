@@ -1,0 +1,65 @@
+"""Clients that wait until a backend has room: first come, first served, within bounds."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.settings.pool import QueueSettings
+
+
+class Waiting(Protocol):
+    """Who waits."""
+
+    def retry(self) -> bool:
+        """Go on if there is room by now; False: still none. Never fails."""
+
+
+class Line:
+    """Those who wait, the one who came first at the front."""
+
+    def __init__(
+        self, reactor: Reactor, settings: QueueSettings, has_room: Callable[[], bool]
+    ) -> None:
+        self.timeout_s = settings.timeout_s
+        self._size = settings.size
+        self._reactor = reactor
+        self._has_room = has_room
+        self._waiting: dict[Waiting, None] = {}
+        self._moving = False
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else may join."""
+        return len(self._waiting) >= self._size
+
+    def join(self, waiting: Waiting) -> None:
+        """Wait at the end of the line."""
+        self._waiting[waiting] = None
+
+    def leave(self, waiting: Waiting) -> None:
+        """Wait no more."""
+        self._waiting.pop(waiting, None)
+
+    def move_soon(self) -> None:
+        """Let those go on who can, when the reactor's batch is over."""
+        if self._waiting and not self._moving:
+            self._moving = True
+            self._reactor.at_batch_end(self._move)
+
+    def _move(self) -> None:
+        """Ask from the front on, for as long as there is room.
+
+        One who has tried the backend with room, and may not have it again, holds up no other.
+        """
+        for waiting in list(self._waiting):
+            if not self._has_room():
+                break
+            if waiting in self._waiting and waiting.retry():
+                self.leave(waiting)
+        self._moving = False

@@ -1,0 +1,103 @@
+"""Clients that wait because every backend is full."""
+
+import pytest
+
+from spliceproxy.settings.pool import QueueSettings
+from tests.proxy.peer import Peer
+from tests.proxy.pooled import Pooled, pooled
+from tests.proxy.quiet import assert_quiet
+from tests.proxy.relay import eventually
+
+ONE = {"max_connections": 1}
+
+
+async def wait_in_line(proxied: Pooled, count: int) -> list[Peer]:
+    """Open clients that have to wait, one after the other."""
+    clients: list[Peer] = []
+    line = proxied.proxy.worker.pools[0].line
+    for number in range(count):
+        clients.append(await proxied.open_client())
+        await clients[-1].send(bytes([number]))
+        await eventually(lambda: len(line) == len(clients))
+    return clients
+
+
+async def test_who_came_first_goes_on_first() -> None:
+    async with pooled(ONE, {"max_connections": 2}) as proxied:
+        held = [await proxied.connect() for _ in range(3)]
+        await wait_in_line(proxied, 4)
+        await assert_quiet()
+        served = []
+        for _, client, far in held:
+            client.close()
+            far.close()
+            _, next_far = await proxied.arrival()
+            served.append(await next_far.receive_exactly(1))
+        assert served == [b"\0", b"\1", b"\2"]
+        assert [backend.state.active for backend in proxied.backends] == [1, 2]
+
+
+async def test_nobody_overtakes_those_who_wait() -> None:
+    async with pooled(ONE, queue=QueueSettings(size=2)) as proxied:
+        _, client, far = await proxied.connect()
+        await wait_in_line(proxied, 2)
+        late = await proxied.open_client()
+        assert await late.receive_rest() == (b"", "reset")
+        assert (await proxied.ended())["reason"] == "queue_full"
+        client.reset()
+        far.close()
+        _, far = await proxied.arrival()
+        assert await far.receive_exactly(1) == b"\0"
+
+
+async def test_the_wait_is_bounded() -> None:
+    async with pooled(ONE, queue=QueueSettings(timeout_s=0.1)) as proxied:
+        await proxied.connect()
+        (client,) = await wait_in_line(proxied, 1)
+        assert await client.receive_rest() == (b"", "reset")
+        line = await proxied.ended()
+        assert (line["reason"], line["backend"]) == ("queue_timeout", "")
+
+
+async def test_a_client_that_leaves_gives_up_its_place() -> None:
+    async with pooled(ONE) as proxied:
+        _, holder, far = await proxied.connect()
+        first, _ = await wait_in_line(proxied, 2)
+        first.reset()
+        assert (await proxied.ended())["reason"] == "client_left"
+        holder.close()
+        far.close()
+        _, far = await proxied.arrival()
+        assert await far.receive_exactly(1) == b"\1"
+
+
+async def test_room_at_a_backend_that_refuses_is_room_for_the_next_one() -> None:
+    """The backend is gone when its place is free: each who waits finds out, and is told so."""
+    async with pooled(ONE) as proxied:
+        _, holder, far = await proxied.connect()
+        clients = await wait_in_line(proxied, 3)
+        proxied.stop(0)
+        holder.close()
+        far.close()
+        for client in clients:
+            assert await client.receive_rest() == (b"", "reset")
+        await proxied.ended(4)
+        reasons = [line["reason"] for line in proxied.events("connection")]
+        assert reasons.count("backend_refused") == 3
+
+
+@pytest.mark.slow
+async def test_a_crowd_is_served_by_few_places() -> None:
+    async with pooled(ONE, {"max_connections": 2}, balance="least_connections") as proxied:
+        clients = [await proxied.open_client() for _ in range(300)]
+        for client in clients:
+            client.finish()
+        for _ in clients:
+            _, far = await proxied.arrival()
+            assert sum(backend.state.active for backend in proxied.backends) <= 3
+            await far.send(b"!")
+            far.close()
+        for client in clients:
+            assert await client.receive_rest() == (b"!", "eof")
+        await proxied.ended(300)
+        assert {line["reason"] for line in proxied.events("connection")} == {"closed"}

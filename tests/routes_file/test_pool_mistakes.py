@@ -1,0 +1,33 @@
+"""Golden pairs of mistakes in what a route says of its backends."""
+
+import pytest
+
+from tests.routes_file.reading import mistakes_of
+
+ROUTE = "routes:\n- listen: 80\n  backends: [b:80]\n  "
+"""What a test appends begins at 4:3."""
+BACKEND = "routes:\n- listen: 80\n  backends:\n  - address: b:80\n    "
+"""What a test appends begins at 5:5."""
+
+BALANCE = [
+    (f"{ROUTE}balance: leastconn", ["4:12: routes[0].balance: 'leastconn' is not known; did you mean 'least_connections'? (round_robin, least_connections, random_two, source_hash, first)"]),
+    (f"{ROUTE}retries: -1", ["4:12: routes[0].retries: '-1' is not understood: expected 0 to 1000"]),
+    (f"{ROUTE}queue: 5s", ["4:10: routes[0].queue: expected a mapping"]),
+    (f"{ROUTE}queue: {{size: 0, timeout: 1}}", ["4:17: routes[0].queue.size: '0' is not understood: expected 1 to 1000000", "4:29: routes[0].queue.timeout: '1' has no unit: write 1s for seconds, or use ms, m, h, d"]),
+    (f"{ROUTE}resolve_interval: 10ms", ["4:21: routes[0].resolve_interval: '10ms' is too short: expected 100ms or more"]),
+]  # fmt: skip
+
+BACKENDS = [
+    (f"{BACKEND}weight: 0", ["5:13: routes[0].backends[0].weight: '0' is not understood: expected 1 to 256"]),
+    (f"{BACKEND}weigth: 1", ["5:5: routes[0].backends[0].weigth: key 'weigth' is not known; did you mean 'weight'? (address, weight, backup, max_connections, send_proxy, source)"]),
+    (f"{BACKEND}backup: yes", ["5:13: routes[0].backends[0].backup: 'yes' is not a flag: expected true"]),
+    (f"{BACKEND}max_connections: many", ["5:22: routes[0].backends[0].max_connections: 'many' is not understood: expected 1 to 10000000"]),
+    (f"{BACKEND}send_proxy: 2", ["5:17: routes[0].backends[0].send_proxy: '2' is not known; did you mean 'v2'? (v1, v2)"]),
+    (f"{BACKEND}source: lo", ["5:13: routes[0].backends[0].source: 'lo' is not an IP address: expected one, as in ::1"]),
+    ("routes: [{listen: 80, backends: {address: unix:/a, source: 10.0.0.1}}]", ["1:60: routes[0].backends[0].source: a unix socket is connected to from no address: expected none"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), [*BALANCE, *BACKENDS])
+def test_mistakes(text: str, said: list[str]) -> None:
+    assert mistakes_of(text) == said
