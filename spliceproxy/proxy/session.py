@@ -3,7 +3,7 @@
 import select
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -99,15 +99,19 @@ class Session:
         return self._backend_name
 
     @property
+    def last_active_s(self) -> float:
+        """When bytes were moved last, or when the client came (`time.monotonic`)."""
+        return self._accepted_s if self._link is None else self._link.last_active_s
+
+    @property
     def branches(self) -> Sequence[tuple[Mirror, Branch]]:
         """The streams that mirrors get, each with its mirror."""
         return () if self._tapped is None else self._tapped.branches
 
     def traffic(self) -> Traffic | None:
         """Return what has been moved so far; None when nothing can be moving."""
-        if self._link is None:
-            return None
-        return moved_so_far(self._link.request, self._link.response)
+        link = self._link
+        return None if link is None else moved_so_far(link.request, link.response)
 
     def start(self) -> None:
         """Connect to a backend."""
@@ -134,8 +138,7 @@ class Session:
     def connected(self, sock: Socket, target: SocketAddress) -> None:
         """Relay."""
         assert self._client is not None  # noqa: S101 - it is closed only after the dial
-        self._dial = None
-        self._backend = sock
+        self._dial, self._backend = None, sock
         self._backend_name = target.name
         self._connect_s = time.monotonic() - self._accepted_s
         self._owner.session_connected(self, self._connect_s)
@@ -172,7 +175,7 @@ class Session:
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
         if self._link is not None:
-            self._warn("mirror_failed", reason=why)
+            self._log().warning("mirror_failed", reason=why)
             self._link.close(reason.MIRROR_FAILED)
 
     def mirrors_ended(self) -> None:
@@ -185,7 +188,7 @@ class Session:
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Tell that a backend did not answer."""
         self._owner.connect_failed(target.name, why)
-        self._warn("connect_failed", backend=target.name, reason=why)
+        self._log().warning("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
@@ -203,7 +206,7 @@ class Session:
 
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
-        self._report(error)
+        self._log().error("internal_error", exc_info=error)
         self.close(reason.INTERNAL_ERROR)
 
     dial_crashed = on_crash
@@ -224,11 +227,11 @@ class Session:
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
-        self._warn("splice_refused", error=str(cause))
+        self._log().warning("splice_refused", error=str(cause))
 
     def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""
-        self._report(error)
+        self._log().error("internal_error", exc_info=error)
 
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
@@ -288,14 +291,5 @@ class Session:
         if link is not None:
             record.count(link.request, link.response)
 
-    def _warn(self, event: str, **details: str) -> None:
-        route, client = self._route.name, name_peer(self._address)
-        structlog.get_logger().warning(event, route=route, client=client, **details)
-
-    def _report(self, error: Exception) -> None:
-        structlog.get_logger().error(
-            "internal_error",
-            route=self._route.name,
-            client=name_peer(self._address),
-            exc_info=error,
-        )
+    def _log(self) -> Any:
+        return structlog.get_logger(route=self._route.name, client=name_peer(self._address))

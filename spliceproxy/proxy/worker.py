@@ -1,5 +1,6 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
+import heapq
 import os
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
+from spliceproxy.policy.drain import may_stay, spread_from_s
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.prepared import PreparedRoute
@@ -22,6 +24,7 @@ from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.backends import Backends
 
 _LOOK_AGAIN_S = 1.0
+_SPREAD_STEPS = 300  # of a drain's window: so fine are the steps in which connections end
 
 
 class Worker:
@@ -39,6 +42,7 @@ class Worker:
         self.reactor = Reactor()
         self._settings = settings
         self._number = number
+        self._generation = generation
         self._tally = tally
         self._lookups: list[Backends] = []
         self.mirrors = (
@@ -97,6 +101,7 @@ class Worker:
             prepared.max_connections,
             self._note_if_idle,
             worker=self._number,
+            generation=self._generation,
             counting=Counting(
                 self._tally, prepared.settings.name, prepared.max_connections, mirrors
             ),
@@ -123,8 +128,7 @@ class Worker:
                 nursery.start_soon(self._publisher.run)
                 for backends in self._lookups:
                     nursery.start_soon(backends.keep_resolved)
-                if self._settings.workers > 1:
-                    nursery.start_soon(self._look_for_forgotten_clients)
+                nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:
                     frontend.hold(held=False)
                 task_status.started()
@@ -136,8 +140,9 @@ class Worker:
     async def _look_for_forgotten_clients(self) -> None:
         """Accept what a sibling was woken for, and then could not take.
 
-        A client wakes one of the workers (EPOLLEXCLUSIVE). If that one is at its limit by then,
-        the others learn of the client only when the next one comes.
+        A client wakes one of the workers (EPOLLEXCLUSIVE), of this generation or an older one. If
+        that one is at its limit by then, or does not run, the others learn of the client only
+        when the next one comes.
         """
         while True:
             await trio.sleep(_LOOK_AGAIN_S)
@@ -146,14 +151,34 @@ class Worker:
                     listener.look_again()
 
     async def drain_within(self, timeout_s: float) -> int:
-        """Stop accepting, let connections finish, reset what is left after the timeout.
+        """Stop accepting, let connections finish, reset what is left bit by bit.
 
         Returns how many connections were reset.
         """
         self.drain()
-        with trio.move_on_after(timeout_s):
+        started_s = trio.current_time()
+        with trio.move_on_after(spread_from_s(timeout_s)):
             await self._idle.wait()
-        return self.reset_all(reason.DRAIN_DEADLINE)
+        count, reset = len(self.sessions), 0
+        while not self._idle.is_set():
+            elapsed_s = trio.current_time() - started_s
+            if elapsed_s >= timeout_s:
+                return reset + self.reset_all(reason.DRAIN_DEADLINE)
+            reset += self._reset_all_but(may_stay(count, elapsed_s, timeout_s))
+            with trio.move_on_after(min(timeout_s / _SPREAD_STEPS, timeout_s - elapsed_s)):
+                await self._idle.wait()
+        return reset
+
+    def _reset_all_but(self, kept: int) -> int:
+        """Reset the connections that have been silent for longest."""
+        sessions = self.sessions
+        longest_silent = heapq.nsmallest(
+            len(sessions) - kept, sessions, key=lambda session: session.last_active_s
+        )
+        for session in longest_silent:
+            session.close(reason.DRAIN_DEADLINE)
+        self.reactor.end_batch()
+        return len(longest_silent)
 
     def drain(self, *, take_backlog: bool = True) -> None:
         """Stop accepting, and let connections finish.

@@ -12,6 +12,7 @@ import spliceproxy
 from spliceproxy.routes_file.model import RoutesFile, fields_by_key, json_schema
 from spliceproxy.routes_file.show import schema, show
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror_options import OPTIONS
 from spliceproxy.settings.options import LogSettings, RouteSettings
 from spliceproxy.settings.timeouts import Timeouts
@@ -19,7 +20,7 @@ from tests.routes_file.reading import ROUTE, settings_of
 
 CONFIG = Path(spliceproxy.__file__).parent.parent / "config"
 EXAMPLES = sorted(CONFIG.glob("*.yaml"))
-MODELS = (RoutesFile, LogSettings, RouteSettings, Timeouts, BackendSettings)
+MODELS = (RoutesFile, LogSettings, RouteSettings, ListenSettings, Timeouts, BackendSettings)
 
 examples = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 
@@ -48,6 +49,7 @@ def test_everything_is_shown_with_its_unit() -> None:
     assert shown == {
         "workers": 3,
         "drain_timeout": "30s",
+        "reload_drain_timeout": "1d",
         "splice": True,
         "raise_nofile": True,
         "mirror_budget": "256MiB",
@@ -55,7 +57,7 @@ def test_everything_is_shown_with_its_unit() -> None:
         "routes": [
             {
                 "name": "a",
-                "listen": ["80"],
+                "listen": [{"address": "80"}],
                 "backends": [{"address": "b:80"}],
                 "backlog": 4096,
                 "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s"},
@@ -81,6 +83,8 @@ def test_the_schema_accepts_the_examples(path: Path) -> None:
         f"{ROUTE}drain_timeout: 5",
         f"{ROUTE}log: {{level: warn}}",
         "routes: [{listen: 80, backends: [{adress: a:1}]}]",
+        "routes: [{listen: {adress: 80}, backends: a:1}]",
+        'routes: [{listen: {address: "unix:/a", mode: "0999"}, backends: a:1}]',
         "routes: [{listen: 80, backends: b:80, mirrors: [{overflow: gap}]}]",
         'routes: [{listen: 80, backends: b:80, mirrors: [{to: "null:", overflow: gup}]}]',
     ],
