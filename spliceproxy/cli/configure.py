@@ -1,13 +1,15 @@
 """The settings that a command line asks for: in its options, or in the file that it names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from spliceproxy.errors import UsageProblem
-from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.admin_access import check_reach
+from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.listeners import find_duplicate
 from spliceproxy.settings.options import Settings
 from spliceproxy.settings.single_route import ROUTE_OPTIONS, override, single_route
@@ -29,7 +31,7 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
     settings = override(load(config), **beside)
-    check_admin(settings.admin.listen, settings.admin.token)
+    check_admin([each.address for each in settings.admin.listen], settings.admin.token)
     return settings
 
 
@@ -42,13 +44,14 @@ def check_listeners(options: dict[str, Any]) -> None:
             )
     duplicate = find_duplicate(options["listen"])
     if duplicate is not None:
-        what = "path" if isinstance(duplicate, UnixAddress) else "host and port"
+        kinds = {UnixAddress: "path", TcpAddress: "host and port"}
+        what = kinds.get(type(duplicate), "socket")
         raise UsageProblem(
             f"--listen: {duplicate} is given twice", f"expected another {what} for each listener"
         )
 
 
-def check_admin(listen: tuple[Address, ...], token: str | None) -> None:
+def check_admin(listen: Iterable[ListenAddress], token: str | None) -> None:
     """Refuse an admin interface that strangers can reach and use."""
     try:
         check_reach(listen, token)

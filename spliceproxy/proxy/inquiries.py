@@ -1,6 +1,7 @@
 """A worker's answers to the admin process: about its connections, and orders that concern them."""
 
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -98,7 +99,7 @@ class Inquiries:
             "client": session.client.name,
             "backend": session.backend_name,
             "age_s": round(session.client.age_s(), 3),
-            "idle_s": round(session.idle_s(), 3),
+            "idle_s": round(max(0.0, time.monotonic() - session.last_active_s), 3),
             "request_bytes": traffic.request_bytes if traffic else 0,
             "response_bytes": traffic.response_bytes if traffic else 0,
             "state": "connecting" if traffic is None else "open",

@@ -2,6 +2,7 @@
 
 import select
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -81,14 +82,14 @@ class Session:
         """The route that it takes."""
         return self._route.name
 
-    def idle_s(self) -> float:
-        """Return for how long nothing has moved."""
-        since_s = self.client.accepted_s if self._link is None else self._link.last_active_s
-        return max(0.0, self._reactor.now_s - since_s)
-
     def mirror_report(self) -> list[dict[str, object]]:
         """Return what has become of the copies so far."""
         return [] if self._tapped is None else self._tapped.report()
+
+    @property
+    def last_active_s(self) -> float:
+        """When bytes were moved last, or when the client came (`time.monotonic`)."""
+        return self.client.accepted_s if self._link is None else self._link.last_active_s
 
     @property
     def branches(self) -> Sequence[tuple[Mirror, Branch]]:
@@ -97,9 +98,8 @@ class Session:
 
     def traffic(self) -> Traffic | None:
         """Return what has been moved so far; None when nothing can be moving."""
-        if self._link is None:
-            return None
-        return moved_so_far(self._link.request, self._link.response)
+        link = self._link
+        return None if link is None else moved_so_far(link.request, link.response)
 
     def start(self) -> None:
         """Connect to a backend."""
@@ -170,7 +170,7 @@ class Session:
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
         if self._link is not None:
-            self._warn("mirror_failed", reason=why)
+            self._log().warning("mirror_failed", reason=why)
             self._link.close(reason.MIRROR_FAILED)
 
     def mirrors_ended(self) -> None:
@@ -183,7 +183,7 @@ class Session:
     def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Tell that a backend did not answer."""
         self._owner.connect_failed(backend.state.name, why)
-        self._warn("connect_failed", backend=target.name, reason=why)
+        self._log().warning("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
@@ -201,7 +201,7 @@ class Session:
 
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
-        self._report(error)
+        self._log().error("internal_error", exc_info=error)
         self.close(reason.INTERNAL_ERROR)
 
     dial_crashed = on_crash
@@ -222,11 +222,11 @@ class Session:
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
-        self._warn("splice_refused", error=str(cause))
+        self._log().warning("splice_refused", error=str(cause))
 
     def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""
-        self._report(error)
+        self._log().error("internal_error", exc_info=error)
 
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
@@ -280,14 +280,5 @@ class Session:
         if link is not None:
             record.count(link.request, link.response)
 
-    def _warn(self, event: str, **details: str) -> None:
-        route, client = self._route.name, self.client.name
-        structlog.get_logger().warning(event, route=route, client=client, **details)
-
-    def _report(self, error: Exception) -> None:
-        structlog.get_logger().error(
-            "internal_error",
-            route=self._route.name,
-            client=self.client.name,
-            exc_info=error,
-        )
+    def _log(self) -> Any:
+        return structlog.get_logger(route=self._route.name, client=self.client.name)

@@ -5,7 +5,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
+from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.settings.timeouts import Timeouts
@@ -28,8 +30,10 @@ class RoutesFile(Settings):
 
 MODELS: tuple[type[BaseModel], ...] = (
     RoutesFile,
+    AdminSettings,
     LogSettings,
     RouteSettings,
+    ListenSettings,
     RouteDefaults,
     Timeouts,
     BackendSettings,

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from spliceproxy.settings.address import LISTEN_FORMS
 from spliceproxy.settings.admin_access import LEAST_TOKEN_LENGTH, check_reach, parse_token
-from spliceproxy.settings.fields import ListenAddress, described, reads
+from spliceproxy.settings.fields import described, reads
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.listen_address import LISTEN_FORMS
 from spliceproxy.settings.model import Model
-from spliceproxy.settings.shapes import OneOrMany
+from spliceproxy.settings.shapes import OneOrMany, Shorthand
 
 Token = Annotated[
     str,
@@ -21,10 +22,12 @@ Token = Annotated[
 class AdminSettings(Model):
     """Where to ask the proxy what it is doing, and to give it orders."""
 
-    listen: Annotated[tuple[ListenAddress, ...], OneOrMany()] = Field(
-        default=(),
-        description=f"Where the admin interface listens, once or as a list: {LISTEN_FORMS}. "
-        "A unix socket has mode 0600; an address that can be reached from elsewhere needs a token.",
+    listen: Annotated[tuple[Annotated[ListenSettings, Shorthand("address")], ...], OneOrMany()] = (
+        Field(
+            default=(),
+            description=f"Where the admin interface listens, once or as a list: {LISTEN_FORMS}. "
+            "An address that can be reached from elsewhere needs a token.",
+        )
     )
     token: Token | None = Field(
         default=None,
@@ -33,5 +36,5 @@ class AdminSettings(Model):
 
     @model_validator(mode="after")
     def _is_safe(self) -> "AdminSettings":
-        check_reach(self.listen, self.token)
+        check_reach([listen.address for listen in self.listen], self.token)
         return self

@@ -1,8 +1,10 @@
 """Who can reach the admin interface, and what keeps strangers out."""
 
 import ipaddress
+from collections.abc import Iterable
 
-from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.address import TcpAddress, UnixAddress
+from spliceproxy.settings.listen_address import ListenAddress
 
 LEAST_TOKEN_LENGTH = 16
 
@@ -22,7 +24,7 @@ def parse_token(text: str) -> str:
     return text
 
 
-def check_reach(listen: tuple[Address, ...], token: str | None) -> None:
+def check_reach(listen: Iterable[ListenAddress], token: str | None) -> None:
     """Refuse an admin interface that strangers can reach and use.
 
     Raises:
@@ -36,9 +38,13 @@ def check_reach(listen: tuple[Address, ...], token: str | None) -> None:
             )
 
 
-def is_local(address: Address) -> bool:
-    """Whether only programs on this machine can connect."""
-    if isinstance(address, UnixAddress) or address.host == "localhost":
+def is_local(address: ListenAddress) -> bool:
+    """Whether only programs on this machine can connect, as far as the address tells."""
+    if isinstance(address, UnixAddress):
+        return True
+    if not isinstance(address, TcpAddress):  # a socket that somebody else has opened
+        return False
+    if address.host == "localhost":
         return True
     try:
         return ipaddress.ip_address(address.host or "").is_loopback

@@ -6,6 +6,8 @@ from typing import Any, TypedDict, Unpack
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.options import LogFormat, LogLevel, LogSettings, RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
@@ -30,39 +32,47 @@ class Options(TypedDict, total=False):
     idle_timeout_s: float
     tcp_user_timeout_s: float
     drain_timeout_s: float
+    reload_drain_timeout_s: float
     max_connections: int | None
     backlog: int
     splice: bool
     raise_nofile: bool
     mirrors: tuple[MirrorSettings, ...]
     mirror_budget_bytes: int
-    admin_listen: tuple[Address, ...]
+    admin_listen: tuple[ListenAddress, ...]
     admin_token: str | None
     log_format: LogFormat
     log_level: LogLevel
 
 
 def single_route(
-    listen: Sequence[Address], backends: Sequence[Address], **options: Unpack[Options]
+    listen: Sequence[ListenAddress], backends: Sequence[Address], **options: Unpack[Options]
 ) -> Settings:
     """Return the settings of a proxy with one route."""
     given: dict[str, Any] = dict(options)
     route = RouteSettings(
-        listen=tuple(listen),
+        listen=tuple(ListenSettings(address=address) for address in listen),
         backends=tuple(BackendSettings(address=address) for address in backends),
         timeouts=Timeouts(**_take(given, _TIMEOUTS)),
         **_take(given, _OF_ROUTE),
     )
     log = LogSettings(**_take(given, _LOG))
-    admin = AdminSettings(**_take(given, _ADMIN))
+    admin = AdminSettings(**_take_admin(given))
     return Settings(routes=(route,), log=log, admin=admin, **given)
 
 
 def override(settings: Settings, **options: Any) -> Settings:
     """Return the settings with some of those that concern no single route replaced."""
     log = settings.log.model_copy(update=_take(options, _LOG))
-    admin = settings.admin.model_copy(update=_take(options, _ADMIN))
+    admin = settings.admin.model_copy(update=_take_admin(options))
     return settings.model_copy(update={**options, "log": log, "admin": admin})
+
+
+def _take_admin(options: dict[str, Any]) -> dict[str, Any]:
+    taken = _take(options, _ADMIN)
+    if "listen" in taken:
+        taken["listen"] = tuple(ListenSettings(address=address) for address in taken["listen"])
+    return taken
 
 
 def _take(options: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ BACKENDS = [
     (f"{BACKEND}max_connections: many", ["5:22: routes[0].backends[0].max_connections: 'many' is not understood: expected 1 to 10000000"]),
     (f"{BACKEND}send_proxy: 2", ["5:17: routes[0].backends[0].send_proxy: '2' is not known; did you mean 'v2'? (v1, v2)"]),
     (f"{BACKEND}source: lo", ["5:13: routes[0].backends[0].source: 'lo' is not an IP address: expected one, as in ::1"]),
-    ("routes: [{listen: 80, backends: {address: unix:/a, source: 10.0.0.1}}]", ["1:60: routes[0].backends[0].source: a unix socket is connected to from no address: expected none"]),
+    ("routes: [{listen: 80, backends: {address: unix:/a, source: 10.0.0.1}}]", ["1:60: routes[0].backends.source: a unix socket is connected to from no address: expected none"]),
 ]  # fmt: skip
 
 
