@@ -17,7 +17,8 @@ def check_interfaces(machine: Machine) -> Iterator[Finding]:
         yield ok("interfaces.none", "no interface is up but loopback")
     for name in names:
         try:
-            yield judge_offloads(name, ethtool.offloads(name))
+            is_virtual = not (machine.root / "sys/class/net" / name / "device").exists()
+            yield judge_offloads(name, ethtool.offloads(name), is_virtual=is_virtual)
         except OSError as error:
             fact = f"{name}: does not tell its offloads ({error.strerror})"
             yield ok(f"interfaces.{name}", fact)
@@ -37,8 +38,12 @@ def is_used(machine: Machine, name: str) -> bool:
     return flags & (_UP | _LOOPBACK) == _UP
 
 
-def judge_offloads(name: str, on: dict[str, bool]) -> Finding:
-    """Say what is off, what that costs, and how to turn it on."""
+def judge_offloads(name: str, on: dict[str, bool], *, is_virtual: bool) -> Finding:
+    """Say what is off, what that costs, and how to turn it on.
+
+    A virtual interface gets packets that are merged already, or were never split; GRO is off by
+    default on the veth pairs of containers.
+    """
     losses, switches = [], []
     if not on["scatter_gather"]:
         losses.append("scatter-gather is off, so each packet is copied together before it is sent")
@@ -46,7 +51,7 @@ def judge_offloads(name: str, on: dict[str, bool]) -> Finding:
     if not on["tcp_segmentation"] and not on["generic_segmentation"]:
         losses.append("TSO and GSO are off, so the kernel sends single packets")
         switches.append("gso on")
-    if not on["generic_receive"]:
+    if not on["generic_receive"] and not is_virtual:
         losses.append("GRO is off, so each packet takes a slot of a pipe")
         switches.append("gro on")
     if not losses:

@@ -67,6 +67,7 @@ def test_nothing_fails_here(capfd: pytest.CaptureFixture[str]) -> None:
     assert error == ""
     assert "\x1b" not in output
     assert "\nok    splice.tcp4 " in output
+    assert max(map(len, output.splitlines())) > 100  # not wrapped, for those who search in it
     assert output.endswith(" 0 fail\n")
 
 
@@ -87,6 +88,14 @@ def test_a_failure(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert content["status"] == "fail"
     assert run(["doctor"]) == ExitStatus.UNFIT
     assert "\nfail  splice.tcp4 " in capfd.readouterr().out
+
+
+def test_a_warning_is_no_failure(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syscalls, "tee", FailAt(syscalls.tee, 1, errno.EPERM, times=ENDLESS))
+    assert run(["doctor"]) == ExitStatus.OK
+    assert "\nwarn  tee.pipe " in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("by_environment", [False, True])

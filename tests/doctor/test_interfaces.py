@@ -24,6 +24,7 @@ INTERFACES = {
     "sys/class/net/lo/flags": "0x9",
     "sys/class/net/bonding_masters": "bond0",  # a file among the directories
 }
+HARDWARE = {"sys/class/net/eth0/device/vendor": "0x1af4"}
 
 
 def examined(machine: Machine) -> dict[str, Finding]:
@@ -53,10 +54,24 @@ def test_interfaces_that_are_up_are_asked(
     ],
 )
 def test_what_is_off(off: list[str], switches: str, word: str) -> None:
-    finding = judge_offloads("eth0", ALL_ON | dict.fromkeys(off, False))
+    finding = judge_offloads("eth0", ALL_ON | dict.fromkeys(off, False), is_virtual=False)
     assert finding.status is (Status.WARN if switches else Status.OK)
     assert word in finding.fact
     assert finding.remedy == (f"ethtool -K eth0 {switches}" if switches else "")
+
+
+@pytest.mark.parametrize(("files", "warns"), [({}, False), (HARDWARE, True)])
+def test_only_hardware_has_packets_to_merge(
+    make_machine: MakeMachine,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    *,
+    warns: bool,
+) -> None:
+    monkeypatch.setattr(ethtool, "offloads", lambda _: ALL_ON | {"generic_receive": False})
+    finding = examined(make_machine(INTERFACES | files))["interfaces.eth0"]
+    assert (finding.status is Status.WARN) == warns
+    assert "GRO" in finding.fact
 
 
 def test_an_interface_that_does_not_answer(
