@@ -13,6 +13,7 @@ MOST_TRIED = 1024
 """Each one costs the kernel 10 KiB of slots while it is open (256 of 40 bytes)."""
 
 _SLOTS = FULL_CAPACITY_BYTES // 4096  # each counts as a page of the quotas
+_OTHER_PAGES = 1024  # for 64 small pipes that the same user has: 16 pages each
 _SOFT, _HARD = "fs.pipe-user-pages-soft", "fs.pipe-user-pages-hard"
 
 
@@ -68,7 +69,7 @@ def judge_pipes(machine: Machine, wanted: int, sizes: list[int], end: OSError | 
     }
     remedy = "raise the limit on open files (ulimit -n, LimitNOFILE= of systemd)"
     if end is None or end.errno != errno.EMFILE:
-        remedy = raise_quotas(machine, wanted * _SLOTS)
+        remedy = raise_quotas(machine, wanted * _SLOTS + _OTHER_PAGES)
     if end is not None and not sizes:
         fact = f"no pipe can be had ({end.strerror}); connections are copied through the process"
         return fail("pipes.full_size", fact, remedy, **values)

@@ -52,19 +52,19 @@ def test_the_quota_makes_pipes_small(
     assert finding.status is Status.WARN
     assert (finding.values["full_size"], finding.values["tried"]) == (3, 4)
     assert "3 pipes of 1 MiB at once, of 8 that the workers may want, then small" in finding.fact
-    assert finding.remedy == f"sysctl -w {SOFT}=2048"
+    assert finding.remedy == f"sysctl -w {SOFT}=3072"
 
 
 @pytest.mark.parametrize(
     ("files", "remedy"),
     [
-        ({SOFT: "16384", HARD: "0"}, f"sysctl -w {SOFT}=32768"),
-        ({SOFT: "0", HARD: "20000"}, f"sysctl -w {HARD}=32768"),
-        ({SOFT: "9", HARD: "9"}, f"sysctl -w {SOFT}=32768 {HARD}=32768"),
-        ({SOFT: "9", "./.dockerenv": ""}, f"sysctl -w {SOFT}=32768 on the host"),
+        ({SOFT: "16384", HARD: "0"}, f"sysctl -w {SOFT}=33792"),
+        ({SOFT: "0", HARD: "20000"}, f"sysctl -w {HARD}=33792"),
+        ({SOFT: "9", HARD: "9"}, f"sysctl -w {SOFT}=33792 {HARD}=33792"),
+        ({SOFT: "9", "./.dockerenv": ""}, f"sysctl -w {SOFT}=33792 on the host"),
         (
-            {SOFT: "32768", HARD: "0"},
-            f"other processes of this user hold pipes: set {SOFT} higher than 32768",
+            {SOFT: "33792", HARD: "0"},
+            f"other processes of this user hold pipes: set {SOFT} higher than 33792",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_no_pipe_at_all(make_machine: MakeMachine, monkeypatch: pytest.MonkeyPat
     finding = full_size(make_machine({HARD: "16"}), 2)
     assert finding.status is Status.FAIL
     assert "copied through the process" in finding.fact
-    assert finding.remedy == f"sysctl -w {HARD}=512"
+    assert finding.remedy == f"sysctl -w {HARD}=1536"
 
 
 def test_the_limit_on_files_is_as_before() -> None:

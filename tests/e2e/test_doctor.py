@@ -52,7 +52,7 @@ def test_the_quota_of_pipes_is_found(launcher: Launcher, config: str) -> None:
     assert pipes["values"]["wanted"] == 8 * 64
     # Others of this user may hold some of it.
     assert 0 < pipes["values"]["full_size"] <= quota_pages // 256
-    assert pipes["remedy"].startswith(f"sysctl -w fs.pipe-user-pages-soft={8 * 64 * 256}")
+    assert pipes["remedy"].startswith(f"sysctl -w fs.pipe-user-pages-soft={8 * 64 * 256 + 1024}")
 
 
 def test_a_used_up_quota(launcher: Launcher) -> None:
