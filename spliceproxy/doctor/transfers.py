@@ -1,9 +1,10 @@
 """One way to move bytes by each call, and the proof that those that were sent arrive."""
 
+import mmap
 from collections.abc import Callable
 
 from spliceproxy.doctor.places import Place, memory_file, pipe, unix
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import page_syscalls, syscalls
 
 CONTENT = bytes(range(251)) * 20
 """More than a page, so that a pipe holds it in two slots; less than the smallest buffer."""
@@ -51,8 +52,14 @@ def tee_into(place: Place) -> None:
 
 def vmsplice_into(place: Place) -> None:
     """Give a pipe references to the pages of a buffer."""
-    _move_all(lambda _: syscalls.vmsplice(place.input_fd, CONTENT))
-    _expect_content(place)
+    with mmap.mmap(-1, len(CONTENT)) as memory:
+        memory.write(CONTENT)
+
+        def step(left: int) -> int:
+            return page_syscalls.vmsplice(place.input_fd, memory, len(CONTENT) - left, left)
+
+        _move_all(step)
+        _expect_content(place)
 
 
 def sendfile_into(place: Place) -> None:
@@ -74,7 +81,7 @@ def sendfile_both_ways(place: Place) -> None:
 def _send_file(source: Place, destination: Place) -> None:
     def step(left: int) -> int:
         offset = len(CONTENT) - left
-        return syscalls.sendfile(destination.input_fd, source.output_fd, offset, left)
+        return page_syscalls.sendfile(destination.input_fd, source.output_fd, offset, left)
 
     _move_all(step)
 

@@ -31,21 +31,6 @@ _libc.tee.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint
 _libc.tee.restype = ctypes.c_ssize_t
 
 
-class _Buffer(ctypes.Structure):
-    """struct iovec."""
-
-    _fields_ = (("start", ctypes.c_char_p), ("size", ctypes.c_size_t))
-
-
-_libc.vmsplice.argtypes = (
-    ctypes.c_int,
-    ctypes.POINTER(_Buffer),
-    ctypes.c_ulong,
-    ctypes.c_uint,
-)
-_libc.vmsplice.restype = ctypes.c_ssize_t
-
-
 def tee(source_fd: int, destination_fd: int, count: int) -> int:
     """Duplicate up to ``count`` bytes of one pipe into another, consuming nothing (tee(2)).
 
@@ -60,26 +45,6 @@ def tee(source_fd: int, destination_fd: int, count: int) -> int:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
     return copied
-
-
-def vmsplice(pipe_fd: int, data: bytes) -> int:
-    """Put references to a buffer's pages into a pipe (vmsplice(2)).
-
-    The buffer must stay as it is until all of it has been taken out of the pipe.
-
-    Raises:
-        OSError: as vmsplice(2).
-    """
-    vector = _Buffer(data, len(data))
-    count: int = _libc.vmsplice(pipe_fd, ctypes.byref(vector), 1, SPLICE_NONBLOCK)
-    if count < 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, os.strerror(errno))
-    return count
-
-
-# sendfile(destination, source, offset, count) -> int.
-sendfile = os.sendfile
 
 
 def make_pipe() -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Each call is really made on each kind of descriptor, and each refusal has its meaning."""
 
 import errno
+import mmap
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,11 +15,16 @@ from spliceproxy.doctor.calls import check_calls, check_directories
 from spliceproxy.doctor.finding import Finding, Status
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import Need
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import page_syscalls, syscalls
 from tests.faults import ENDLESS, AnswerAt, Counted, FailAt
 from tests.streams import needs_ipv6
 
-CALLS = ("splice", "tee", "vmsplice", "sendfile")
+CALLS = {
+    "splice": syscalls,
+    "tee": syscalls,
+    "vmsplice": page_syscalls,
+    "sendfile": page_syscalls,
+}
 TRAFFIC = frozenset({Need.TRAFFIC})
 EVERYTHING = frozenset(Need)
 
@@ -28,8 +34,8 @@ def findings(needs: frozenset[Need] = TRAFFIC) -> dict[str, Finding]:
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, call: str, error: int) -> None:
-    fault = FailAt(getattr(syscalls, call), 1, error, times=ENDLESS)
-    monkeypatch.setattr(syscalls, call, fault)
+    fault = FailAt(getattr(CALLS[call], call), 1, error, times=ENDLESS)
+    monkeypatch.setattr(CALLS[call], call, fault)
 
 
 @needs_ipv6
@@ -49,8 +55,8 @@ def test_this_kernel_moves_bytes_every_way() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_trial_makes_its_call(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = Counted(getattr(syscalls, call))
-    monkeypatch.setattr(syscalls, call, calls)
+    calls = Counted(getattr(CALLS[call], call))
+    monkeypatch.setattr(CALLS[call], call, calls)
     trials = [check for check in findings() if check.startswith(f"{call}.")]
     assert calls.calls >= len(trials) >= 2
 
@@ -103,8 +109,13 @@ def test_a_count_that_cannot_be(answer: int, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_success_without_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = syscalls.vmsplice
-    monkeypatch.setattr(syscalls, "vmsplice", lambda fd, data: real(fd, bytes(len(data))))
+    real = page_syscalls.vmsplice
+
+    def of_zeros(pipe_fd: int, memory: mmap.mmap, offset: int, count: int) -> int:
+        memory[:] = bytes(len(memory))
+        return real(pipe_fd, memory, offset, count)
+
+    monkeypatch.setattr(page_syscalls, "vmsplice", of_zeros)
     finding = findings(frozenset())["vmsplice.pipe"]
     assert finding.status is Status.FAIL
     assert "5020 bytes arrived, other ones than were sent" in finding.fact
@@ -120,7 +131,8 @@ def test_short_counts_are_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
         return call
 
     monkeypatch.setattr(syscalls, "splice", shortened(syscalls.splice, 2))
-    monkeypatch.setattr(syscalls, "sendfile", shortened(syscalls.sendfile, 3))
+    monkeypatch.setattr(page_syscalls, "sendfile", shortened(page_syscalls.sendfile, 3))
+    monkeypatch.setattr(page_syscalls, "vmsplice", shortened(page_syscalls.vmsplice, 3))
     assert {finding.status for finding in findings().values()} == {Status.OK}
 
 

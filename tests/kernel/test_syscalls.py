@@ -74,16 +74,6 @@ def test_tee_of_what_is_no_pipe(pipes: list[Pipe]) -> None:
     assert caught.value.errno == errno.EINVAL
 
 
-def test_vmsplice_gives_a_pipe_what_is_in_memory(pipes: list[Pipe]) -> None:
-    reader, writer = pipes[0]
-    data = b"with\0zeros"
-    assert syscalls.vmsplice(writer, data) == len(data)
-    assert os.read(reader, 100) == data
-    os.write(writer, bytes(65536))
-    with pytest.raises(BlockingIOError):
-        syscalls.vmsplice(writer, data)
-
-
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
 def test_accepted_sockets_do_not_wait_and_are_not_inherited(
     family: socket.AddressFamily, tmp_path: object
