@@ -120,7 +120,7 @@ def test_a_routes_file(
 def test_a_mistaken_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mistaken.yaml"
     path.write_text("routes: []\n")
-    assert run(["doctor", "--config", str(path)]) == ExitStatus.CONFIG
+    assert run(["doctor", "--config", str(path)]) == ExitStatus.REFUSED
     output, error = capfd.readouterr()
     assert output == ""
     assert f"{path}:1:9: error: routes: is empty" in error
