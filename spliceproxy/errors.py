@@ -10,6 +10,7 @@ class ExitStatus(IntEnum):
 
     OK = 0  # asked to stop, and stopped
     REFUSED = 1  # a configuration file, or an order to a running proxy, was refused
+    UNFIT = 1  # doctor: what the proxy is for, or the file asks for, cannot be had here
     USAGE = 2  # the command line or the environment was refused
     START = 3  # bind, permission, a missing kernel feature, a name that does not resolve
     BOOT = 4  # workers fail to boot

@@ -12,6 +12,7 @@ PACKAGE = Path(spliceproxy.__file__).parent
 
 LAYERS = (
     {"cli"},
+    {"doctor"},
     {"proxy"},
     {"admin"},
     {"sinks", "upstream", "observe", "routes_file"},

@@ -10,6 +10,7 @@ import click
 
 from spliceproxy import __version__
 from spliceproxy.cli.ctl import ctl
+from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
 from spliceproxy.cli.routes_file import check, schema
 from spliceproxy.errors import ExitStatus, Problem, RefusedFile, one_line
@@ -28,8 +29,8 @@ with spaces between the items of a list. The command line goes first.
 \b
 Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
   file of --config again.
-Exit status: 0 asked to stop, 1 mistakes in the file, 2 usage, 3 could not start,
-  4 workers fail to boot, 70 internal.
+Exit status: 0 asked to stop, 1 mistakes in the file or a fail of doctor, 2 usage,
+  3 could not start, 4 workers fail to boot, 70 internal.
 """
 
 
@@ -59,6 +60,7 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
 
 
 command.add_command(check)
+command.add_command(doctor)
 command.add_command(schema)
 command.add_command(ctl)
 

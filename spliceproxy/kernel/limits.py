@@ -1,6 +1,8 @@
 """How many descriptors this process may have, and what they are kept for."""
 
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups
 _FEWEST_PIPES, _MOST_PIPES = 16, 1024
@@ -44,3 +46,13 @@ def raise_file_limit(wanted: int) -> int:
         except (ValueError, OSError):  # EPERM
             continue
     return file_limit()
+
+
+@contextmanager
+def raised_file_limit(wanted: int) -> Iterator[int]:
+    """Raise the limit as above inside the block; yields the soft limit that came of it."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        yield raise_file_limit(wanted)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -23,9 +23,7 @@ class Capacity:
 def fit_routes(settings: Settings) -> Capacity:
     """Raise the file limit if that is wanted, and share it among the routes."""
     routes = settings.routes
-    wanted = limits.file_limit_for(
-        sum((route.max_connections or 0) * _descriptors(route) for route in routes)
-    )
+    wanted = file_limit_wanted(routes)
     nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
     fit = share(routes, limits.descriptors_left(nofile))
     for route, connections in zip(routes, fit, strict=True):
@@ -38,6 +36,13 @@ def fit_routes(settings: Settings) -> Capacity:
                 remedy=f"raise the file limit to {wanted} (ulimit -n)",
             )
     return Capacity(nofile, fit)
+
+
+def file_limit_wanted(routes: Sequence[RouteSettings]) -> int:
+    """File limit of a worker with which all connections that the routes ask for fit."""
+    return limits.file_limit_for(
+        sum((route.max_connections or 0) * _descriptors(route) for route in routes)
+    )
 
 
 def share(routes: Sequence[RouteSettings], descriptors: int) -> tuple[int, ...]:

@@ -1,0 +1,34 @@
+"""All checks, in the order in which they are read."""
+
+from collections.abc import Iterator
+
+from spliceproxy.doctor.calls import check_calls, check_directories
+from spliceproxy.doctor.file_limit import check_file_limit
+from spliceproxy.doctor.finding import Finding
+from spliceproxy.doctor.interfaces import check_interfaces
+from spliceproxy.doctor.machine import Machine
+from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_directories
+from spliceproxy.doctor.network import check_network
+from spliceproxy.doctor.pipes import check_pipes
+from spliceproxy.doctor.ports import check_ports
+from spliceproxy.doctor.system import check_system
+from spliceproxy.settings.options import Settings
+
+
+def examine(settings: Settings | None, machine: Machine | None = None) -> Iterator[Finding]:
+    """Examine this machine for a proxy with these settings, or for any.
+
+    Takes a few tens of milliseconds. For a moment it opens files, connections on loopback, and
+    as many pipes as the user gets; connections of the same user's proxies may get small pipes
+    in that moment.
+    """
+    machine = machine or Machine()
+    needs = find_needs(settings)
+    yield from check_system(machine)
+    yield from check_calls(machine, needs)
+    yield from check_directories(mirror_directories(settings), needs)
+    yield from check_pipes(machine, count_full_size_pipes(settings))
+    yield from check_file_limit(machine, settings)
+    yield from check_ports(machine, settings)
+    yield from check_network(machine, settings)
+    yield from check_interfaces(machine)
