@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from spliceproxy.errors import UsageProblem
-from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.admin_access import check_reach
 from spliceproxy.settings.listeners import find_duplicate
 from spliceproxy.settings.options import Settings
@@ -42,7 +42,8 @@ def check_listeners(options: dict[str, Any]) -> None:
             )
     duplicate = find_duplicate(options["listen"])
     if duplicate is not None:
-        what = "path" if isinstance(duplicate, UnixAddress) else "host and port"
+        kinds = {UnixAddress: "path", TcpAddress: "host and port"}
+        what = kinds.get(type(duplicate), "socket")
         raise UsageProblem(
             f"--listen: {duplicate} is given twice", f"expected another {what} for each listener"
         )

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -25,7 +26,8 @@ Each option is also read from the environment: SPLICEPROXY_IDLE_TIMEOUT=5m for -
 with spaces between the items of a list. The command line goes first.
 
 \b
-Signals: TERM and INT drain (a second one stops at once), QUIT stops at once.
+Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
+  file of --config again.
 Exit status: 0 asked to stop, 1 mistakes in the file, 2 usage, 3 could not start,
   4 workers fail to boot, 70 internal.
 """
@@ -49,10 +51,11 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
     # that the settings refuse.
     from spliceproxy.cli.configure import configure
 
-    settings = configure(ctx, config, fields)
+    read_settings = partial(configure, ctx, config, fields)
+    settings = read_settings()
     from spliceproxy.proxy.supervisor import supervise
 
-    return supervise(settings)
+    return supervise(settings, None if config is None else read_settings)
 
 
 command.add_command(check)

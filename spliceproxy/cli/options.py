@@ -7,7 +7,12 @@ business of `spliceproxy.settings`.
 import click
 
 from spliceproxy.cli.readers import Command, duration, reads, setting
-from spliceproxy.settings.address import BACKEND_FORMS, LISTEN_FORMS, parse_backend, parse_listen
+from spliceproxy.settings.address import (
+    BACKEND_FORMS,
+    BOUND_FORMS,
+    parse_backend,
+    parse_bound,
+)
 from spliceproxy.settings.admin_access import parse_token
 from spliceproxy.settings.bounds import (
     parse_backlog,
@@ -17,6 +22,7 @@ from spliceproxy.settings.bounds import (
     parse_timeout,
     parse_workers,
 )
+from spliceproxy.settings.listen_address import LISTEN_FORMS, parse_listen
 from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
 from spliceproxy.settings.mirror_options import OPTIONS
 from spliceproxy.settings.units import parse_positive_size
@@ -24,7 +30,13 @@ from spliceproxy.settings.units import parse_positive_size
 SECTIONS = {
     "Routes file": ("config",),
     "Traffic": ("listen", "backends", "splice"),
-    "Timeouts": ("connect_timeout_s", "idle_timeout_s", "drain_timeout_s", "tcp_user_timeout_s"),
+    "Timeouts": (
+        "connect_timeout_s",
+        "idle_timeout_s",
+        "drain_timeout_s",
+        "reload_drain_timeout_s",
+        "tcp_user_timeout_s",
+    ),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
     "Operation": ("admin_listen", "admin_token"),
@@ -102,7 +114,16 @@ PROXY_OPTIONS = (
         "drain_timeout_s",
         "30s",
         parse_drain_timeout,
-        "When asked to stop, let connections finish for this long, then reset the rest.",
+        "When asked to stop, let connections finish for this long; during the last third the rest "
+        "is reset bit by bit.",
+    ),
+    duration(
+        "--reload-drain-timeout",
+        "reload_drain_timeout_s",
+        "1d",
+        parse_drain_timeout,
+        "After a reload, let the connections from before it go on for this long; during the last "
+        "third the rest is reset bit by bit.",
     ),
     duration(
         "--tcp-user-timeout",
@@ -162,9 +183,9 @@ PROXY_OPTIONS = (
         "--admin",
         "admin_listen",
         multiple=True,
-        callback=reads(parse_listen),
+        callback=reads(parse_bound),
         metavar="ADDRESS",
-        help=f"Answer over HTTP here what the proxy is doing: {LISTEN_FORMS}. Repeatable.",
+        help=f"Answer over HTTP here what the proxy is doing: {BOUND_FORMS}. Repeatable.",
     ),
     setting(
         "--admin-token",

@@ -1,43 +1,67 @@
-"""Opening the sockets that clients connect to."""
+"""Opening the sockets that clients connect to, or taking over those that are open already."""
 
 import contextlib
 import errno
 import os
 import socket
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from spliceproxy.kernel.sockets import prepare_stream
+from spliceproxy.kernel.sockets import is_tcp, prepare_stream
+
+SocketName = tuple[str, int] | tuple[str, int, int, int]
+"""What bind(2) takes for TCP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Who may connect to a unix socket: those who may write to its file (unix(7))."""
+
+    mode: int = 0o600
+    uid: int = -1  # -1: leave it as it is (chown(2))
+    gid: int = -1
+
+
+OWNER_ONLY = Permissions()
+
+
+def find_tcp(host: str, port: int) -> list[tuple[int, SocketName]]:
+    """All addresses of a host name, each with its family. Blocks.
+
+    Raises:
+        OSError: as getaddrinfo(3).
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    places = ((int(family), name) for family, _, _, _, name in found)
+    return list(dict.fromkeys(places))  # type: ignore[arg-type]  # AF_PACKET's
 
 
 def listen_tcp(
-    host: str | None, port: int, backlog: int, tcp_user_timeout_s: float
-) -> list[socket.socket]:
-    """Listen on a TCP port: every address of this machine, or all addresses of a host name.
+    family: int, name: SocketName, backlog: int, tcp_user_timeout_s: float
+) -> socket.socket:
+    """Listen on one address.
 
     Raises:
-        OSError: as bind(2) and getaddrinfo(3); nothing stays open.
+        OSError: as bind(2); nothing stays open.
     """
-    if host is None:
-        return [_listen_everywhere(port, backlog, tcp_user_timeout_s)]
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    opened: list[socket.socket] = []
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        for family, sockaddr in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            opened.append(sock)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            _listen(sock, sockaddr, backlog, tcp_user_timeout_s)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _listen(sock, name, backlog, tcp_user_timeout_s)
     except BaseException:
-        for sock in opened:
-            sock.close()
+        sock.close()
         raise
-    return opened
+    return sock
 
 
-def _listen_everywhere(port: int, backlog: int, tcp_user_timeout_s: float) -> socket.socket:
-    """One dual-stack socket; an IPv4 one on a machine without IPv6."""
+def listen_everywhere(port: int, backlog: int, tcp_user_timeout_s: float) -> socket.socket:
+    """Listen on every address of this machine: one dual-stack socket; IPv4 where no IPv6 is.
+
+    Raises:
+        OSError: as bind(2); nothing stays open.
+    """
     try:
         sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     except OSError as error:
@@ -55,11 +79,15 @@ def _listen_everywhere(port: int, backlog: int, tcp_user_timeout_s: float) -> so
     return sock
 
 
-def listen_unix(path: str, backlog: int) -> socket.socket:
-    """Listen on a unix socket of mode 0600; a socket that a dead process left there is replaced.
+def listen_unix(path: str, backlog: int, permissions: Permissions = OWNER_ONLY) -> socket.socket:
+    """Listen on a unix socket; one that a dead process left there is replaced.
+
+    Nobody else may connect before the permissions are as they should be: the file is made for
+    its owner only, and nobody is listened to before the last of them is set.
 
     Raises:
-        OSError: as bind(2); EADDRINUSE when somebody listens there, or the path is no socket.
+        OSError: as bind(2), chmod(2) and chown(2); EADDRINUSE when somebody listens there, or
+            the path is no socket.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -69,12 +97,68 @@ def listen_unix(path: str, backlog: int) -> socket.socket:
             sock.bind(path)
         finally:
             os.umask(old_umask)
+        try:
+            permit(path, permissions)
+        except OSError:
+            Path(path).unlink()
+            raise
         sock.listen(backlog)
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def permit(path: str, permissions: Permissions) -> None:
+    """Set who may connect to a unix socket.
+
+    Raises:
+        OSError: as chmod(2) and chown(2).
+    """
+    if (permissions.uid, permissions.gid) != (-1, -1):
+        os.chown(path, permissions.uid, permissions.gid)
+    Path(path).chmod(permissions.mode)
+
+
+def take_over(fd: int, backlog: int, tcp_user_timeout_s: float) -> socket.socket:
+    """Listen on a socket that is open already; closing it is the caller's business from now on.
+
+    Raises:
+        OSError: as getsockopt(2) and listen(2).
+    """
+    sock = socket.socket(fileno=fd)
+    sock.set_inheritable(False)
+    prepare_stream(sock, tcp_user_timeout_s)
+    sock.listen(backlog)
+    sock.setblocking(False)
+    return sock
+
+
+def adjust(sock: socket.socket, backlog: int, tcp_user_timeout_s: float) -> None:
+    """Change a listening socket, which goes on accepting.
+
+    Raises:
+        OSError: as setsockopt(2) and listen(2).
+    """
+    if is_tcp(sock):
+        timeout_ms = round(tcp_user_timeout_s * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
+    sock.listen(backlog)
+
+
+def is_listening_stream(fd: int) -> bool:
+    """Whether a descriptor is a TCP or unix stream socket that listens."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return False
+    except OSError:  # EBADF
+        return False
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        stream = sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_STREAM
+        known = sock.family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return known and stream and bool(listens)
 
 
 def _remove_stale(path: str) -> None:
@@ -89,10 +173,10 @@ def _remove_stale(path: str) -> None:
                 Path(path).unlink()
 
 
-def _listen(sock: socket.socket, address: object, backlog: int, tcp_user_timeout_s: float) -> None:
+def _listen(sock: socket.socket, name: SocketName, backlog: int, tcp_user_timeout_s: float) -> None:
     # Without it a restart finds the port in use by connections in TIME_WAIT (socket(7)).
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     prepare_stream(sock, tcp_user_timeout_s)  # accepted sockets inherit the options
-    sock.bind(address)  # type: ignore[arg-type]  # typeshed: a sockaddr of any family
+    sock.bind(name)
     sock.listen(backlog)
     sock.setblocking(False)

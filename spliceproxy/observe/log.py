@@ -73,7 +73,6 @@ def configure(
     """
     if _line_logger.buffer is not None:
         _line_logger.buffer.close()
-    render = _renderer(log_format, stream_fd)
     try:
         buffer = LineBuffer(stream_fd)
     except OSError as error:  # left alone, some connection would get its number, and the log
@@ -81,15 +80,29 @@ def configure(
             f"cannot log to descriptor {stream_fd} ({os.strerror(error.errno or 0)})",
             "leave standard output open, or send it to /dev/null",
         ) from error
-    buffer.loss_line = _loss_line_with(render)
     _line_logger.buffer = buffer
+    _set_up(buffer, log_format, level, stream_fd)
+    return buffer
+
+
+def follow(log_format: LogFormat, level: LogLevel, stream_fd: int = STANDARD_OUTPUT) -> None:
+    """Change the log of this process, and of those that it forks from now on.
+
+    What `bind()` has returned before keeps its level.
+    """
+    if _line_logger.buffer is not None:
+        _set_up(_line_logger.buffer, log_format, level, stream_fd)
+
+
+def _set_up(buffer: LineBuffer, log_format: LogFormat, level: LogLevel, stream_fd: int) -> None:
+    render = _renderer(log_format, stream_fd)
+    buffer.loss_line = _loss_line_with(render)
     structlog.configure(
         processors=[stamp, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _line_logger,
         cache_logger_on_first_use=False,
     )
-    return buffer
 
 
 def stamp(_logger: object, level: str, event_dict: EventDict) -> EventDict:

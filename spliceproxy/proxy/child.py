@@ -1,4 +1,4 @@
-"""The master's view of a forked worker."""
+"""The master's view of a forked process: a worker, or one that loads a file."""
 
 import contextlib
 import os
@@ -11,50 +11,59 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from spliceproxy.errors import ExitStatus
+from spliceproxy.proxy import control
 from spliceproxy.proxy.signals import CAUGHT
 
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A worker process, and the line to it."""
+    """A process, and the line to it."""
 
     number: int
     pid: int
     pidfd: int
     orders: socket.socket
+    place: int = 0
+    """Of its rows in the shared table."""
     ready: bool = False
     started_s: float = field(default_factory=time.monotonic)
 
     def order(self, message: bytes) -> None:
-        """Send an order; a worker that is dying needs none."""
+        """Send an order; a process that is dying needs none."""
         with contextlib.suppress(OSError):
-            self.orders.send(message)
+            self.orders.send(message, socket.MSG_DONTWAIT)  # one that is stopped reads none
 
     def hear(self) -> bytes:
-        """Take a message; empty when the worker is gone, whatever it left unread."""
+        """Take a message; `control.GONE` when it is gone, whatever it left unread."""
         try:
-            return self.orders.recv(1)
+            return self.orders.recv(control.MAX_MESSAGE_BYTES)
         except OSError:  # ECONNRESET: it died with an order unread
-            return b""
+            return control.GONE
 
     def forget(self) -> None:
-        """Close the descriptors that stand for the worker."""
+        """Close the descriptors that stand for it."""
         os.close(self.pidfd)
         self.orders.close()
 
     def reap(self) -> int:
-        """Collect the exit code of a worker that has ended; negative: the signal's number."""
+        """Collect the exit code when it has ended; negative: the signal's number."""
         _, status = os.waitpid(self.pid, 0)
         self.forget()
         return os.waitstatus_to_exitcode(status)
 
 
-def fork_child(number: int, body: Callable[[socket.socket], int]) -> Child:
-    """Fork a worker that runs ``body`` and exits with what it returns.
+def fork_child(
+    number: int,
+    body: Callable[[socket.socket], int],
+    kind: socket.SocketKind = socket.SOCK_SEQPACKET,
+) -> Child:
+    """Fork a process that runs ``body`` and exits with what it returns.
+
+    The line to it keeps messages apart, unless another kind is asked for.
 
     Only for a process without threads: a child has none of them, but all their locks.
     """
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     # Until the child has handlers of its own, a signal to the whole group would reach the
     # master's pipe from both, and be counted twice.
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)

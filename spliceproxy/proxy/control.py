@@ -1,15 +1,29 @@
-"""What master and worker say to one another over a socket pair, a byte a message.
+"""What master and worker say to one another over a socket pair that keeps messages apart.
 
 Orders go this way and not by signals: a terminal or a service manager sends its signals to the
 whole process group, so a worker would count one order twice, and a second one means "at once".
 A worker whose master is gone reads the end of the stream, and drains.
 """
 
-READY = b"r"
+MAX_MESSAGE_BYTES = 64
+
+GONE = b""
+"""What is read when the other side is not there any more."""
+
+READY = b"ready"
 """Worker to master: accepting."""
 
-DRAIN = b"d"
-"""Master to worker: stop accepting, let connections finish, then exit."""
-
-STOP = b"s"
+STOP = b"stop"
 """Master to worker: reset everything and exit."""
+
+_DRAIN = b"drain "
+
+
+def drain(timeout_s: float) -> bytes:
+    """Master to worker: stop accepting, let connections finish within the timeout, then exit."""
+    return b"%s%.3f" % (_DRAIN, timeout_s)
+
+
+def drain_timeout_s(message: bytes) -> float | None:
+    """Return the timeout of an order to drain; None for another message."""
+    return float(message.removeprefix(_DRAIN)) if message.startswith(_DRAIN) else None

@@ -26,6 +26,7 @@ class Frontend:
         idle: Callable[[], None],
         *,
         worker: int,
+        generation: int,
         counting: Counting,
         tells_connections: bool,
     ) -> None:
@@ -39,8 +40,7 @@ class Frontend:
         self._route = route
         self._max_connections = max_connections
         self._tell_idle = idle
-        self._worker = worker
-        self._log = structlog.get_logger().bind()
+        self._log = structlog.get_logger().bind(worker=worker, generation=generation)
         self._holding = True
         self._closed = False
 
@@ -108,4 +108,4 @@ class Frontend:
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
         if self._tells_connections:
-            self._log.info("connection", worker=self._worker, **record.line())
+            self._log.info("connection", **record.line())

@@ -42,17 +42,18 @@ class PreparedRoute:
 
 
 def look_up(routes: Sequence[RouteSettings]) -> list[Upstreams]:
-    """Check the mirrors' places, and resolve all names. Blocks.
+    """Resolve all names, and check the mirrors' places. Blocks.
 
     Raises:
         UsageProblem: a mirror cannot work, such as one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
-    check_mirrors(mirror for route in routes for mirror in route.mirrors)
-    return [
+    upstreams = [
         Upstreams(resolve_members(route.backends), resolve_mirrors(route.mirrors))
         for route in routes
     ]
+    check_mirrors(mirror for route in routes for mirror in route.mirrors)
+    return upstreams
 
 
 def prepare(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import trio
 
+from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.description import Description
@@ -17,7 +18,8 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
 from spliceproxy.proxy.describe import describe
 from spliceproxy.proxy.listening import open_listeners
-from spliceproxy.proxy.prepared import look_up, prepare
+from spliceproxy.proxy.loading import load
+from spliceproxy.proxy.prepared import prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.options import Settings
 
@@ -47,12 +49,12 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         StartProblem: an address cannot be listened on, or a name does not resolve.
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
-    upstreams = await trio.to_thread.run_sync(look_up, settings.routes)
-    with open_listeners(settings.routes) as listening:
+    loaded = await trio.to_thread.run_sync(load, lambda: settings, find_inherited())
+    with open_listeners(settings.routes, loaded.places) as listening:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in listening]
         capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))
-        routes = prepare(settings.routes, upstreams, served, capacity)
+        routes = prepare(settings.routes, loaded.upstreams, served, capacity)
         with closing(SharedTable(TABLE_ROWS)) as table:
             worker = Worker(settings, routes, Tally(table, place=0))
             addresses = [_address(sock) for sockets in listening for sock in sockets]

@@ -1,5 +1,6 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
+import heapq
 import os
 import socket
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
+from spliceproxy.policy.drain import may_stay, spread_from_s
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
@@ -25,6 +27,7 @@ from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, Resolved, keep_resolved
 
 _LOOK_AGAIN_S = 1.0
+_SPREAD_STEPS = 300  # of a drain's window: so fine are the steps in which connections end
 
 
 class Worker:
@@ -43,6 +46,7 @@ class Worker:
         self.reactor = Reactor()
         self._settings = settings
         self._number = number
+        self._generation = generation
         self._tally = tally
         self.pools: list[BackendPool] = []
         self._mirror_places: list[Resolved] = []
@@ -107,6 +111,7 @@ class Worker:
             prepared.max_connections,
             self._note_if_idle,
             worker=self._number,
+            generation=self._generation,
             counting=Counting(
                 self._tally, prepared.settings.name, prepared.max_connections, mirrors
             ),
@@ -136,8 +141,7 @@ class Worker:
                 nursery.start_soon(keep_resolved, self._mirror_places, LOOKUP_INTERVAL_S)
                 for pool in self.pools:
                     nursery.start_soon(pool.keep_resolved)
-                if self._settings.workers > 1:
-                    nursery.start_soon(self._look_for_forgotten_clients)
+                nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:
                     frontend.hold(held=False)
                 task_status.started()
@@ -149,8 +153,9 @@ class Worker:
     async def _look_for_forgotten_clients(self) -> None:
         """Accept what a sibling was woken for, and then could not take.
 
-        A client wakes one of the workers (EPOLLEXCLUSIVE). If that one is at its limit by then,
-        the others learn of the client only when the next one comes.
+        A client wakes one of the workers (EPOLLEXCLUSIVE), of this generation or an older one. If
+        that one is at its limit by then, or does not run, the others learn of the client only
+        when the next one comes.
         """
         while True:
             await trio.sleep(_LOOK_AGAIN_S)
@@ -159,14 +164,32 @@ class Worker:
                     listener.look_again()
 
     async def drain_within(self, timeout_s: float) -> int:
-        """Stop accepting, let connections finish, reset what is left after the timeout.
+        """Stop accepting, let connections finish, reset what is left bit by bit.
 
         Returns how many connections were reset.
         """
         self.drain()
-        with trio.move_on_after(timeout_s):
+        started_s = trio.current_time()
+        with trio.move_on_after(spread_from_s(timeout_s)):
             await self._idle.wait()
-        return self.reset_all(reason.DRAIN_DEADLINE)
+        count, reset = len(self.sessions), 0
+        while not self._idle.is_set():
+            elapsed_s = trio.current_time() - started_s
+            if elapsed_s >= timeout_s:
+                return reset + self.reset_all(reason.DRAIN_DEADLINE)
+            reset += self._reset_all_but(may_stay(count, elapsed_s, timeout_s))
+            with trio.move_on_after(min(timeout_s / _SPREAD_STEPS, timeout_s - elapsed_s)):
+                await self._idle.wait()
+        return reset
+
+    def _reset_all_but(self, kept: int) -> int:
+        """Reset the connections that have been silent for longest."""
+        sessions = self.sessions
+        longest_silent = heapq.nlargest(len(sessions) - kept, sessions, key=Session.idle_s)
+        for session in longest_silent:
+            session.close(reason.DRAIN_DEADLINE)
+        self.reactor.end_batch()
+        return len(longest_silent)
 
     def drain(self, *, take_backlog: bool = True) -> None:
         """Stop accepting, and let connections finish.

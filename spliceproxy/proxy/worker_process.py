@@ -41,16 +41,16 @@ class WorkerProcess:
         self._worker = worker
         self._drain_timeout_s = drain_timeout_s
         self._orders = orders
-        self._drain = trio.Event()
+        self._nursery: trio.Nursery
 
     async def main(self, lines: LineBuffer) -> None:
         """Serve; ends when the worker has no connection left after a drain, or at once."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
                 nursery.start_soon(flush_task, lines)
                 nursery.start_soon(self._follow_orders)
                 nursery.start_soon(self._follow_signals, signals)
-                nursery.start_soon(self._drain_when_told)
                 async with trio.open_nursery() as serving:
                     await serving.start(self._worker.run)
                     with contextlib.suppress(OSError):  # the master is gone: see _follow_orders
@@ -62,14 +62,15 @@ class WorkerProcess:
         while True:
             await trio.lowlevel.wait_readable(self._orders)
             try:
-                order = self._orders.recv(1)
+                order = self._orders.recv(control.MAX_MESSAGE_BYTES)
             except ConnectionResetError:  # the master died before it had read all of ours
-                order = b""
+                order = control.GONE
+            timeout_s = control.drain_timeout_s(order)
             if order == control.STOP:
                 self._stop()
-            else:  # DRAIN, or the master is gone
-                self._drain.set()
-            if not order:
+            else:
+                self._drain(self._drain_timeout_s if timeout_s is None else timeout_s)
+            if order == control.GONE:
                 return
 
     async def _follow_signals(self, signals: AsyncIterator[int]) -> None:
@@ -77,11 +78,14 @@ class WorkerProcess:
             if number == signal.SIGQUIT:
                 self._stop()
             else:
-                self._drain.set()
+                self._drain(self._drain_timeout_s)
 
-    async def _drain_when_told(self) -> None:
-        await self._drain.wait()
-        reset = await self._worker.drain_within(self._drain_timeout_s)
+    def _drain(self, timeout_s: float) -> None:
+        """Drain; of several orders the one with the nearest deadline is met."""
+        self._nursery.start_soon(self._drain_within, timeout_s)
+
+    async def _drain_within(self, timeout_s: float) -> None:
+        reset = await self._worker.drain_within(timeout_s)
         if reset:
             structlog.get_logger().warning("drain_deadline", connections_reset=reset)
 

@@ -1,14 +1,16 @@
-"""The master's set of workers: forked, watched, replaced when they die."""
+"""The workers of one generation: forked, watched, replaced when they die."""
 
 import select
 import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from spliceproxy.errors import BootProblem
+from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.proxy import control
 from spliceproxy.proxy.child import Child, fork_child
@@ -18,18 +20,23 @@ _STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
 _STOP_GRACE_S = 5.0  # what a worker that is told to stop at once may take before it is killed
 
 
+Body = Callable[[int, int, socket.socket], int]
+"""Runs a worker by its number, the place of its rows, and the line to the master."""
+
+
 class Workers:
     """Keeps ``count`` workers alive until they are told to end."""
 
-    def __init__(self, count: int, body: Callable[[int, socket.socket], int]) -> None:
+    def __init__(self, generation: int, count: int, places: Places, body: Body) -> None:
         self._body = body
         self._count = count
+        self._places = places
         self._children: dict[int, Child] = {}
         self._restarts: dict[int, float] = {}
         self._failures: dict[int, int] = {}
         self._ending = False
         self._kill_s: float | None = None
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger(generation=generation)
         self.all_ready_once = False
 
     def start(self) -> None:
@@ -41,6 +48,11 @@ class Workers:
     def alive(self) -> bool:
         """Whether a worker lives, or will again."""
         return bool(self._children or self._restarts)
+
+    @property
+    def children(self) -> list[Child]:
+        """Those that live."""
+        return list(self._children.values())
 
     def descriptors(self) -> list[int]:
         """What to poll for: a worker's end, and its first word."""
@@ -80,7 +92,7 @@ class Workers:
 
     def drain(self, timeout_s: float) -> None:
         """Tell all to let their connections finish within the timeout, and replace none."""
-        self._end(control.DRAIN, timeout_s + _STOP_GRACE_S)
+        self._end(control.drain(timeout_s), timeout_s + _STOP_GRACE_S)
 
     def stop(self) -> None:
         """Tell all to end at once."""
@@ -95,6 +107,14 @@ class Workers:
         for child in self._children.values():
             child.order(order)
 
+    def forget(self) -> None:
+        """In a child: close what stands for the others.
+
+        Held open there, it would hide the master's death from them.
+        """
+        for child in self._children.values():
+            child.forget()
+
     def _restart(self, number: int) -> None:
         try:
             self._fork(number)
@@ -108,19 +128,19 @@ class Workers:
         self._restarts[number] = time.monotonic() + delay_s
 
     def _fork(self, number: int) -> None:
-        siblings = list(self._children.values())
-
-        def body(orders: socket.socket) -> int:
-            # Held open here, they would hide the master's death from the other workers.
-            for child in siblings:
-                child.forget()
-            return self._body(number, orders)
-
-        self._children[number] = fork_child(number, body)
+        place = self._places.take()
+        try:
+            child = fork_child(number, partial(self._body, number, place))
+        except OSError:
+            self._places.free(place)
+            raise
+        child.place = place
+        self._children[number] = child
 
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
+        self._places.free(child.place)
         if code or not self._ending:
             self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
         if self._ending:

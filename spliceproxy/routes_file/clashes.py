@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spliceproxy.errors import quote
 from spliceproxy.routes_file.tree import Mistake, Value
-from spliceproxy.settings.address import parse_listen
+from spliceproxy.settings.listen_address import parse_listen
 from spliceproxy.settings.listeners import Listeners
 from spliceproxy.settings.options import RouteSettings
 
@@ -33,13 +33,14 @@ def _listener_clashes(route: Value, taken: Listeners) -> Iterator[Mistake]:
     if listen is None:
         return
     for value in listen.content if isinstance(listen.content, tuple) else (listen,):
-        if not isinstance(value.content, str):
+        text = value.child("address") or value
+        if not isinstance(text.content, str):
             continue
         try:
-            address = parse_listen(value.content)
+            address = parse_listen(text.content)
         except ValueError:
             continue  # told elsewhere
         other = taken.take(address, f"{value.path}, line {value.place.line}")
         if other is not None:
-            what = f"{quote(value.content)} is taken by {other}: expected another address"
-            yield Mistake(value.place, value.path, what)
+            what = f"{quote(text.content)} is taken by {other}: expected another address"
+            yield Mistake(text.place, text.path, what)

@@ -49,6 +49,8 @@ def _find(location: tuple[str | int, ...], root: Value) -> tuple[Value, str | in
     value = root
     for step in location:
         child = value.child(step)
+        if child is None and isinstance(step, int) and not isinstance(value.content, tuple):
+            continue  # it stands for a list, of which it is the only item
         if child is None:
             return value, step
         value = child

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.settings.timeouts import Timeouts
@@ -31,6 +32,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     LogSettings,
     RouteSettings,
     RouteDefaults,
+    ListenSettings,
     Timeouts,
     BackendSettings,
     QueueSettings,

@@ -10,7 +10,7 @@ from spliceproxy.settings.hosts import check_host, check_ipv6
 MAX_UNIX_PATH_BYTES = 107
 
 UNIX_PREFIX = "unix:"
-LISTEN_FORMS = "[HOST:]PORT, [IPV6]:PORT or unix:PATH"
+BOUND_FORMS = "[HOST:]PORT, [IPV6]:PORT or unix:PATH"
 BACKEND_FORMS = "HOST:PORT, [IPV6]:PORT or unix:PATH"
 TCP_FORMS = "HOST:PORT or [IPV6]:PORT"
 
@@ -41,14 +41,11 @@ class UnixAddress:
 Address = TcpAddress | UnixAddress
 
 
-def parse_listen(text: str) -> Address:
-    """Return where to listen; ValueError says what is wrong and what is expected.
-
-    A port alone stands for every address, and port 0 for one that the kernel picks.
-    """
+def parse_bound(text: str, forms: str = BOUND_FORMS) -> Address:
+    """Return an address of this machine; ValueError says what is wrong, and names the forms."""
     if text.isascii() and text.isdecimal():
         return TcpAddress(None, _parse_port(text, text, lowest=0))
-    return _parse(text, LISTEN_FORMS, lowest_port=0)
+    return _parse(text, forms, lowest_port=0)
 
 
 def parse_backend(text: str) -> Address:

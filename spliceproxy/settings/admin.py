@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from spliceproxy.settings.address import LISTEN_FORMS
+from spliceproxy.settings.address import BOUND_FORMS
 from spliceproxy.settings.admin_access import LEAST_TOKEN_LENGTH, check_reach, parse_token
-from spliceproxy.settings.fields import ListenAddress, described, reads
+from spliceproxy.settings.fields import BoundAddress, described, reads
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.shapes import OneOrMany
 
@@ -21,9 +21,9 @@ Token = Annotated[
 class AdminSettings(Model):
     """Where to ask the proxy what it is doing, and to give it orders."""
 
-    listen: Annotated[tuple[ListenAddress, ...], OneOrMany()] = Field(
+    listen: Annotated[tuple[BoundAddress, ...], OneOrMany()] = Field(
         default=(),
-        description=f"Where the admin interface listens, once or as a list: {LISTEN_FORMS}. "
+        description=f"Where the admin interface listens, once or as a list: {BOUND_FORMS}. "
         "A unix socket has mode 0600; an address that can be reached from elsewhere needs a token.",
     )
     token: Token | None = Field(

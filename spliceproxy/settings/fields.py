@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from spliceproxy.errors import not_known, quote
-from spliceproxy.settings.address import Address, parse_backend, parse_listen
+from spliceproxy.settings.address import Address, parse_backend, parse_bound
 from spliceproxy.settings.bounds import (
     MAX_BACKLOG,
     MAX_CONNECTIONS,
@@ -82,6 +82,8 @@ def parse_name(text: str) -> str:
 _TEXT = {"type": "string"}
 TIME_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+(ms|s|m|h|d)|0)$"}
 _SIZE = [{"type": "string", "pattern": r"^[0-9.]+\s*([KMGTP]i?)?B?$"}, {"type": "integer"}]
+
+
 _PORT = {"type": "integer", "minimum": 0, "maximum": 65535}
 
 
@@ -118,8 +120,8 @@ Size = Annotated[
     int, reads(parse_positive_size), PlainSerializer(format_size), described("size", *_SIZE)
 ]
 
-ListenAddress = Annotated[
-    Address, reads(parse_listen), PlainSerializer(str), described("address", _TEXT, _PORT)
+BoundAddress = Annotated[
+    Address, reads(parse_bound), PlainSerializer(str), described("address", _TEXT, _PORT)
 ]
 BackendAddress = Annotated[
     Address, reads(parse_backend), PlainSerializer(str), described("address", _TEXT)

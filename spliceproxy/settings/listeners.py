@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
-from spliceproxy.settings.address import Address, UnixAddress
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.listen_address import ListenAddress, SystemdAddress
 
 _EVERY_IPV4, _EVERY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not listened on
 _WILDCARDS = (None, _EVERY_IPV4, _EVERY_IPV6)
 
 
-def find_duplicate(listen: Iterable[Address]) -> Address | None:
+def find_duplicate(listen: Iterable[ListenAddress]) -> ListenAddress | None:
     """Return the first address that is listed twice; port 0 is another port each time."""
-    seen: set[Address] = set()
+    seen: set[ListenAddress] = set()
     for address in listen:
-        if address in seen and (isinstance(address, UnixAddress) or address.port != 0):
+        if address in seen and not (isinstance(address, TcpAddress) and address.port == 0):
             return address
         seen.add(address)
     return None
@@ -22,22 +23,34 @@ class Listeners:
     """Addresses that are taken, each by somebody."""
 
     def __init__(self) -> None:
-        self._paths: dict[str, str] = {}
+        self._others: dict[ListenAddress, str] = {}
         self._ports: dict[int, dict[str | None, str]] = {}
 
-    def take(self, address: Address, owner: str) -> str | None:
+    def take(self, address: ListenAddress, owner: str) -> str | None:
         """Return who has taken the address, or one that covers it, before; take it if nobody."""
-        if isinstance(address, UnixAddress):
-            if address.path in self._paths:
-                return self._paths[address.path]
-            self._paths[address.path] = owner
-            return None
+        if not isinstance(address, TcpAddress):
+            other = self._find_other(address)
+            self._others.setdefault(address, owner)
+            return other
         if address.port == 0:
             return None
         hosts = self._ports.setdefault(address.port, {})
         other = _find(address.host, hosts)
         hosts.setdefault(address.host, owner)
         return other
+
+    def _find_other(self, address: ListenAddress) -> str | None:
+        if address in self._others or not isinstance(address, SystemdAddress):
+            return self._others.get(address)
+        everything = SystemdAddress(None)
+        return next(
+            (
+                owner
+                for other, owner in self._others.items()
+                if isinstance(other, SystemdAddress) and everything in (address, other)
+            ),
+            None,
+        )
 
 
 def _find(host: str | None, hosts: dict[str | None, str]) -> str | None:

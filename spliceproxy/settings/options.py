@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spliceproxy.settings.address import LISTEN_FORMS, Address
+from spliceproxy.settings.address import Address
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
@@ -17,12 +17,13 @@ from spliceproxy.settings.fields import (
     ConnectionCount,
     DrainTimeout,
     Flag,
-    ListenAddress,
     Name,
     Size,
     Workers,
     choice,
 )
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.listen_address import LISTEN_FORMS
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.pool import PoolSettings
@@ -55,7 +56,11 @@ class RouteSettings(RouteDefaults):
     """Listeners, and where the clients that they accept are forwarded to."""
 
     name: Name = Field(default="default", description="Names the route in the log.")
-    listen: Annotated[tuple[ListenAddress, ...], NotEmpty(), OneOrMany()] = Field(
+    listen: Annotated[
+        tuple[Annotated[ListenSettings, Shorthand("address", "string", "integer")], ...],
+        NotEmpty(),
+        OneOrMany(),
+    ] = Field(
         description=f"Where to accept, once or as a list: {LISTEN_FORMS}. A port alone is every "
         "IPv4 and IPv6 address; port 0 lets the kernel choose."
     )
@@ -95,8 +100,15 @@ class Settings(Model):
     )
     drain_timeout_s: DrainTimeout = key(
         "drain_timeout",
-        "When asked to stop, let connections finish for this long, then reset the rest.",
+        "When asked to stop, let connections finish for this long; during the last third the rest "
+        "is reset bit by bit.",
         default=30.0,
+    )
+    reload_drain_timeout_s: DrainTimeout = key(
+        "reload_drain_timeout",
+        "After a reload, let the connections from before it go on for this long; during the last "
+        "third the rest is reset bit by bit.",
+        default=86_400.0,
     )
     splice: Flag = Field(
         default=True,

@@ -43,8 +43,9 @@ class OneOrMany:
 class Shorthand:
     """A mapping, or the value of its most important key alone."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *types: str) -> None:
         self._key = key
+        self._types = types or ("string",)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -60,7 +61,8 @@ class Shorthand:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Allow both."""
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
+        alone = [{"type": name} for name in self._types]
+        return {"anyOf": [*alone, handler(schema)]}
 
 
 def _not_empty(value: object) -> object:

@@ -6,6 +6,8 @@ from typing import Any, TypedDict, Unpack
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.options import LogFormat, LogLevel, LogSettings, RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
@@ -30,6 +32,7 @@ class Options(TypedDict, total=False):
     idle_timeout_s: float
     tcp_user_timeout_s: float
     drain_timeout_s: float
+    reload_drain_timeout_s: float
     max_connections: int | None
     backlog: int
     splice: bool
@@ -43,12 +46,12 @@ class Options(TypedDict, total=False):
 
 
 def single_route(
-    listen: Sequence[Address], backends: Sequence[Address], **options: Unpack[Options]
+    listen: Sequence[ListenAddress], backends: Sequence[Address], **options: Unpack[Options]
 ) -> Settings:
     """Return the settings of a proxy with one route."""
     given: dict[str, Any] = dict(options)
     route = RouteSettings(
-        listen=tuple(listen),
+        listen=tuple(ListenSettings(address=address) for address in listen),
         backends=tuple(BackendSettings(address=address) for address in backends),
         timeouts=Timeouts(**_take(given, _TIMEOUTS)),
         **_take(given, _OF_ROUTE),

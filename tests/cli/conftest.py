@@ -27,7 +27,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> Callable[[Supervise], None]:
 
     def replace(supervise: Supervise) -> None:
         module = ModuleType(SUPERVISOR)
-        module.__dict__["supervise"] = supervise
+        module.__dict__["supervise"] = lambda settings, reload: supervise(settings)
         monkeypatch.setitem(sys.modules, SUPERVISOR, module)
 
     return replace

@@ -36,6 +36,7 @@ def test_every_option(seen: list[Settings]) -> None:
     arguments = (
         "--listen 127.0.0.1:1 --listen unix:/l --backend [::1]:2 --backend unix:/b --workers 3"
         " --connect-timeout 250ms --idle-timeout 10m --drain-timeout 0 --max-connections 100"
+        " --reload-drain-timeout 2h"
         " --tcp-user-timeout 30s --backlog 7 --splice off --no-raise-nofile --log-format json"
         " --log-level debug"
     )
@@ -48,6 +49,7 @@ def test_every_option(seen: list[Settings]) -> None:
             connect_timeout_s=0.25,
             idle_timeout_s=600.0,
             drain_timeout_s=0.0,
+            reload_drain_timeout_s=7200.0,
             max_connections=100,
             tcp_user_timeout_s=30.0,
             backlog=7,
@@ -247,7 +249,7 @@ def test_exit_statuses_of_the_process(ending: str, status: int) -> None:
 import sys, types
 from spliceproxy import errors
 from spliceproxy.cli.main import main
-def supervise(settings): {ending}
+def supervise(settings, reload): {ending}
 module = types.ModuleType({SUPERVISOR!r})
 module.supervise = supervise
 sys.modules[{SUPERVISOR!r}] = module

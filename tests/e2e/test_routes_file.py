@@ -114,7 +114,11 @@ def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -
     content = yaml.safe_load(shown.stdout)
     for route in content["routes"]:
         # Only the ports are others, so that the test can run beside anything else.
-        route["listen"] = [address.rpartition(":")[0] + ":0" for address in route["listen"]]
+        addresses = [listen["address"] for listen in route["listen"]]
+        route["listen"] = [
+            f"unix:{tmp_path}/{number}" if address.startswith("unix:") else "127.0.0.1:0"
+            for number, address in enumerate(addresses)
+        ]
         route["backends"] = [f"127.0.0.1:{free_port()}"]
     copy = tmp_path / "routes.yaml"
     copy.write_text(yaml.safe_dump(content))

@@ -10,6 +10,7 @@ from spliceproxy.errors import UsageProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.options import RouteSettings, Settings
 from tests.mirroring.mirrored import LOCALHOST, check_accounts
@@ -22,7 +23,7 @@ from tests.streams import KERNEL_CHOICE
 def route(name: str, port: int, *mirrors: str, max_connections: int = 4) -> RouteSettings:
     return RouteSettings(
         name=name,
-        listen=(TcpAddress(LOCALHOST, 0),),
+        listen=(ListenSettings(address=TcpAddress(LOCALHOST, 0)),),
         backends=(BackendSettings(address=TcpAddress(LOCALHOST, port)),),
         max_connections=max_connections,
         mirrors=tuple(map(parse_mirror, mirrors)),

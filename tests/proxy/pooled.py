@@ -12,6 +12,7 @@ from structlog.typing import EventDict
 from spliceproxy.proxy.serve import Proxy, serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.upstream.backend import Backend
 from tests.proxy.bookkeeping import check_bookkeeping
@@ -112,7 +113,7 @@ async def pooled(*backends: dict[str, Any], **route: Any) -> AsyncIterator[Poole
         BackendSettings(address=TcpAddress("127.0.0.1", player.port), **backend)
         for player, backend in zip(players, backends, strict=True)
     )
-    settings = RouteSettings(listen=(ANY_PORT,), backends=entries, **route)
+    settings = RouteSettings(listen=(ListenSettings(address=ANY_PORT),), backends=entries, **route)
     peers: list[Peer] = []
     try:
         with capture_logs() as log, trio.fail_after(30):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spliceproxy.proxy.capacity import share
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.sinks.spool import MOST_SEGMENTS
@@ -14,7 +15,7 @@ from spliceproxy.sinks.spool import MOST_SEGMENTS
 
 def route(max_connections: int | None, *mirrors: str) -> RouteSettings:
     return RouteSettings(
-        listen=(TcpAddress(None, 80),),
+        listen=(ListenSettings(address=TcpAddress(None, 80)),),
         backends=(BackendSettings(address=TcpAddress("b", 80)),),
         max_connections=max_connections,
         mirrors=tuple(map(parse_mirror, mirrors)),

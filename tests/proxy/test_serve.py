@@ -11,6 +11,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.proxy.serve import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.settings.single_route import single_route
 from spliceproxy.settings.timeouts import Timeouts
@@ -47,6 +48,7 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "event": "connection",
         "log_level": "info",
         "worker": 0,
+        "generation": 0,
         "route": "default",
         "listener": listener,
         "client": client,
@@ -176,7 +178,7 @@ async def test_two_routes_go_their_own_ways() -> None:
     routes = [
         RouteSettings(
             name=name,
-            listen=(ANY_PORT,),
+            listen=(ListenSettings(address=ANY_PORT),),
             backends=(BackendSettings(address=TcpAddress("127.0.0.1", int(acceptor.address[1]))),),
             max_connections=1,
             timeouts=Timeouts(idle_s=idle_s),
@@ -209,7 +211,12 @@ async def test_a_full_route_leaves_the_others_alone() -> None:
     acceptor = Acceptor(("127.0.0.1", 0), KERNEL_CHOICE, 16)
     backend = BackendSettings(address=TcpAddress("127.0.0.1", int(acceptor.address[1])))
     routes = tuple(
-        RouteSettings(name=name, listen=(ANY_PORT,), backends=(backend,), max_connections=1)
+        RouteSettings(
+            name=name,
+            listen=(ListenSettings(address=ANY_PORT),),
+            backends=(backend,),
+            max_connections=1,
+        )
         for name in "ab"
     )
     with trio.fail_after(20):

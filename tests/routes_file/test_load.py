@@ -8,6 +8,7 @@ from spliceproxy.errors import ExitStatus, RefusedFile
 from spliceproxy.routes_file.load import load
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route
 from spliceproxy.settings.timeouts import Timeouts
@@ -120,7 +121,7 @@ routes:
     route = settings.routes[0]
     assert settings.workers == 2
     assert route.name == "web"
-    assert route.listen == (TcpAddress("127.0.0.1", 80),)
+    assert route.listen == (ListenSettings(address=TcpAddress("127.0.0.1", 80)),)
     assert route.addresses == (TcpAddress("b", 1), TcpAddress("b", 2))
     assert route.mirrors[0].target == "echo ${HOME} 127.0.0.1"
 

@@ -117,12 +117,37 @@ VALUES = [
     ("routes: [{listen: 80, backends: []}]", ["1:33: routes[0].backends: is empty: expected one or more"]),
     ("routes: [{listen: 80, backends: [b]}]", ["1:34: routes[0].backends[0]: 'b' has no port: expected HOST:PORT, [IPV6]:PORT or unix:PATH"]),
     ("routes: [{listen: 80, backends: [{}]}]", ["1:34: routes[0].backends[0].address: is missing"]),
-    ("routes: [{listen: [{a: 1}], backends: b:1}]", ["1:20: routes[0].listen[0]: expected a single value, not a mapping"]),
+    (
+        "routes: [{listen: [{a: 1}], backends: b:1}]",
+        [
+            "1:20: routes[0].listen[0].address: is missing",
+            "1:21: routes[0].listen[0].a: key 'a' is not known: expected address, mode, owner or group",
+        ],
+    ),
     ("routes: [{listen: [80, ~], backends: b:1}]", ["1:24: routes[0].listen[1]: is empty: expected a value, or no such key"]),
     (
         "routes: [{name: a b, listen: 80, backends: b:1}]",
         ["1:17: routes[0].name: 'a b' is not a name: expected a letter, then letters, digits, '-', '_' and '.', at most 64"],
     ),
+]  # fmt: skip
+
+LISTEN = [
+    ("routes: [{listen: 'fd:2', backends: b:1}]", ["1:19: routes[0].listen: 'fd:2' is no descriptor to listen on: expected fd:3 or above"]),
+    ("routes: [{listen: 'fd:x', backends: b:1}]", ["1:19: routes[0].listen: 'fd:x' is no descriptor to listen on: expected fd:3 or above"]),
+    (
+        "routes: [{listen: 'systemd:', backends: b:1}]",
+        ["1:19: routes[0].listen: 'systemd:' has no valid name: expected what FileDescriptorName= of the socket unit says, or the unit's own name"],
+    ),
+    ("routes: [{listen: {address: 80, mode: '0660'}, backends: b:1}]", ["1:39: routes[0].listen.mode: has no effect on 80: expected it with unix:PATH only"]),
+    ("routes: [{listen: {address: 'fd:3', owner: root}, backends: b:1}]", ["1:44: routes[0].listen.owner: has no effect on fd:3: expected it with unix:PATH only"]),
+    ("routes: [{listen: {address: 'unix:/a', mode: '0690'}, backends: b:1}]", ["1:46: routes[0].listen.mode: '0690' is not a mode: expected three octal digits, as in '0660'"]),
+    (
+        "routes: [{listen: {address: 'unix:/a', mode: 0660}, backends: b:1}]",
+        ["1:46: routes[0].listen.mode: '0660' is ambiguous, as some read it as octal: expected no leading zero, or quotes around a text"],
+    ),
+    ("routes: [{listen: {address: 'unix:/a', group: a b}, backends: b:1}]", ["1:47: routes[0].listen.group: 'a b' is no name or number of a user or group"]),
+    ("routes: [{listen: [systemd, 'systemd:web'], backends: b:1}]", ["1:29: routes[0].listen[1]: 'systemd:web' is taken by routes[0].listen[0], line 1: expected another address"]),
+    ("routes: [{listen: [{address: 'unix:/a'}, 'unix:/a'], backends: b:1}]", ["1:42: routes[0].listen[1]: 'unix:/a' is taken by routes[0].listen[0], line 1: expected another address"]),
 ]  # fmt: skip
 
 OLD_YAML = [
@@ -204,7 +229,7 @@ DEFAULTS = [
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [*SYNTAX, *KEYS, *VALUES, *OLD_YAML, *MIRRORS, *CLASHES, *ENVIRONMENT, *DEFAULTS],
+    [*SYNTAX, *KEYS, *VALUES, *LISTEN, *OLD_YAML, *MIRRORS, *CLASHES, *ENVIRONMENT, *DEFAULTS],
 )
 def test_mistakes(text: str, said: list[str]) -> None:
     assert mistakes_of(text) == said

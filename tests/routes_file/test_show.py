@@ -57,6 +57,7 @@ def test_everything_is_shown_with_its_unit() -> None:
     assert shown == {
         "workers": 3,
         "drain_timeout": "30s",
+        "reload_drain_timeout": "1d",
         "splice": True,
         "raise_nofile": True,
         "mirror_budget": "256MiB",
@@ -65,7 +66,7 @@ def test_everything_is_shown_with_its_unit() -> None:
         "routes": [
             {
                 "name": "a",
-                "listen": ["80"],
+                "listen": [{"address": "80"}],
                 "backends": [{"address": "b:80", "weight": 1, "backup": False}],
                 "balance": "round_robin",
                 "queue": {"timeout": "10s", "size": 1024},
@@ -93,6 +94,8 @@ def test_the_schema_accepts_the_examples(path: Path) -> None:
         f"{ROUTE}drain_timeout: 5",
         f"{ROUTE}log: {{level: warn}}",
         "routes: [{listen: 80, backends: [{adress: a:1}]}]",
+        "routes: [{listen: {adress: 80}, backends: a:1}]",
+        'routes: [{listen: {address: "unix:/a", mode: "0999"}, backends: a:1}]',
         "routes: [{listen: 80, backends: b:80, mirrors: [{overflow: gap}]}]",
         'routes: [{listen: 80, backends: b:80, mirrors: [{to: "null:", overflow: gup}]}]',
     ],

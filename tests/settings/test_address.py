@@ -10,8 +10,8 @@ from spliceproxy.settings.address import (
     TcpAddress,
     UnixAddress,
     parse_backend,
-    parse_listen,
 )
+from spliceproxy.settings.listen_address import parse_listen
 
 LONGEST_LABEL = "a" * 63
 LONGEST_NAME = ".".join([LONGEST_LABEL] * 3 + ["a" * 61])

@@ -2,7 +2,8 @@ from itertools import permutations
 
 import pytest
 
-from spliceproxy.settings.address import Address, TcpAddress, UnixAddress, parse_listen
+from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
+from spliceproxy.settings.listen_address import parse_listen
 from spliceproxy.settings.listeners import Listeners, find_duplicate
 
 ONE = TcpAddress("127.0.0.1", 8080)
@@ -47,6 +48,13 @@ def test_duplicates(listen: tuple[Address, ...], duplicate: Address | None) -> N
         ("127.0.0.1:80", "127.0.0.2:80", False),
         ("unix:/a", "unix:/a", True),
         ("unix:/a", "unix:/b", False),
+        ("fd:3", "fd:3", True),
+        ("fd:3", "fd:4", False),
+        ("systemd", "systemd", True),
+        ("systemd", "systemd:web", True),
+        ("systemd:web", "systemd:web", True),
+        ("systemd:web", "systemd:db", False),
+        ("fd:3", "systemd", False),
     ],
 )
 def test_clashes_in_either_order(one: str, other: str, clash: bool) -> None:

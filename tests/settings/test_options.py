@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.settings.single_route import Options, override, single_route
 from spliceproxy.settings.timeouts import Timeouts
@@ -25,7 +26,7 @@ def test_a_single_route_is_the_same_model() -> None:
         workers=1,
         routes=(
             RouteSettings(
-                listen=(ONE,),
+                listen=(ListenSettings(address=ONE),),
                 backends=(BackendSettings(address=PATH),),
                 backlog=7,
                 timeouts=Timeouts(idle_s=60.0),

@@ -1,0 +1,37 @@
+"""What a reload changes, for its line in the log."""
+
+from typing import Any
+
+from spliceproxy.proxy.listening import ListenerChange
+from spliceproxy.settings.options import Settings
+
+
+def compare_settings(old: Settings, new: Settings) -> dict[str, Any]:
+    """Return which routes came, went and changed, and which of the other settings did."""
+    before = {route.name: route for route in old.routes}
+    after = {route.name: route for route in new.routes}
+    both = before.keys() & after.keys()
+    changed = [name for name in after if name in both and before[name] != after[name]]
+    return {
+        "routes": {
+            "added": [name for name in after if name not in both],
+            "removed": [name for name in before if name not in both],
+            "changed": changed,
+            "unchanged": len(both) - len(changed),
+        },
+        "settings_changed": [
+            str(field.serialization_alias or name)
+            for name, field in Settings.model_fields.items()
+            if name != "routes" and getattr(old, name) != getattr(new, name)
+        ],
+    }
+
+
+def describe_listeners(change: ListenerChange) -> dict[str, Any]:
+    """Return which listeners came, went and changed."""
+    return {
+        "added": [listener.name for listener in change.added],
+        "removed": [listener.name for listener in change.removed],
+        "changed": [listener.name for listener, _ in change.changed],
+        "unchanged": change.kept,
+    }

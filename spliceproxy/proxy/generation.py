@@ -1,0 +1,70 @@
+"""One configuration in effect, and the workers that serve it."""
+
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spliceproxy.observe.places import Places
+from spliceproxy.proxy.capacity import fit_routes
+from spliceproxy.proxy.loading import Loaded
+from spliceproxy.proxy.prepared import PreparedRoute, prepare
+from spliceproxy.proxy.workers import Workers
+from spliceproxy.settings.options import Settings
+
+_PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """A reload makes a new one; the old one drains."""
+
+    number: int
+    settings: Settings
+    routes: list[PreparedRoute]
+    nofile: int
+    workers: Workers
+
+    @property
+    def sockets(self) -> Iterable[socket.socket]:
+        """Where its workers accept."""
+        return (sock for route in self.routes for sock in route.listening)
+
+    @property
+    def mirror_directories(self) -> list[str]:
+        """Where its workers write."""
+        mirrors = [mirror for route in self.settings.routes for mirror in route.mirrors]
+        return [mirror.target for mirror in mirrors if mirror.kind == "file"]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the start line tells."""
+        routes = [route.describe() for route in self.routes]
+        return {
+            "generation": self.number,
+            "routes": routes,
+            **{part: [one for route in routes for one in route[part]] for part in _PARTS},
+            "workers": self.settings.workers,
+            "splice": "on" if self.settings.splice else "off",
+            "max_connections": sum(route.max_connections for route in self.routes),
+            "nofile": self.nofile,
+        }
+
+
+Work = Callable[[Generation, int, int, socket.socket], int]
+"""Be a worker of a generation, in the child: its number, its place, and the line to the master."""
+
+
+def make_generation(
+    number: int, loaded: Loaded, listening: list[list[socket.socket]], places: Places, work: Work
+) -> Generation:
+    """Prepare a generation; its workers are not started yet."""
+    settings = loaded.settings
+    capacity = fit_routes(settings)
+    routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
+
+    def body(worker: int, place: int, orders: socket.socket) -> int:
+        return work(generation, worker, place, orders)
+
+    workers = Workers(number, settings.workers, places, body)
+    generation = Generation(number, settings, routes, capacity.nofile, workers)
+    return generation

@@ -1,0 +1,151 @@
+"""Loading a configuration, with all that has to be looked up for it; also in a child process.
+
+Files and names can block for as long as they like. The master must not: so a reload is prepared by
+a process of its own, which hands the result back.
+"""
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spliceproxy.errors import Problem, RefusedFile
+from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.proxy.child import fork_child
+from spliceproxy.proxy.places import ListenPlace, look_up_places
+from spliceproxy.proxy.prepared import Upstreams, look_up
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.options import Settings
+from spliceproxy.sinks.audit import report_left_behind
+
+LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
+_LAST_LINES_S = 1.0
+_MAX_RESULT_BYTES = 64 << 20
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that may be put into effect."""
+
+    settings: Settings
+    upstreams: list[Upstreams]
+    places: list[list[ListenPlace]]
+
+
+class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
+    """The new configuration is not put into effect; the old one stays."""
+
+    def __init__(self, reason: str, mistakes: tuple[str, ...] = ()) -> None:
+        super().__init__(reason, mistakes)
+        self.reason = reason
+        self.mistakes = mistakes
+        """One by one, each with its place in the file."""
+
+
+def load(
+    source: Callable[[], Settings],
+    inherited: InheritedSockets,
+    used_directories: Iterable[str] = (),
+) -> Loaded:
+    """Read the settings and look up what they name. Blocks.
+
+    Files that a crash has left in a mirror's directory are told of, unless it is one of those
+    that workers write into now.
+
+    Raises:
+        Problem: the file is refused, a name does not resolve, or a mirror cannot work.
+    """
+    settings = source()
+    places = look_up_places(settings.routes, inherited)
+    loaded = Loaded(settings, look_up(settings.routes), places)
+    used = {os.path.realpath(directory) for directory in used_directories}
+    mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
+    report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
+    return loaded
+
+
+def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
+    return str(Path(mirror.target).resolve()) in directories
+
+
+class Loading:
+    """A child that loads a configuration."""
+
+    def __init__(
+        self, load: Callable[[], Loaded], lines: LineBuffer, forget: Callable[[], None]
+    ) -> None:
+        def body(result: socket.socket) -> int:
+            forget()
+            try:
+                content: Loaded | ReloadRefused = load()
+            except RefusedFile as problem:
+                content = ReloadRefused(str(problem), problem.mistakes)
+            except Problem as problem:
+                content = ReloadRefused(str(problem))
+            with contextlib.suppress(BrokenPipeError):  # the master is gone
+                result.sendall(pickle.dumps(content))
+            lines.close(_LAST_LINES_S)
+            return 0
+
+        self._child = fork_child(0, body, socket.SOCK_STREAM)
+        self._child.orders.setblocking(False)
+        self._received = bytearray()
+        self.deadline_s = time.monotonic() + LOAD_TIMEOUT_S
+
+    def descriptors(self) -> list[int]:
+        """What to poll for."""
+        return [self._child.orders.fileno()]
+
+    def tend(self) -> Loaded | None:
+        """Return the configuration when it is there.
+
+        Raises:
+            ReloadRefused: it will not come.
+        """
+        try:
+            while chunk := self._child.orders.recv(_READ_BYTES):
+                self._received += chunk
+                if len(self._received) > _MAX_RESULT_BYTES:
+                    self.stop()
+                    raise ReloadRefused("the configuration is too large")
+        except BlockingIOError:
+            if time.monotonic() < self.deadline_s:
+                return None
+            self.stop()
+            raise ReloadRefused(
+                f"names and files were not looked up within {LOAD_TIMEOUT_S:g} s"
+            ) from None
+        except ConnectionResetError:
+            pass
+        return self._finish()
+
+    def _finish(self) -> Loaded:
+        # It has closed its end, and exits.
+        status = self._child.reap()
+        if status:
+            what = signal.Signals(-status).name if status < 0 else f"status {status}"
+            raise ReloadRefused(f"the process that loads the configuration has died ({what})")
+        content = pickle.loads(self._received)  # noqa: S301 - our own child's, over a socket pair
+        if isinstance(content, ReloadRefused):
+            raise content
+        assert isinstance(content, Loaded)  # noqa: S101 - there is no third kind
+        return content
+
+    def forget(self) -> None:
+        """In another child: close what stands for this one."""
+        self._child.forget()
+
+    def stop(self) -> None:
+        """End it."""
+        signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
+        # A disk that hangs can hold up even this; then the next one to die buries it.
+        select.select([self._child.pidfd], [], [], _LAST_LINES_S)
+        self._child.reap()

@@ -1,0 +1,277 @@
+"""The master: forks workers, and waits for signals and for the dead.
+
+It is synchronous and without threads, since a process that runs Trio can't fork a child that
+runs it too. A worker forked from it shares its memory and costs a few MiB.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from spliceproxy.errors import ExitStatus
+from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe import log
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.places import Places
+from spliceproxy.observe.service_manager import ServiceManager
+from spliceproxy.observe.tally import Tally
+from spliceproxy.proxy.difference import compare_settings, describe_listeners
+from spliceproxy.proxy.generation import Generation, make_generation
+from spliceproxy.proxy.listening import ListenerChange, Listeners
+from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.proxy.places import InheritedPlace
+from spliceproxy.proxy.reload import Reload, Reloaded
+from spliceproxy.proxy.report import Report
+from spliceproxy.proxy.worker import Worker
+from spliceproxy.proxy.worker_process import run_worker
+from spliceproxy.settings.options import Settings
+
+
+class Master:
+    """Has one generation that accepts, older ones that drain, and at times one to come."""
+
+    def __init__(
+        self,
+        source: Callable[[], Settings] | None,
+        inherited: InheritedSockets,
+        listeners: Listeners,
+        table: SharedTable,
+        manager: ServiceManager,
+        signal_fd: int,
+        lines: LineBuffer,
+    ) -> None:
+        self._source = source
+        self._inherited = inherited
+        self._listeners = listeners
+        self._table = table
+        self._places = Places(table)
+        self._manager = manager
+        self._signal_fd = signal_fd
+        self._lines = lines
+        self._current: Generation
+        self._ending: list[Generation] = []
+        self._report = Report(manager, table, self._places)
+        self._reload: Reload | None = None
+        self._reload_wanted = False
+        self._numbers = 0
+        self._stopping = False
+        self._log = structlog.get_logger()
+
+    def run(self, loaded: Loaded, change: ListenerChange) -> int:
+        """Serve until every worker has ended.
+
+        Raises:
+            BootProblem: a worker of the first generation ended before it served.
+        """
+        self._current = self._make_generation(loaded, change.sockets)
+        started = False
+        try:
+            self._current.workers.start()
+            while self._is_alive():
+                self._wait()
+                self._follow_signals()  # first: a worker that a signal ended has not failed
+                self._tend()
+                if self._current.workers.all_ready_once and not started:
+                    started = True
+                    self._log.info("started", **self._current.describe(), pid=os.getpid())
+                    self._report.ready(self._current, self._ending)
+                if started:
+                    self._tend_reload()
+                self._report.tend(self._current, self._ending)
+        except BaseException:
+            self._end_all()
+            raise
+        self._log.info("stopped")
+        return ExitStatus.OK
+
+    def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
+        self._numbers += 1
+        return make_generation(self._numbers, loaded, listening, self._places, self._work)
+
+    def _work(self, generation: Generation, number: int, place: int, orders: socket.socket) -> int:
+        """Be a worker: runs in the child."""
+        self._forget()
+        self._listeners.forget_all_but(generation.sockets)
+        worker = Worker(
+            generation.settings,
+            generation.routes,
+            Tally(self._table, place),
+            number=number,
+            generation=generation.number,
+        )
+        timeout_s = generation.settings.drain_timeout_s
+        return run_worker(worker, timeout_s, orders, self._lines)
+
+    def _forget(self) -> None:
+        """In a child: close what stands for the others."""
+        for generation in (self._current, *self._ending):
+            generation.workers.forget()
+        if self._reload is not None:
+            self._reload.forget()
+
+    def _is_alive(self) -> bool:
+        generations = [self._current, *self._ending]
+        return any(generation.workers.alive for generation in generations)
+
+    def _wait(self) -> None:
+        generations = [self._current, *self._ending]
+        descriptors = [fd for each in generations for fd in each.workers.descriptors()]
+        deadlines = [each.workers.next_deadline_s() for each in generations]
+        deadlines.append(self._report.next_deadline_s)
+        if self._reload is not None:
+            descriptors += self._reload.descriptors()
+            deadlines.append(self._reload.next_deadline_s())
+        poll = select.poll()
+        for fd in (self._signal_fd, *descriptors):
+            poll.register(fd, select.POLLIN)
+        deadline_s = min(filter(None, deadlines), default=None)
+        if deadline_s is None:
+            poll.poll()
+        else:
+            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+
+    def _tend(self) -> None:
+        self._current.workers.tend()
+        for generation in list(self._ending):
+            generation.workers.tend()
+            if not generation.workers.alive:
+                self._ending.remove(generation)
+                self._log.info("generation_ended", generation=generation.number)
+
+    def _follow_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for number in os.read(self._signal_fd, 64):
+                self._follow_signal(signal.Signals(number))
+
+    def _follow_signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGUSR1:
+            self._log.info("signal_ignored", signal=number.name, why="no file to reopen")
+        elif number == signal.SIGHUP:
+            self._want_reload(number.name)
+        elif self._stopping or number == signal.SIGQUIT:
+            self._stop(number.name)
+        else:
+            self._drain(number.name)
+
+    def _drain(self, signal_name: str) -> None:
+        """Stop, and let connections finish."""
+        timeout_s = self._current.settings.drain_timeout_s
+        self._log.info("draining", signal=signal_name, drain_timeout_s=timeout_s)
+        self._begin_to_stop()
+        # First the workers, which take what waits in the backlog: the last holder of a
+        # listening socket to close it resets what is left there.
+        for generation in (self._current, *self._ending):
+            generation.workers.drain(timeout_s)
+        self._listeners.close()
+
+    def _stop(self, signal_name: str) -> None:
+        """Stop at once."""
+        self._log.warning("stopping_at_once", signal=signal_name)
+        self._begin_to_stop()
+        self._listeners.close()
+        for generation in (self._current, *self._ending):
+            generation.workers.stop()
+
+    def _begin_to_stop(self) -> None:
+        self._stopping = True
+        self._report.stopping()
+        self._reload_wanted = False
+        if self._reload is not None:
+            self._reload.abandon()
+            self._refuse(ReloadRefused("the proxy is told to stop"))
+
+    def _want_reload(self, signal_name: str) -> None:
+        """Reload, now or when the reload that is under way has ended."""
+        if self._source is None:
+            why = "there is no file to load: it was started without --config"
+            self._log.info("signal_ignored", signal=signal_name, why=why)
+        elif self._stopping:
+            self._log.info("signal_ignored", signal=signal_name, why="it is told to stop")
+        else:
+            self._reload_wanted = True
+
+    def _tend_reload(self) -> None:
+        try:
+            if self._reload is None and self._reload_wanted and self._source is not None:
+                self._reload_wanted = False
+                self._start_reload(self._source)
+            done = None if self._reload is None else self._reload.tend()
+        except ReloadRefused as refused:
+            self._refuse(refused)
+        except OSError as error:  # no process to be had
+            self._refuse(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
+        else:
+            if done is not None:
+                self._take_over(done)
+
+    def _start_reload(self, source: Callable[[], Settings]) -> None:
+        self._log.info("reload_started", generation=self._numbers + 1)
+        self._report.reloading()
+        used = [
+            directory
+            for generation in (self._current, *self._ending)
+            for directory in generation.mirror_directories
+        ]
+
+        def forget() -> None:
+            self._forget()
+            self._listeners.forget_all_but(())
+
+        loading = Loading(partial(load, source, self._inherited, used), self._lines, forget)
+        self._reload = Reload(loading, self._listeners, self._make_generation)
+
+    def _refuse(self, refused: ReloadRefused) -> None:
+        reload, self._reload = self._reload, None
+        if reload is not None and reload.generation is not None:
+            self._ending.append(reload.generation)
+        self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
+        if not self._stopping:
+            self._report.ready(self._current, self._ending, f"reload refused: {refused.reason}")
+
+    def _take_over(self, done: Reloaded) -> None:
+        """Let the old generation drain: the new one accepts already."""
+        self._reload = None
+        old, self._current = self._current, done.generation
+        self._ending.append(old)
+        settings = self._current.settings
+        log.follow(settings.log.format, settings.log.level)
+        told = {
+            **compare_settings(old.settings, settings),
+            "listeners": describe_listeners(done.change),
+        }
+        closed = [listener.wanted.listen.place for listener in done.change.removed]
+        old.workers.drain(settings.reload_drain_timeout_s)
+        done.change.commit()
+        self._inherited = self._inherited.without(
+            {place.fd for place in closed if isinstance(place, InheritedPlace)}
+        )
+        draining = [generation for generation in self._ending if generation.workers.alive]
+        self._log.info(
+            "reloaded",
+            generation=self._current.number,
+            **told,
+            draining_generations=len(draining),
+            draining_workers=sum(len(each.workers.children) for each in draining),
+        )
+        self._report.ready(self._current, self._ending)
+
+    def _end_all(self) -> None:
+        if self._reload is not None:
+            self._reload.abandon()
+            if self._reload.generation is not None:
+                self._ending.append(self._reload.generation)
+            self._reload = None
+        self._listeners.close()
+        for generation in (self._current, *self._ending):
+            generation.workers.stop()
+        while self._is_alive():
+            self._wait()
+            self._tend()

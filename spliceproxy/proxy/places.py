@@ -1,0 +1,168 @@
+"""Where routes listen, looked up: names have become addresses, and accounts numbers.
+
+Plain values, so that a process may do the looking up, which can block, for another.
+"""
+
+import errno
+import grp
+import os
+import pwd
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from spliceproxy.errors import StartProblem, alternatives, quote
+from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.kernel.listening import OWNER_ONLY, Permissions, SocketName, find_tcp
+from spliceproxy.settings.address import TcpAddress, UnixAddress
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.listen_address import InheritedAddress, ListenAddress, SystemdAddress
+from spliceproxy.settings.options import RouteSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPlace:
+    """An address to bind to; without a family: a port of every address."""
+
+    family: int | None
+    name: SocketName
+
+
+@dataclass(frozen=True, slots=True)
+class UnixPlace:
+    """A path to bind to."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class InheritedPlace:
+    """A socket that is open already."""
+
+    fd: int
+
+
+Place = TcpPlace | UnixPlace | InheritedPlace
+
+
+@dataclass(frozen=True, slots=True)
+class ListenPlace:
+    """One socket to listen on."""
+
+    place: Place
+    text: str
+    """What the settings call it."""
+    permissions: Permissions = OWNER_ONLY
+    """Of a unix socket."""
+
+
+def look_up_places(
+    routes: Iterable[RouteSettings], inherited: InheritedSockets
+) -> list[list[ListenPlace]]:
+    """Return the sockets that each route listens on. Blocks.
+
+    Raises:
+        StartProblem: as `find_places`.
+    """
+    return [
+        [place for listen in route.listen for place in find_places(listen, inherited)]
+        for route in routes
+    ]
+
+
+def find_places(listen: ListenSettings, inherited: InheritedSockets) -> list[ListenPlace]:
+    """Return the sockets that a listener of the settings stands for. Blocks.
+
+    Raises:
+        StartProblem: a name does not resolve, a user or group is not there, or a socket was not
+            passed.
+    """
+    address, text = listen.address, str(listen.address)
+    if isinstance(address, UnixAddress):
+        return [ListenPlace(UnixPlace(address.path), text, _permissions(listen))]
+    if isinstance(address, TcpAddress):
+        return [ListenPlace(place, text) for place in _find_tcp(address)]
+    return [ListenPlace(InheritedPlace(fd), text) for fd in _find_inherited(address, inherited)]
+
+
+def _find_tcp(address: TcpAddress) -> list[TcpPlace]:
+    if address.host is None:
+        return [TcpPlace(None, ("", address.port))]
+    try:
+        return [TcpPlace(family, name) for family, name in find_tcp(address.host, address.port)]
+    except socket.gaierror as error:
+        raise StartProblem(
+            f"cannot listen on {address} (does not resolve)", "choose another address"
+        ) from error
+
+
+def _find_inherited(address: ListenAddress, inherited: InheritedSockets) -> list[int]:
+    if isinstance(address, InheritedAddress):
+        if address.fd not in inherited.listening:
+            raise StartProblem(
+                f"cannot listen on {address} (it was no listening stream socket at the start)",
+                "expected a descriptor that the parent process has left open",
+            )
+        return [address.fd]
+    name = address.name if isinstance(address, SystemdAddress) else None
+    found = [fd for fd, passed in inherited.passed if name in (None, passed)]
+    if not found:
+        names = sorted({quote(passed) for _, passed in inherited.passed})
+        what = f"systemd has passed {alternatives(names)}" if names else "systemd has passed none"
+        raise StartProblem(
+            f"cannot listen on {address} ({what})",
+            "expected a socket unit for this service (systemd.socket(5))",
+        )
+    wrong = [fd for fd in found if fd not in inherited.listening]
+    if wrong:
+        raise StartProblem(
+            f"cannot listen on {address} (descriptor {wrong[0]} is no listening stream socket)",
+            "expected ListenStream= and Accept=no in the socket unit",
+        )
+    return found
+
+
+def _permissions(listen: ListenSettings) -> Permissions:
+    return Permissions(
+        mode=OWNER_ONLY.mode if listen.mode is None else listen.mode,
+        uid=_number(listen, "owner", listen.owner, lambda name: pwd.getpwnam(name).pw_uid),
+        gid=_number(listen, "group", listen.group, lambda name: grp.getgrnam(name).gr_gid),
+    )
+
+
+def _number(
+    listen: ListenSettings, what: str, account: str | None, find: Callable[[str], int]
+) -> int:
+    if account is None:
+        return -1
+    if account.isdecimal():
+        return int(account)
+    try:
+        return find(account)
+    except KeyError:
+        raise StartProblem(
+            f"cannot listen on {listen.address} ({what} {quote(account)} is not known)",
+            "expected a name that this machine has, or a number",
+        ) from None
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "choose another port, or stop the program that listens there (ss -ltnp)",
+    errno.EACCES: (
+        "ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; "
+        "choose a higher one"
+    ),
+    errno.EPERM: "giving a socket to another owner needs CAP_CHOWN",
+    errno.EADDRNOTAVAIL: "no interface of this machine has that address",
+    errno.ENOENT: "the directory of the socket does not exist",
+    errno.EMFILE: "raise the file limit (ulimit -n)",
+}
+
+
+def refusal(place: ListenPlace, error: OSError) -> StartProblem:
+    """Return what is to be told when a place cannot be listened on."""
+    number = error.errno or 0
+    return StartProblem(
+        f"cannot listen on {place.text} ({os.strerror(number)})",
+        _REMEDIES.get(number, "choose another address"),
+    )

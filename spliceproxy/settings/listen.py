@@ -1,0 +1,76 @@
+"""The settings of a listener."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field, PlainSerializer, ValidationInfo, field_validator
+
+from spliceproxy.errors import quote
+from spliceproxy.settings.address import UnixAddress
+from spliceproxy.settings.fields import described, reads
+from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress, parse_listen
+from spliceproxy.settings.model import Model
+
+_ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?|[0-9]{1,9}"
+
+
+def parse_mode(text: str) -> int:
+    """Return permission bits, which are written in octal as for chmod(1)."""
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError(f"{quote(text)} is not a mode: expected three octal digits, as in '0660'")
+    return int(text, 8)
+
+
+def parse_account(text: str) -> str:
+    """Return the name or number of a user or group; whether it exists is not asked yet."""
+    if not re.fullmatch(_ACCOUNT, text):
+        raise ValueError(f"{quote(text)} is no name or number of a user or group")
+    return text
+
+
+def _write_mode(mode: int | None) -> str | None:
+    return None if mode is None else f"{mode:04o}"
+
+
+_Address = Annotated[
+    ListenAddress,
+    reads(parse_listen),
+    PlainSerializer(str),
+    described("address", {"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 65535}),
+]
+_Mode = Annotated[
+    int | None,
+    reads(parse_mode),
+    PlainSerializer(_write_mode),
+    described("mode", {"type": "string", "pattern": "^0?[0-7]{3}$"}, {"type": "integer"}),
+]
+_Account = Annotated[
+    str | None,
+    reads(parse_account),
+    described(
+        "name or number", {"type": "string", "pattern": f"^({_ACCOUNT})$"}, {"type": "integer"}
+    ),
+]
+
+
+class ListenSettings(Model):
+    """A place to accept clients at."""
+
+    address: _Address = Field(description=f"{LISTEN_FORMS}.")
+    mode: _Mode = Field(
+        default=None,
+        description="Of a unix socket's file, in octal and quotes: who may write to it may "
+        "connect. Without it: `0600`.",
+    )
+    owner: _Account = Field(
+        default=None, description="Of a unix socket's file. Without it: who started the command."
+    )
+    group: _Account = Field(default=None, description="Of a unix socket's file.")
+
+    @field_validator("mode", "owner", "group")
+    @classmethod
+    def _only_for_unix(cls, value: object, info: ValidationInfo) -> object:
+        address = info.data.get("address")
+        if value is not None and address is not None and not isinstance(address, UnixAddress):
+            raise ValueError(f"has no effect on {address}: expected it with unix:PATH only")
+        return value
