@@ -200,17 +200,18 @@ class Master:
 
     def _tend_reload(self) -> None:
         try:
-            if self._reload is None and self._reload_wanted and self._source is not None:
-                self._reload_wanted = False
-                self._start_reload(self._source)
             done = None if self._reload is None else self._reload.tend()
         except ReloadRefused as refused:
             self._refuse(refused)
-        except OSError as error:  # no process to be had
-            self._refuse(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
         else:
             if done is not None:
                 self._take_over(done)
+        if self._reload is None and self._reload_wanted and self._source is not None:
+            self._reload_wanted = False
+            try:
+                self._start_reload(self._source)
+            except OSError as error:  # no process to be had
+                self._refuse(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
 
     def _start_reload(self, source: Callable[[], Settings]) -> None:
         self._log.info("reload_started", generation=self._numbers + 1)

@@ -24,7 +24,11 @@ def is_alive(pid: int) -> bool:
 def descriptors(pid: int) -> Counter[str]:
     """Count the open descriptors by kind: "socket", "pipe", "anon_inode" or "file"."""
     kinds: Counter[str] = Counter()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
+    try:
+        links = list(Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
+        return kinds  # it has ended since it was found
+    for link in links:
         try:
             kind, colon, _ = str(link.readlink()).partition(":")
         except FileNotFoundError:

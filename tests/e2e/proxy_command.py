@@ -111,6 +111,11 @@ class ProxyCommand:
         # A worker that took another's place started out with the same descriptors.
         return self._baseline.get(pid) or next(iter(self._baseline.values()))
 
+    def settle(self) -> None:
+        """Take what workers hold now for what they should hold at the end."""
+        self._baseline = {pid: descriptors(pid) for pid in self.workers()}
+        self._pids |= set(self._baseline)
+
     def _wait_for_baseline(self) -> None:
         try:
             wait_until(lambda: not self._leaks(), 10, "as many descriptors as before")
@@ -132,6 +137,8 @@ class ProxyCommand:
     def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Return the exit status, after checking that nothing of the process tree is left."""
         self._pids.update(event["pid"] for event in self.log.all("worker_restarted"))
+        if self.process.poll() is None:
+            self._pids.update(self.workers())
         status = self.process.wait(timeout_s)
         assert self.is_gone(), f"one of {self._pids} is left behind"
         return status
