@@ -40,8 +40,9 @@ def reload(proxy: ProxyCommand) -> Event:
     refusals = proxy.log.all("reload_refused")
     proxy.process.send_signal(signal.SIGHUP)
     wait_until(
-        lambda: len(proxy.log.all("reloaded")) > before
-        or proxy.log.all("reload_refused") != refusals,
+        lambda: (
+            len(proxy.log.all("reloaded")) > before or proxy.log.all("reload_refused") != refusals
+        ),
         20,
         "the end of the reload",
     )
