@@ -10,6 +10,7 @@ _TABLES = {
     "`admin`": "AdminSettings",
     "`log`": "LogSettings",
     "`routes`, each": "RouteSettings",
+    "`listen`, each": "ListenSettings",
     "`timeouts`": "Timeouts",
     "`backends`, each": "BackendSettings",
     "`queue`": "QueueSettings",

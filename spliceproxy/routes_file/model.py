@@ -35,6 +35,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     RouteSettings,
     ListenSettings,
     RouteDefaults,
+    ListenSettings,
     Timeouts,
     BackendSettings,
     QueueSettings,

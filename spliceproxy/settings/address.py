@@ -10,7 +10,7 @@ from spliceproxy.settings.hosts import check_host, check_ipv6
 MAX_UNIX_PATH_BYTES = 107
 
 UNIX_PREFIX = "unix:"
-BOUND_FORMS = "[HOST:]PORT, [IPV6]:PORT, unix:PATH"
+BOUND_FORMS = "[HOST:]PORT, [IPV6]:PORT or unix:PATH"
 BACKEND_FORMS = "HOST:PORT, [IPV6]:PORT or unix:PATH"
 TCP_FORMS = "HOST:PORT or [IPV6]:PORT"
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from spliceproxy.errors import quote
 from spliceproxy.settings.address import (
-    BOUND_FORMS,
     TcpAddress,
     UnixAddress,
     parse_bound,
@@ -12,7 +11,7 @@ from spliceproxy.settings.address import (
 
 FD_PREFIX = "fd:"
 SYSTEMD = "systemd"
-LISTEN_FORMS = f"{BOUND_FORMS}, fd:N, systemd or systemd:NAME"
+LISTEN_FORMS = "[HOST:]PORT, [IPV6]:PORT, unix:PATH, fd:N, systemd or systemd:NAME"
 
 _LOWEST_FD = 3  # standard input, output and error come before
 _HIGHEST_FD = 2**20
