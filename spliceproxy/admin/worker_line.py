@@ -1,6 +1,7 @@
 """The admin process's line to one worker."""
 
 import socket
+import time
 from typing import Any
 
 import trio
@@ -21,7 +22,8 @@ class WorkerLine:
         self.place = place
         self._socket = trio.socket.from_stdlib_socket(sock)
         self._turn = trio.Lock()
-        self._number = 0
+        # An answer to whoever had this line before is not to be taken for one of ours.
+        self._number = time.monotonic_ns()
 
     async def ask(self, what: str, **details: Any) -> list[Any]:
         """Return the answer, a list of whatever was asked for.

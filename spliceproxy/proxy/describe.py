@@ -15,18 +15,39 @@ from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
 
 
-def describe(routes: Iterable[PreparedRoute]) -> Description:
-    """Describe a proxy that has just started in this process."""
-    return Description(
-        pid=os.getpid(),
-        started=time.time(),
-        generation=0,
-        draining=False,
-        reloads_succeeded=0,
-        reloads_refused=0,
-        last_reload="",
-        routes=tuple(map(describe_route, routes)),
-    )
+class Story:
+    """What has happened to a proxy since it was started in this process."""
+
+    def __init__(self) -> None:
+        self._started = time.time()
+        self._succeeded = 0
+        self._refused = 0
+        self._last_reload = ""
+
+    def reloaded(self) -> None:
+        """A reload was accepted."""
+        self._succeeded += 1
+        self._last_reload = ""
+
+    def refused(self, why: str) -> None:
+        """A reload was refused."""
+        self._refused += 1
+        self._last_reload = why
+
+    def describe(
+        self, routes: Iterable[PreparedRoute], *, generation: int = 0, draining: bool = False
+    ) -> Description:
+        """Describe the proxy as it is now."""
+        return Description(
+            pid=os.getpid(),
+            started=self._started,
+            generation=generation,
+            draining=draining,
+            reloads_succeeded=self._succeeded,
+            reloads_refused=self._refused,
+            last_reload=self._last_reload,
+            routes=tuple(map(describe_route, routes)),
+        )
 
 
 def describe_route(route: PreparedRoute) -> RouteDescription:

@@ -146,7 +146,7 @@ class ListenerChange:
             raise OSError(errno.EADDRINUSE, "is taken twice")
         listener = self._listeners.open.get(key)
         if listener is None:
-            listener = self._listeners.open[key] = _open(wanted)
+            listener = self._listeners.open[key] = open_listener(wanted)
             self.added.append(listener)
         elif listener.wanted != wanted:
             self.changed.append((listener, listener.wanted))
@@ -211,7 +211,12 @@ def _key(listen: ListenPlace, route: str, number: int) -> Hashable:
     return place
 
 
-def _open(wanted: Wanted) -> OpenListener:
+def open_listener(wanted: Wanted) -> OpenListener:
+    """Listen.
+
+    Raises:
+        OSError: as bind(2) and listen(2); nothing stays open.
+    """
     place, backlog, timeout_s = wanted.listen.place, wanted.backlog, wanted.tcp_user_timeout_s
     if isinstance(place, UnixPlace):
         sock = listen_unix(place.path, backlog, wanted.listen.permissions)

@@ -15,14 +15,17 @@ from functools import partial
 
 import structlog
 
+from spliceproxy.admin.master_line import DRAIN, RELOAD
+from spliceproxy.admin.server import Door
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe import log
 from spliceproxy.observe.lines import LineBuffer
-from spliceproxy.observe.places import Places
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
+from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
+from spliceproxy.proxy.describe import Story
 from spliceproxy.proxy.difference import compare_settings, describe_listeners
 from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.listening import ListenerChange, Listeners
@@ -43,6 +46,7 @@ class Master:
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
         listeners: Listeners,
+        doors: list[Door],
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
@@ -52,13 +56,14 @@ class Master:
         self._inherited = inherited
         self._listeners = listeners
         self._table = table
-        self._places = Places(table)
+        self._admin = AdminKeeper(doors, table, lines, self._forget_for_admin)
+        self._story = Story()
         self._manager = manager
         self._signal_fd = signal_fd
         self._lines = lines
         self._current: Generation
         self._ending: list[Generation] = []
-        self._report = Report(manager, table, self._places)
+        self._report = Report(manager, table, self._admin)
         self._reload: Reload | None = None
         self._reload_wanted = False
         self._numbers = 0
@@ -83,18 +88,22 @@ class Master:
                     started = True
                     self._log.info("started", **self._current.describe(), pid=os.getpid())
                     self._report.ready(self._current, self._ending)
+                    self._describe()
                 if started:
+                    self._follow_admin()
                     self._tend_reload()
                 self._report.tend(self._current, self._ending)
         except BaseException:
             self._end_all()
             raise
+        finally:
+            self._admin.stop()
         self._log.info("stopped")
         return ExitStatus.OK
 
     def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
         self._numbers += 1
-        return make_generation(self._numbers, loaded, listening, self._places, self._work)
+        return make_generation(self._numbers, loaded, listening, self._admin, self._work)
 
     def _work(self, generation: Generation, number: int, place: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
@@ -106,6 +115,7 @@ class Master:
             Tally(self._table, place),
             number=number,
             generation=generation.number,
+            admin_line=self._admin.worker_end(place),
         )
         timeout_s = generation.settings.drain_timeout_s
         return run_worker(worker, timeout_s, orders, self._lines)
@@ -117,6 +127,24 @@ class Master:
         if self._reload is not None:
             self._reload.forget()
 
+    def _forget_for_admin(self) -> None:
+        self._forget()
+        self._listeners.forget_all_but(())
+
+    def _describe(self) -> None:
+        """Tell the admin process what there is now."""
+        current = self._current
+        self._admin.describe(
+            self._story.describe(current.routes, generation=current.number, draining=self._stopping)
+        )
+
+    def _follow_admin(self) -> None:
+        for order in self._admin.tend():
+            if order == RELOAD:
+                self._want_reload("admin")
+            elif order == DRAIN and not self._stopping:
+                self._drain("admin")
+
     def _is_alive(self) -> bool:
         generations = [self._current, *self._ending]
         return any(generation.workers.alive for generation in generations)
@@ -125,7 +153,8 @@ class Master:
         generations = [self._current, *self._ending]
         descriptors = [fd for each in generations for fd in each.workers.descriptors()]
         deadlines = [each.workers.next_deadline_s() for each in generations]
-        deadlines.append(self._report.next_deadline_s)
+        deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
+        descriptors += self._admin.descriptors()
         if self._reload is not None:
             descriptors += self._reload.descriptors()
             deadlines.append(self._reload.next_deadline_s())
@@ -183,6 +212,7 @@ class Master:
     def _begin_to_stop(self) -> None:
         self._stopping = True
         self._report.stopping()
+        self._describe()
         self._reload_wanted = False
         if self._reload is not None:
             self._reload.abandon()
@@ -223,8 +253,8 @@ class Master:
         ]
 
         def forget() -> None:
-            self._forget()
-            self._listeners.forget_all_but(())
+            self._forget_for_admin()
+            self._admin.worker_end(NO_PLACE)
 
         loading = Loading(partial(load, source, self._inherited, used), self._lines, forget)
         self._reload = Reload(loading, self._listeners, self._make_generation)
@@ -234,6 +264,8 @@ class Master:
         if reload is not None and reload.generation is not None:
             self._ending.append(reload.generation)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
+        self._story.refused("; ".join([refused.reason, *refused.mistakes]))
+        self._describe()
         if not self._stopping:
             self._report.ready(self._current, self._ending, f"reload refused: {refused.reason}")
 
@@ -262,6 +294,8 @@ class Master:
             draining_generations=len(draining),
             draining_workers=sum(len(each.workers.children) for each in draining),
         )
+        self._story.reloaded()
+        self._describe()
         self._report.ready(self._current, self._ending)
 
     def _end_all(self) -> None:

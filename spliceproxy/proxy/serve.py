@@ -16,7 +16,7 @@ from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
-from spliceproxy.proxy.describe import describe
+from spliceproxy.proxy.describe import Story
 from spliceproxy.proxy.listening import open_listeners
 from spliceproxy.proxy.loading import load
 from spliceproxy.proxy.prepared import prepare
@@ -60,7 +60,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
-                yield Proxy(worker, addresses, Reader(table), describe(routes))
+                yield Proxy(worker, addresses, Reader(table), Story().describe(routes))
                 nursery.cancel_scope.cancel()
 
 

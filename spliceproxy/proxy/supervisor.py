@@ -8,6 +8,7 @@ from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe import log
 from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.service_manager import ServiceManager
+from spliceproxy.proxy.admin_doors import open_doors
 from spliceproxy.proxy.listening import Listeners
 from spliceproxy.proxy.loading import load
 from spliceproxy.proxy.master import Master
@@ -36,6 +37,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         listeners = on_exit.enter_context(contextlib.closing(Listeners()))
         loaded = load(lambda: settings, inherited)
         change = listeners.change(loaded.settings.routes, loaded.places)
+        doors = on_exit.enter_context(open_doors(settings.admin, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
-        master = Master(reload, inherited, listeners, table, manager, signal_fd, lines)
+        master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, lines)
         return master.run(loaded, change)

@@ -123,7 +123,7 @@ class Settings(Model):
         "Per worker: bytes that all mirrors together may lag behind.",
         default=256 << 20,
     )
-    admin: Annotated[AdminSettings, Shorthand("listen")] = Field(
+    admin: Annotated[AdminSettings, Shorthand("listen", "string", "array")] = Field(
         default=AdminSettings(),
         description="The admin interface; without an address there is none.",
     )

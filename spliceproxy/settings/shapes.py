@@ -53,7 +53,8 @@ class Shorthand:
         """Make a mapping of a text."""
 
         def expand(value: object) -> object:
-            return {self._key: value} if isinstance(value, str) else value
+            short = str | tuple if "array" in self._types else str
+            return {self._key: value} if isinstance(value, short) else value
 
         return core_schema.no_info_before_validator_function(expand, handler(source))
 

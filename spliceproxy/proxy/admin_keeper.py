@@ -1,0 +1,187 @@
+"""The master's keeping of the admin process: forked, told what there is, replaced when it dies."""
+
+import contextlib
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+import structlog
+import trio
+
+from spliceproxy.admin.master_line import MasterLine
+from spliceproxy.admin.process import AdminProcess
+from spliceproxy.admin.server import Door
+from spliceproxy.admin.wire import MAX_PACKET_BYTES, decode, make_line
+from spliceproxy.errors import ExitStatus
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.description import Description
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.places import Places
+from spliceproxy.policy.backoff import Backoff
+from spliceproxy.proxy.child import Child, fork_child
+
+_RESTART = Backoff(first_s=0.5, longest_s=30.0)
+_STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
+_LAST_LINES_S = 1.0
+NO_PLACE = -1
+"""No worker's."""
+
+Told = ParamSpec("Told")
+
+
+class AdminKeeper(Places):
+    """Gives workers their places, and the admin process a line to each of them."""
+
+    def __init__(
+        self, doors: list[Door], table: SharedTable, lines: LineBuffer, forget: Callable[[], None]
+    ) -> None:
+        """`forget` closes, in the child, what is not the admin process's business."""
+        super().__init__(table)
+        self._doors = doors
+        self._table = table
+        self._log_lines = lines
+        self._forget_others = forget
+        self._lines: dict[int, tuple[socket.socket, socket.socket]] = {}
+        self._description: Description | None = None
+        self._child: Child | None = None
+        self._failures = 0
+        self._restart_s: float | None = None
+        self._log = structlog.get_logger()
+
+    def take(self) -> int:
+        """Return a place that no other worker has, with a line to the admin process."""
+        place = super().take()
+        if self._doors:
+            self._lines[place] = make_line()
+            self._tell(MasterLine.add_worker, place, self._lines[place][0])
+        return place
+
+    def free(self, place: int) -> None:
+        """Take back the place of a worker that has ended."""
+        super().free(place)
+        for end in self._lines.pop(place, ()):
+            end.close()
+        self._tell(MasterLine.remove_worker, place)
+
+    def worker_end(self, place: int) -> socket.socket | None:
+        """In a worker: its end of the line. All others are closed."""
+        own = None
+        for one, (ours, theirs) in self._lines.items():
+            ours.close()
+            if one == place:
+                own = theirs
+            else:
+                theirs.close()
+        self.forget()
+        return own
+
+    def forget(self) -> None:
+        """In a child: close what stands for the admin process."""
+        for door in self._doors:
+            door.sock.close()
+        if self._child is not None:
+            self._child.forget()
+
+    def describe(self, description: Description) -> None:
+        """Tell what the proxy is set up to do now; starts the admin process."""
+        self._description = description
+        if self._doors and self._child is None and self._restart_s is None:
+            self._start()
+        else:
+            self._tell(MasterLine.describe, description)
+
+    def descriptors(self) -> list[int]:
+        """What to poll for."""
+        return [] if self._child is None else [self._child.pidfd, self._child.orders.fileno()]
+
+    @property
+    def next_deadline_s(self) -> float | None:
+        """When `tend` has something to do, whatever the descriptors say."""
+        return self._restart_s
+
+    def tend(self) -> list[str]:
+        """Bury and replace; return the orders that clients have given."""
+        if self._restart_s is not None and self._restart_s <= time.monotonic():
+            self._restart_s = None
+            self._start()
+        orders = self._hear()
+        if self._child is not None and _readable(self._child.pidfd):
+            self._bury(self._child)
+        return orders
+
+    def stop(self) -> None:
+        """End the admin process, and wait for that; it has nothing to finish."""
+        self._restart_s = None
+        if self._child is not None:
+            signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
+            self._child.reap()
+            self._child = None
+
+    def _start(self) -> None:
+        try:
+            child = self._child = fork_child(0, self._be_admin_process)
+        except OSError as error:  # out of processes or descriptors: traffic goes on
+            self._log.error("admin_not_started", error=str(error))
+            self._restart_later()
+            return
+        child.orders.setblocking(False)
+        for place, (ours, _) in self._lines.items():
+            self._tell(MasterLine.add_worker, place, ours)
+        if self._description is not None:
+            self._tell(MasterLine.describe, self._description)
+
+    def _be_admin_process(self, master: socket.socket) -> int:
+        self._forget_others()
+        for ours, theirs in self._lines.values():
+            ours.close()
+            theirs.close()
+        try:
+            trio.run(AdminProcess(self._doors, self._table, master).main, self._log_lines)
+        finally:
+            self._log_lines.close(_LAST_LINES_S)
+        return ExitStatus.OK
+
+    def _hear(self) -> list[str]:
+        orders = []
+        if self._child is not None:
+            with contextlib.suppress(OSError):
+                while packet := self._child.orders.recv(MAX_PACKET_BYTES):
+                    orders.append(str(decode(packet)["what"]))
+        return orders
+
+    def _tell(
+        self,
+        tell: Callable[Concatenate[MasterLine, Told], None],
+        *told: Told.args,
+        **more: Told.kwargs,
+    ) -> None:
+        if self._child is None:
+            return
+        try:
+            tell(MasterLine(self._child.orders), *told, **more)
+        except BlockingIOError:  # it hangs: another one knows more
+            self._log.error("admin_hangs", pid=self._child.pid)
+            signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
+        except OSError:  # it has ended, or there are no descriptors: see `tend`
+            return
+
+    def _bury(self, child: Child) -> None:
+        self._child = None
+        status = child.reap()
+        self._log.error("admin_exited", pid=child.pid, status=status)
+        if time.monotonic() - child.started_s >= _STABLE_S:
+            self._failures = 0
+        self._restart_later()
+
+    def _restart_later(self) -> None:
+        self._failures += 1
+        self._restart_s = time.monotonic() + _RESTART.delay_s(self._failures)
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
