@@ -68,7 +68,6 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """Answer one request; False when none came."""
-        request: Request | None = None
         try:
             request = await self._reception.next_request()
             if request is None:
@@ -79,7 +78,7 @@ class Connection:
         except MalformedError as error:
             answer = error_page(Refusal(error.status))
         try:
-            await self._send(request, answer)
+            await self._send(self._reception.request, answer)
         finally:
             answer.close()
         return True

@@ -31,6 +31,7 @@ class Reception:
         self._limits = limits
         self._deadline = trio.CancelScope()
         self._is_begun = False
+        self.request: Request | None = None  # the last one whose header is complete
 
     async def next_request(self) -> Request | None:
         """Return the next request once it is complete; None when the client is done or silent.
@@ -43,6 +44,7 @@ class Reception:
             Refusal: 408 for a request that does not end in time, 413 for one with a large body.
             OSError: the client has gone.
         """
+        self.request = None
         self._is_begun = bool(self._http.trailing_data[0])  # sent along with the one before
         limits = self._limits
         timeout_s = limits.request_timeout_s if self._is_begun else limits.idle_timeout_s
@@ -60,10 +62,11 @@ class Reception:
         if not isinstance(event, h11.Request):  # ConnectionClosed: no other one stands here
             return None
         headers = collect_headers(event.headers)
+        method, version = event.method.decode("latin-1"), event.http_version.decode("latin-1")
+        self.request = Request(method, event.target, headers, version)
         if not self._http.they_are_waiting_for_100_continue:
             await self._drop_body(int(headers.get("content-length", "0")))
-        method, version = event.method.decode("latin-1"), event.http_version.decode("latin-1")
-        return Request(method, event.target, headers, version)
+        return self.request
 
     async def _drop_body(self, announced_bytes: int) -> None:
         most_bytes, body_bytes = self._limits.max_body_bytes, 0
