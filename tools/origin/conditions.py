@@ -32,7 +32,7 @@ def _may_change(headers: Mapping[str, str], version: FileVersion) -> bool:
     """If-Match, or without it If-Unmodified-Since."""
     if (tags := headers.get("if-match")) is not None:
         return _lists(tags, version.etag, is_strong=True)
-    limit_s = parse_date(headers.get("if-unmodified-since", ""))
+    limit_s = _date(headers, "if-unmodified-since")
     return limit_s is None or version.modified_s <= limit_s
 
 
@@ -40,7 +40,7 @@ def _has_changed(headers: Mapping[str, str], version: FileVersion) -> bool:
     """If-None-Match, or without it If-Modified-Since."""
     if (tags := headers.get("if-none-match")) is not None:
         return not _lists(tags, version.etag, is_strong=False)
-    known_s = parse_date(headers.get("if-modified-since", ""))
+    known_s = _date(headers, "if-modified-since")
     return known_s is None or version.modified_s > known_s
 
 
@@ -53,6 +53,11 @@ def range_applies(headers: Mapping[str, str], version: FileVersion, now_s: float
         return validator == version.etag  # a weak one never equals it
     is_strong = now_s - version.modified_s > _STRONG_AFTER_S
     return is_strong and parse_date(validator) == version.modified_s
+
+
+def _date(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name)
+    return None if text is None else parse_date(text)
 
 
 def _lists(field: str, etag: str, *, is_strong: bool) -> bool:
