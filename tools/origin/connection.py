@@ -1,5 +1,6 @@
 """The story of one connection: requests come in, answers go out, until one side has enough."""
 
+import socket
 import sys
 import time
 from http import HTTPStatus
@@ -121,7 +122,7 @@ class Connection:
         Closing with unread bytes would reset the connection and destroy what the client has not
         read yet (RFC 9112, 9.6).
         """
-        self._sock.shutdown(1)
+        self._sock.shutdown(socket.SHUT_WR)
         with trio.move_on_after(self._linger_timeout_s):
             for _read in range(_MOST_LINGER_READS):
                 await trio.lowlevel.wait_readable(self._sock)

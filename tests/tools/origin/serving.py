@@ -71,7 +71,10 @@ def request(target: str = "/", method: str = "GET", **headers: str) -> bytes:
 
 
 async def talk(port: int, sent: bytes, *, is_open: bool = False) -> bytes:
-    """Send bytes and return all that comes until the server closes; else end our side, too."""
+    """Send bytes, end our side unless it stays open, and return all that comes until the end.
+
+    A reset is no end: it fails the test.
+    """
     received = bytearray()
     with trio.fail_after(TIMEOUT_S):
         stream = await trio.open_tcp_stream("127.0.0.1", port)
@@ -80,8 +83,8 @@ async def talk(port: int, sent: bytes, *, is_open: bool = False) -> bytes:
                 await stream.send_all(sent)
                 if not is_open:
                     await stream.send_eof()
-                async for chunk in stream:
-                    received += chunk
+            async for chunk in stream:
+                received += chunk
     return bytes(received)
 
 

@@ -1,10 +1,12 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tools.origin.root import Root
+from tools.origin.validators import parse_date
 
 from .conftest import TEXT
 from .serving import ask, serving
@@ -96,3 +98,14 @@ async def test_an_unforeseen_error_of_the_disk(
     async with serving(root) as port:
         assert (await ask(port, "/text.txt")).status == 500
     assert "Input/output error" in capsys.readouterr().err
+
+
+async def test_a_file_of_tomorrow_was_not_modified_after_now(root: Path) -> None:
+    tomorrow_s = time.time() + 86_400
+    os.utime(root / "text.txt", (tomorrow_s, tomorrow_s))
+    async with serving(root) as port:
+        headers = (await ask(port, "/text.txt")).headers
+    modified_s, now_s = parse_date(headers["last-modified"]), parse_date(headers["date"])
+    assert modified_s is not None
+    assert now_s is not None
+    assert modified_s <= now_s

@@ -118,3 +118,14 @@ async def test_a_refused_head_has_no_body(root: Path) -> None:
     async with serving(root) as port:
         (reply,) = replies(await talk(port, sent, is_open=True), is_head=True)
     assert reply.status == 413
+
+
+async def test_an_answer_is_not_destroyed_by_what_is_still_on_its_way(root: Path) -> None:
+    async with serving(root) as port, await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        await stream.send_all(b"nonsense\r\n\r\n")
+        with trio.fail_after(TIMEOUT_S):
+            received = b"".join([chunk async for chunk in stream])
+            # The server has said its last word, and must go on reading ours for a while.
+            await stream.send_all(b"more")
+            await stream.send_all(b"and more")
+    assert replies(received)[0].status == 400
