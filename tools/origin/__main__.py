@@ -21,7 +21,7 @@ from tools.origin.master import run_workers
 from tools.origin.preload import preload
 from tools.origin.program import Program
 from tools.origin.root import Root
-from tools.origin.senders import AUTO, CACHED, ORIGIN_METHODS, sender_opener
+from tools.origin.senders import AUTO, CACHED, ORIGIN_METHODS, technique
 
 _BACKLOG = 4096
 _STANDARD_OUTPUT = 1
@@ -79,7 +79,7 @@ def _tcp_address(text: str) -> TcpAddress:
     type=click.Choice(ORIGIN_METHODS),
     default=AUTO,
     show_default=True,
-    help="How files go out. auto: small parts are copied, larger ones go by sendfile.",
+    help="How files go out. auto: sendfile, but small bodies are copied.",
 )
 @click.option(
     "--workers",
@@ -124,6 +124,7 @@ def main(
     follow: bool,
     access_log: str,
     buffer_bytes: int,
+    chunk_bytes: int,
     cache_bytes: int,
     preload_path: Path | None,
     statistics_path: str,
@@ -147,8 +148,10 @@ def main(
                 listeners=on_exit.enter_context(_listening(address)),
                 root=root,
                 cache=cache,
-                open_sender=sender_opener(method, cache=cache, buffer_bytes=buffer_bytes),
-                limits=Limits(**limits),  # type: ignore[arg-type]  # click made the right types
+                technique=technique(
+                    method, cache=cache, buffer_bytes=buffer_bytes, chunk_bytes=chunk_bytes
+                ),
+                limits=Limits(chunk_bytes=chunk_bytes, **limits),  # type: ignore[arg-type]  # click made the right types
                 lists_directories=listing,
                 statistics_path=statistics_path,
                 log_fd=on_exit.enter_context(_opened_log(access_log)),

@@ -18,9 +18,9 @@ from tools.origin.limits import Limits
 from tools.origin.reception import MalformedError, Reception
 from tools.origin.refusals import Refusal
 from tools.origin.request import Request
-from tools.origin.senders import OpenSender
+from tools.origin.senders import Technique
 from tools.origin.site import Site
-from tools.techniques import FileShrunkError
+from tools.techniques.sender import FileShrunkError
 
 _LINGER_BYTES = 64 << 10
 _MOST_LINGER_READS = 64
@@ -38,7 +38,7 @@ class Connection:
         sock: Socket,
         peer: str,
         site: Site,
-        open_sender: OpenSender,
+        technique: Technique,
         limits: Limits,
         log: AccessLog | None,
     ) -> None:
@@ -49,7 +49,7 @@ class Connection:
         self._log = log
         self._http = h11.Connection(h11.SERVER, limits.max_header_bytes)
         self._reception = Reception(sock, self._http, limits)
-        self._delivery = Delivery(sock, open_sender, limits)
+        self._delivery = Delivery(sock, technique, limits)
         self._is_answering = False
 
     async def run(self) -> None:

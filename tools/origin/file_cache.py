@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from tools.origin.answer import OpenFile
 from tools.origin.validators import FileVersion
-from tools.techniques import FileShrunkError
+from tools.techniques.sender import FileShrunkError
 
 _MADV_POPULATE_READ = 22  # Linux 5.14 (madvise(2)); the mmap module has no name for it
 
@@ -105,7 +105,7 @@ class FileCache:
         try:
             memory = mmap.mmap(file.fd, version.size_bytes, access=mmap.ACCESS_READ)
         except ValueError:  # "mmap length is greater than file size"
-            raise FileShrunkError from None
+            raise FileShrunkError(0, version.size_bytes) from None
         memory.madvise(mmap.MADV_WILLNEED)  # not SEQUENTIAL, which lets go of what was read
         fresh = FileMap(version, memory, memoryview(memory))
         if version.size_bytes > self.statistics.capacity_bytes:

@@ -8,7 +8,7 @@ from spliceproxy.kernel.sockets import Socket
 from tools.origin.answer import OpenFile
 from tools.origin.file_cache import FileCache
 from tools.origin.ranges import ByteRange
-from tools.techniques import FileShrunkError
+from tools.techniques.sender import FileShrunkError
 
 
 class MappedSender:
@@ -32,14 +32,14 @@ class MappedSender:
             FileShrunkError: the file is smaller than it was.
         """
         if os.fstat(self._file.fd).st_size < self._file.version.size_bytes:
-            raise FileShrunkError
+            raise FileShrunkError(self._next, self.left_bytes)
         end = self._next + min(limit_bytes, self.left_bytes)
         try:
             with self._map.view[self._next : end] as chunk:
                 sent = sock.send(chunk, socket.MSG_NOSIGNAL)
         except OSError as error:
             if error.errno == errno.EFAULT:
-                raise FileShrunkError from error
+                raise FileShrunkError(self._next, self.left_bytes) from error
             raise
         self._next += sent
         self.left_bytes -= sent

@@ -16,7 +16,7 @@ from tools.origin.connection import Connection
 from tools.origin.file_cache import FileCache
 from tools.origin.limits import Limits
 from tools.origin.root import Root
-from tools.origin.senders import OpenSender
+from tools.origin.senders import Technique
 from tools.origin.server import serve
 from tools.origin.site import Site
 
@@ -30,7 +30,7 @@ class Program:
     listeners: list[socket.socket]
     root: Root
     cache: FileCache
-    open_sender: OpenSender
+    technique: Technique
     limits: Limits
     lists_directories: bool
     statistics_path: str
@@ -52,7 +52,7 @@ class Program:
         site = Site(self.root, lists_directories=self.lists_directories, pages=pages)
 
         def connection(sock: Socket, peer: str) -> Connection:
-            return Connection(sock, peer, site, self.open_sender, self.limits, log)
+            return Connection(sock, peer, site, self.technique, self.limits, log)
 
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:

@@ -15,7 +15,7 @@ from tools.origin.connection import Connection
 from tools.origin.file_cache import FileCache
 from tools.origin.limits import Limits
 from tools.origin.root import Root
-from tools.origin.senders import AUTO, sender_opener
+from tools.origin.senders import AUTO, technique
 from tools.origin.server import serve
 from tools.origin.site import Site
 
@@ -37,11 +37,11 @@ async def serving(
     cache = cache or FileCache(1 << 20)
     root, listeners = Root(directory), listen_tcp("127.0.0.1", 0, 100, 0)
     site = Site(root, lists_directories=lists_directories)
-    opener = sender_opener(method, cache=cache, buffer_bytes=1 << 16)
+    way = technique(method, cache=cache, buffer_bytes=1 << 16, chunk_bytes=1 << 20)
     access_log = None if log is None else AccessLog(log)
 
     def connection(sock: Socket, peer: str) -> Connection:
-        return Connection(sock, peer, site, opener, limits, access_log)
+        return Connection(sock, peer, site, way, limits, access_log)
 
     try:
         async with trio.open_nursery() as nursery:

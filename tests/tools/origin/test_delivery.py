@@ -13,9 +13,9 @@ from tools.origin.file_cache import FileCache
 from tools.origin.limits import Limits
 from tools.origin.mapped_sender import MappedSender
 from tools.origin.ranges import ByteRange
-from tools.origin.senders import sender_opener
+from tools.origin.senders import Technique
 from tools.origin.validators import FileVersion
-from tools.techniques import FileShrunkError
+from tools.techniques.sender import FileShrunkError
 
 from .conftest import TEXT
 from .serving import TIMEOUT_S
@@ -60,12 +60,32 @@ class CorkWatcher:
 async def test_header_and_file_are_corked_together(pair: Pair, file: OpenFile) -> None:
     ours, theirs = pair
     sender = CorkWatcher()
-    delivery = Delivery(ours, lambda _file, _part: sender, Limits())
+    delivery = Delivery(ours, Technique(lambda _file, _part: sender), Limits())
     await delivery.send(b"header ", (b"opening ", ByteRange(0, 4), b" end"), file)
     assert sender.seen == [1, -1]
     assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 0
     assert theirs.recv(23, socket.MSG_WAITALL) == b"header opening file end"
     assert delivery.sent_bytes == 23
+
+
+async def test_a_small_body_is_copied_behind_the_header(pair: Pair, file: OpenFile) -> None:
+    ours, theirs = pair
+    sender = CorkWatcher()
+    delivery = Delivery(ours, Technique(lambda _file, _part: sender, copied_bytes=4), Limits())
+    await delivery.send(b"header ", (ByteRange(3, 4),), file)
+    assert theirs.recv(11, socket.MSG_WAITALL) == b"header " + TEXT[3:7]
+    assert sender.seen == []
+    await delivery.send(b"header ", (ByteRange(3, 2), ByteRange(5, 3)), file)
+    assert len(sender.seen) > 0
+
+
+async def test_a_small_body_that_is_gone(pair: Pair, file: OpenFile) -> None:
+    delivery = Delivery(
+        pair[0], Technique(lambda _file, _part: CorkWatcher(), copied_bytes=50), Limits()
+    )
+    with pytest.raises(FileShrunkError):
+        await delivery.send(b"header ", (ByteRange(90, 20),), file)
+    assert delivery.sent_bytes == 0
 
 
 async def test_memory_larger_than_the_socket_takes(pair: Pair) -> None:
@@ -82,11 +102,11 @@ async def test_memory_larger_than_the_socket_takes(pair: Pair) -> None:
             while len(received) < len(expected):
                 received.extend(await reader.recv(1 << 16))
 
-    opener = sender_opener("auto", cache=FileCache(1), buffer_bytes=1)
+    technique = Technique(lambda _file, _part: CorkWatcher())
     with trio.fail_after(TIMEOUT_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
-            await Delivery(ours, opener, Limits()).send(b"header", pieces, None)
+            await Delivery(ours, technique, Limits()).send(b"header", pieces, None)
     assert received == expected
 
 

@@ -12,7 +12,7 @@ from tools.origin.file_cache import FileCache
 from tools.origin.preload import preload
 from tools.origin.root import Root
 from tools.origin.validators import FileVersion
-from tools.techniques import FileShrunkError
+from tools.techniques.sender import FileShrunkError
 
 from .conftest import TEXT
 from .serving import ask, serving
