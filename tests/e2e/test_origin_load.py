@@ -101,6 +101,7 @@ def test_wrk_sees_no_error(tmp_path: Path, program: Callable[[str], str]) -> Non
     (tmp_path / "file").write_bytes(random_bytes(100_000))
     with origin_server(tmp_path) as server:
         argv = [program("wrk"), "--threads", "1", "--connections", "100", "--duration", "2s"]
+        argv += ["--timeout", "20s"]
         output = run([*argv, f"{server.url}/file"])
         closing = run([*argv, "--header", "Connection: close", f"{server.url}/file"])
     for report in (output, closing):

@@ -1,5 +1,6 @@
 """The story of one connection: requests come in, answers go out, until one side has enough."""
 
+import errno
 import socket
 import sys
 import time
@@ -22,6 +23,15 @@ from tools.origin.senders import Technique
 from tools.origin.site import Site
 from tools.techniques.sender import FileShrunkError
 
+# What a socket says when its peer, or the way to it, has gone (tcp(7), ip(7), shutdown(2)).
+_CLIENT_GONE = {
+    errno.ECONNRESET,
+    errno.EPIPE,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+}
 _LINGER_BYTES = 64 << 10
 _MOST_LINGER_READS = 64
 
@@ -60,8 +70,11 @@ class Connection:
                     await self._linger()
                     break
                 self._http.start_next_cycle()
-        except (OSError, StalledError, FileShrunkError):
+        except (StalledError, FileShrunkError):
             return  # the log has it
+        except OSError as error:
+            if error.errno not in _CLIENT_GONE:  # such as no pipe to be had
+                print(f"{self._peer}: cut off: {error}", file=sys.stderr)
         finally:
             if not self._is_answering:
                 finish_cleanly(self._sock)

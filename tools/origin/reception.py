@@ -46,6 +46,8 @@ class Reception:
         """
         self.request = None
         self._is_begun = bool(self._http.trailing_data[0])  # sent along with the one before
+        if self._is_begun:  # hundreds fit into what was received: the others have their turn
+            await trio.lowlevel.checkpoint()
         limits = self._limits
         timeout_s = limits.request_timeout_s if self._is_begun else limits.idle_timeout_s
         with trio.move_on_after(timeout_s) as self._deadline:

@@ -5,15 +5,17 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import name_peer
 from spliceproxy.kernel.sockets import Socket
-from tools.origin.connection import Connection
 
 _ACCEPT_PAUSE_S = 0.1
+# One at a time would let a hundred clients wait in the backlog while the first of them are served.
+_ACCEPT_BATCH = 16
 # accept(2): the process or the machine has no more of something, which others may give back.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # The connection died in the backlog, or its network did.
@@ -27,7 +29,15 @@ _DIED_IN_BACKLOG = {
     errno.EPERM,  # a firewall forbids it
 }
 
-MakeConnection = Callable[[Socket, str], Connection]
+
+class Servable(Protocol):
+    """A connection as the server needs it."""
+
+    async def run(self) -> None:
+        """Serve until the end, and close the socket."""
+
+
+MakeConnection = Callable[[Socket, str], Servable]
 
 
 async def serve(
@@ -51,14 +61,16 @@ async def _accept_all(
 ) -> None:
     while True:
         await trio.lowlevel.wait_readable(listener)
-        await places.acquire()
-        accepted = await _accept(listener)
-        if accepted is None:
-            places.release()
-            continue
-        sock, address = accepted
-        connection = make_connection(sock, name_peer(address))
-        nursery.start_soon(_run, connection, places)
+        await places.acquire()  # wait until there is one
+        places.release()
+        for _connection in range(min(_ACCEPT_BATCH, places.value)):
+            accepted = await _accept(listener)
+            if accepted is None:
+                break
+            places.acquire_nowait()
+            sock, address = accepted
+            connection = make_connection(sock, name_peer(address))
+            nursery.start_soon(_run, connection, places)
 
 
 async def _accept(listener: socket.socket) -> tuple[Socket, object] | None:
@@ -75,7 +87,7 @@ async def _accept(listener: socket.socket) -> tuple[Socket, object] | None:
         return None
 
 
-async def _run(connection: Connection, places: trio.Semaphore) -> None:
+async def _run(connection: Servable, places: trio.Semaphore) -> None:
     try:
         await connection.run()
     except Exception:  # a fault of one connection leaves the others alone

@@ -1,11 +1,13 @@
 """Answers that cannot be sent to their end: the client must see that."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 import trio
 
+from spliceproxy.kernel import syscalls
 from spliceproxy.observe.lines import LineBuffer
 from tools.origin.limits import Limits
 
@@ -97,3 +99,17 @@ async def test_a_client_that_goes_leaves_the_others_alone(root: Path) -> None:
             count, is_reset = await read_to_end(other)
     assert count > len(TEXT)
     assert not is_reset
+
+
+async def test_what_has_no_pipe_is_cut_and_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with serving(root, method="splice") as port:
+        monkeypatch.setattr(syscalls, "make_pipe", refuse)
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(request("/text.txt"))
+            assert await read_to_end(stream) == (0, True)
+    assert "cut off: [Errno 24] Too many open files" in capsys.readouterr().err
