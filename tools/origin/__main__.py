@@ -12,8 +12,8 @@ import click
 from spliceproxy.cli.readers import Callback, Command, reads
 from spliceproxy.errors import Problem, StartProblem
 from spliceproxy.kernel.addresses import name_listener
-from spliceproxy.kernel.listening import listen_tcp
-from spliceproxy.settings.address import TcpAddress, UnixAddress, parse_listen
+from spliceproxy.kernel.listening import find_tcp, listen_everywhere, listen_tcp
+from spliceproxy.settings.address import TcpAddress, UnixAddress, parse_bound
 from spliceproxy.settings.units import parse_duration, parse_positive_size
 from tools.origin.file_cache import FileCache
 from tools.origin.limits import Limits
@@ -24,6 +24,7 @@ from tools.origin.root import Root
 from tools.origin.senders import AUTO, CACHED, ORIGIN_METHODS, technique
 
 _BACKLOG = 4096
+_LISTEN_FORMS = "[HOST:]PORT or [IPV6]:PORT"
 _STANDARD_OUTPUT = 1
 
 
@@ -51,9 +52,9 @@ def _option(
 
 
 def _tcp_address(text: str) -> TcpAddress:
-    address = parse_listen(text)
+    address = parse_bound(text, _LISTEN_FORMS)
     if isinstance(address, UnixAddress):
-        raise ValueError(f"{text!r} is no TCP address: expected [HOST:]PORT")
+        raise ValueError(f"{text!r} is no TCP address: expected {_LISTEN_FORMS}")
     return address
 
 
@@ -165,17 +166,22 @@ def main(
 
 @contextlib.contextmanager
 def _listening(address: TcpAddress) -> Iterator[list[socket.socket]]:
-    try:
-        listeners = listen_tcp(address.host, address.port, _BACKLOG, tcp_user_timeout_s=0)
-    except OSError as error:
-        raise StartProblem(
-            f"cannot listen on {address}: {error.strerror}", "choose another address"
-        ) from error
-    try:
+    with contextlib.ExitStack() as on_exit:
+        try:
+            listeners = [on_exit.enter_context(opened) for opened in _listen(address)]
+        except OSError as error:
+            raise StartProblem(
+                f"cannot listen on {address}: {error.strerror}", "choose another address"
+            ) from error
         yield listeners
-    finally:
-        for listener in listeners:
-            listener.close()
+
+
+def _listen(address: TcpAddress) -> Iterator[socket.socket]:
+    if address.host is None:
+        yield listen_everywhere(address.port, _BACKLOG, tcp_user_timeout_s=0)
+        return
+    for family, name in find_tcp(address.host, address.port):
+        yield listen_tcp(family, name, _BACKLOG, tcp_user_timeout_s=0)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """An origin in this process, and a client that sends bytes as they are and reads answers."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ async def serving(
     """Serve a directory; yields the port."""
     limits = limits or Limits()
     cache = cache or FileCache(1 << 20)
-    root, listeners = Root(directory), listen_tcp("127.0.0.1", 0, 100, 0)
+    root, listener = Root(directory), listen_tcp(socket.AF_INET, ("127.0.0.1", 0), 100, 0)
     site = Site(root, lists_directories=lists_directories)
     way = technique(method, cache=cache, buffer_bytes=1 << 16, chunk_bytes=1 << 20)
     access_log = None if log is None else AccessLog(log)
@@ -45,13 +46,13 @@ async def serving(
 
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve, listeners, connection, limits.max_connections)
-            yield listeners[0].getsockname()[1]
+            nursery.start_soon(serve, [listener], connection, limits.max_connections)
+            yield listener.getsockname()[1]
             nursery.cancel_scope.cancel()
     finally:
         root.close()
         cache.close()
-        listeners[0].close()
+        listener.close()
 
 
 @dataclass(frozen=True)

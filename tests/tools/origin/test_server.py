@@ -20,8 +20,7 @@ CLIENTS = 5
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    (opened,) = listen_tcp("127.0.0.1", 0, 100, 0)
-    with opened:
+    with listen_tcp(socket.AF_INET, ("127.0.0.1", 0), 100, 0) as opened:
         yield opened
 
 
