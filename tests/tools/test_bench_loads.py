@@ -49,7 +49,7 @@ def test_iperf3_without_a_result_is_an_error(text: str, words: str) -> None:
 
 def test_wrk_report_with_three_units_of_time() -> None:
     answered = wrk.parse(WRK_REPORT.format(errors=""))
-    assert answered == wrk.ShortConnections(17_815, 17_705.09, 0.85, 1010.0, failed=0)
+    assert answered == wrk.Answers(17_815, 17_705.09, 0.85, 1010.0, failed=0)
 
 
 def test_wrk_failures_are_added_up() -> None:

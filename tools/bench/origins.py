@@ -36,7 +36,6 @@ class Origin:
     """A running server."""
 
     port: int
-    child: children.Child
 
 
 Start = Callable[[placement.Placement, Path], AbstractContextManager[Origin]]
@@ -99,4 +98,4 @@ def _started(
     argv = [*placement.taskset(where.load_cpus), *argv]
     with children.running(name, argv, directory) as child:
         child.wait_listening(port)
-        yield Origin(port, child)
+        yield Origin(port)

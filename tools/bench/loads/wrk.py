@@ -1,4 +1,4 @@
-"""wrk: HTTP requests, each on a connection of its own."""
+"""wrk: HTTP requests, on connections that stay open or on one of its own each."""
 
 import re
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 @dataclass(frozen=True)
-class ShortConnections:
-    """Requests answered, all of them on a new connection."""
+class Answers:
+    """Requests answered, and how long that took."""
 
     requests: int
     rate_per_s: float
@@ -23,7 +23,7 @@ class ShortConnections:
     failed: int
 
 
-def parse(text: str) -> ShortConnections:
+def parse(text: str) -> Answers:
     """Read the report of `wrk --latency`."""
     requests = re.search(r"^\s*(\d+) requests in ", text, re.MULTILINE)
     rate = re.search(r"^Requests/sec:\s*([\d.]+)", text, re.MULTILINE)
@@ -35,7 +35,7 @@ def parse(text: str) -> ShortConnections:
     }
     if not requests or not rate or not {"50", "99"} <= percentiles.keys():
         raise BenchError("wrk: unreadable report")
-    return ShortConnections(
+    return Answers(
         requests=int(requests[1]),
         rate_per_s=float(rate[1]),
         p50_ms=percentiles["50"],
@@ -53,9 +53,19 @@ def _failed(text: str) -> int:
     return total + (int(bad_answers[1]) if bad_answers else 0)
 
 
-def run(port: int, seconds: float, where: placement.Placement, directory: Path) -> ShortConnections:
+def run(
+    port: int,
+    seconds: float,
+    where: placement.Placement,
+    directory: Path,
+    *,
+    path: str = "/",
+    connections: int = CONNECTIONS,
+    stays_open: bool = False,
+) -> Answers:
     whole_seconds = max(1, round(seconds))  # wrk takes whole seconds only
     argv = [*placement.taskset(where.load_cpus), "wrk", "--latency", "--threads", "1"]
-    argv += ["--connections", str(CONNECTIONS), "--duration", f"{whole_seconds}s"]
-    argv += ["--header", "Connection: close", f"http://{ports.HOST}:{port}/"]
+    argv += ["--connections", str(connections), "--duration", f"{whole_seconds}s"]
+    argv += [] if stays_open else ["--header", "Connection: close"]
+    argv += [f"http://{ports.HOST}:{port}{path}"]
     return parse(children.run_to_end("wrk", argv, directory, whole_seconds + MARGIN_S))
