@@ -44,7 +44,10 @@ class _End:
         raise RingTimeoutError(timeout_s)
 
     def _stretches(self, count: int) -> Iterator[memoryview]:
-        """Yield the next `count` bytes of the ring: one piece, or two around its end."""
+        """Yield the next `count` bytes of the ring: one piece, or two around its end.
+
+        The caller releases each: a view that is left, in a traceback, would hold the map.
+        """
         first = min(count, len(self._memory) - self._position)
         yield self._memory[self._position : self._position + first]
         if first < count:
@@ -83,8 +86,9 @@ class Writer(_End):
         count = min(len(data), self._credit_bytes)
         copied = 0
         for stretch in self._stretches(count):
-            stretch[:] = data[copied : copied + len(stretch)]
-            copied += len(stretch)
+            with stretch:
+                stretch[:] = data[copied : copied + len(stretch)]
+                copied += len(stretch)
         self._advance(count)
         return count
 
@@ -122,8 +126,9 @@ class Reader(_End):
         count = min(len(buffer), self._credit_bytes)
         copied = 0
         for stretch in self._stretches(count):
-            buffer[copied : copied + len(stretch)] = stretch
-            copied += len(stretch)
+            with stretch:
+                buffer[copied : copied + len(stretch)] = stretch
+                copied += len(stretch)
         self._advance(count)
         self.read_bytes += count
         return count

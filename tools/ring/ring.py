@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,13 +30,22 @@ class Ring:
     def fds(self) -> tuple[int, int, int]:
         return self.memory_fd, self.filled_fd, self.freed_fd
 
-    def _counters(self, shared: memoryview) -> tuple[Counter, Counter]:
-        """Return the counts of bytes filled and of bytes freed."""
-        if self.wake == "eventfd":
-            return EventfdCounter(self.filled_fd), EventfdCounter(self.freed_fd)
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[memoryview, Counter, Counter]]:
+        """Map the memory: its bytes, the count of bytes filled and that of bytes freed."""
         line = memory.CACHE_LINE_BYTES
-        filled, freed = (shared[start : start + 8].cast("Q") for start in (0, line))
-        return PolledCounter(filled), PolledCounter(freed)
+        with (
+            closing(memory.attach(self.memory_fd)) as mapping,
+            memoryview(mapping) as whole,
+            whole[memory.COUNTERS_BYTES :] as shared,
+            whole[: 2 * line].cast("Q") as words,
+            words[:1] as filled,
+            words[line // 8 :] as freed,
+        ):
+            if self.wake == "poll":
+                yield shared, PolledCounter(filled), PolledCounter(freed)
+            else:
+                yield shared, EventfdCounter(self.filled_fd), EventfdCounter(self.freed_fd)
 
     @contextmanager
     def writer(self, reader_fd: int) -> Iterator[Writer]:
@@ -45,22 +54,20 @@ class Ring:
         Leaving the block without an exception closes the stream cleanly. An exception leaves it
         open, so that the reader meets the end of the process as a writer that died.
         """
-        shared = memoryview(memory.attach(self.memory_fd))
-        filled, freed = self._counters(shared)
-        end = Writer(shared[memory.COUNTERS_BYTES :], freed, filled, reader_fd)
-        yield end
-        end.close()
+        with self._opened() as (shared, filled, freed):
+            end = Writer(shared, freed, filled, reader_fd)
+            yield end
+            end.close()
 
     @contextmanager
     def reader(self, writer_fd: int) -> Iterator[Reader]:
         """Open the reading end; `writer_fd` is a pidfd of the writer."""
-        shared = memoryview(memory.attach(self.memory_fd))
-        filled, freed = self._counters(shared)
-        end = Reader(shared[memory.COUNTERS_BYTES :], filled, freed, writer_fd)
-        try:
-            yield end
-        finally:
-            end.close()
+        with self._opened() as (shared, filled, freed):
+            end = Reader(shared, filled, freed, writer_fd)
+            try:
+                yield end
+            finally:
+                end.close()
 
 
 @contextmanager

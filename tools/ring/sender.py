@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from random import Random
 
+from tools.ring.errors import RingError
 from tools.ring.ring import Ring, Wake
 
 Write = Callable[[memoryview], None]
@@ -93,4 +94,7 @@ def main(way: str, order_json: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    try:
+        main(sys.argv[1], sys.argv[2])
+    except (RingError, OSError) as error:
+        sys.exit(f"sender: {error}")

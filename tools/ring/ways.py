@@ -61,7 +61,8 @@ def _sending(way: str, order: Order, fds: tuple[int, ...]) -> Iterator[Sender]:
 
 
 @contextmanager
-def _pidfd(pid: int) -> Iterator[int]:
+def pidfd(pid: int) -> Iterator[int]:
+    """Hold a descriptor that becomes readable when the process ends (pidfd_open(2))."""
     fd = os.pidfd_open(pid)
     try:
         yield fd
@@ -73,12 +74,12 @@ def _pidfd(pid: int) -> Iterator[int]:
 def _through_ring(
     wake: Wake, order: Order, capacity_bytes: int
 ) -> Iterator[tuple[Sender, Receive]]:
-    with created(capacity_bytes, wake) as ring, _pidfd(os.getpid()) as own_fd:
+    with created(capacity_bytes, wake) as ring, pidfd(os.getpid()) as own_fd:
         fds = (*ring.fds, own_fd)
         way = f"{wake}:{','.join(map(str, fds))}"
         with (
             _sending(way, order, fds) as sender,
-            _pidfd(sender.process.pid) as sender_fd,
+            pidfd(sender.process.pid) as sender_fd,
             ring.reader(sender_fd) as reader,
         ):
             yield sender, lambda buffer: reader.read_into(buffer, order.timeout_s)
