@@ -57,7 +57,7 @@ def as_json(results: Results, peer: str) -> str:
         "notes": results.notes,
         "left_out": results.left_out,
         "failures": results.failures(),
-        "works": {result.work.name: _work_json(result) for result in results.works},
+        "works": {result.work.name: work_json(result) for result in results.works},
         "bounds": [
             {
                 "work": verdict.bound.work,
@@ -74,7 +74,7 @@ def as_json(results: Results, peer: str) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
-def _work_json(result: WorkResult) -> dict[str, object]:
+def work_json(result: WorkResult) -> dict[str, object]:
     def figures(peer: str, metric: Metric) -> dict[str, object]:
         ratio = result.ratio(peer, metric)
         return {
