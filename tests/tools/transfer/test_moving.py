@@ -138,6 +138,11 @@ def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("tools.bench.transfer.waiting.TIMEOUT_S", 0.05)
     near, far = tcp_pair()
     fill_up(near)
-    with near, far, files.opened(path) as fd, closing(GrowingPipe()) as pipe:
-        with pytest.raises(BenchError, match="did nothing"):
-            pipes.send(fd, pipe, near)
+    with (
+        near,
+        far,
+        files.opened(path) as fd,
+        closing(GrowingPipe()) as pipe,
+        pytest.raises(BenchError, match="did nothing"),
+    ):
+        pipes.send(fd, pipe, near)
