@@ -11,6 +11,7 @@ from tools.bench.tables import Table
 from tools.pagecache import cached_file, process_maps, reading
 from tools.pagecache.cached_file import CachedFile
 from tools.pagecache.errors import PageCacheError
+from tools.pagecache.sharing import PAGES, observe
 
 PICTURE_WIDTH = 72
 MOST_BACKINGS = 15
@@ -30,19 +31,26 @@ UNTRUE = (
     is_flag=True,
     help="Time a read from the disk and from memory in several ways, and count page faults.",
 )
+@click.option(
+    "--sharing", is_flag=True, help="Write through a private and a shared map; needs no FILE."
+)
 @click.option("--maps", "pid", type=click.IntRange(1), metavar="PID", help="A process's maps.")
-def main(*, path: Path | None, warm: bool, drop: bool, measure: bool, pid: int | None) -> None:
+def main(
+    *, path: Path | None, warm: bool, drop: bool, measure: bool, sharing: bool, pid: int | None
+) -> None:
     """Show how much of FILE is in the page cache; warm it, drop it, measure it.
 
     --drop and --measure write what is still dirty, then use posix_fadvise(2): only this file's
     pages go. The disk itself, and the host of a virtual machine, may have caches of their own.
     """
-    if (path is None) == (pid is None):
-        raise click.UsageError("name a FILE, or a process with --maps PID")
+    if [path is not None, pid is not None, sharing].count(True) != 1:
+        raise click.UsageError("name a FILE, or a process with --maps PID, or ask for --sharing")
     if warm and drop:
         raise click.UsageError("--warm and --drop exclude each other")
     try:
-        if pid is not None:
+        if sharing:
+            show_sharing()
+        elif pid is not None:
             show_maps(pid)
         elif path is not None:
             with cached_file.opened(path) as file:
@@ -101,6 +109,22 @@ def measured_rows(file: CachedFile) -> list[list[str]]:
                 ]
             )
     return rows
+
+
+def show_sharing() -> None:
+    heads = ["map", "faults of reading", "faults of writing", "seen by read(2)", "by other maps"]
+    rows = [
+        [
+            seen.kind,
+            str(seen.faults_of_reading),
+            str(seen.faults_of_writing),
+            "yes" if seen.is_seen_by_read else "no",
+            "yes" if seen.is_seen_by_other_maps else "no",
+        ]
+        for seen in map(observe, ("private", "shared"))
+    ]
+    title = f"{PAGES} pages of a file in memory, read and then written through a map"
+    click.echo(text_table(Table(title, heads, rows)))
 
 
 def show_maps(pid: int) -> None:
