@@ -57,10 +57,13 @@ def test_buffers_are_spoken_of_where_they_outweigh_the_technique() -> None:
 @pytest.mark.parametrize(
     ("costs", "words"),
     [
-        ((10, 10, 10), "copying costs less up to the largest file, 2.00x its CPU at 1 KiB, 1.00x"),
-        ((10, 9, 5), "copying costs less below 64 KiB, 2.00x its CPU at 1 KiB, 0.50x at 1 MiB"),
-        ((4, 9, 5), "it costs less than copying at every size, 0.80x"),
-        ((4, 11, 5), "copying costs less below 1 MiB"),
+        ((10, 15, 12), "less CPU than splice up to the largest"),
+        ((4, 9, 5), "more CPU than splice at every size"),
+        ((10, 9, 5), "less CPU than splice up to 1 KiB and more from 64 KiB on"),
+        ((10, 10, 5), "less CPU than splice up to 1 KiB and more from 1 MiB on"),
+        ((4, 12, 5), "less CPU than splice up to 64 KiB and more from 1 MiB on"),
+        ((10, 9, 10), "less CPU than splice up to 1 KiB"),
+        ((5, 10, 10), "about as much CPU as splice"),
     ],
 )
 def test_the_crossover_is_where_copying_stops_winning_for_good(
@@ -72,7 +75,8 @@ def test_the_crossover_is_where_copying_stops_winning_for_good(
         "mmap": [{}],
     }
     sentence = spoken(result(trial(sizes.SIZES_NAME), samples))
-    assert sentence.startswith("Copying (readwrite) against splice: " + words)
+    assert sentence.startswith(f"Copying a whole file (readwrite) takes {words}: splice takes ")
+    assert f"{costs[0] / 5:.2f}x its CPU at 1 KiB, {costs[2] / 10:.2f}x at 1 MiB." in sentence
 
 
 def test_ratios_are_taken_round_by_round() -> None:

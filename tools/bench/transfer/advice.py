@@ -120,23 +120,32 @@ def _crossover(result: WorkResult) -> Iterator[str]:
             if (ratio := _ratio(result, method, sizes.BASELINE, metric)) is not None
         ]
         if ratios:
-            yield f"Copying (readwrite) against {method}: {_where_copying_wins(ratios)}."
+            (smallest, at_smallest), (largest, at_largest) = ratios[0], ratios[-1]
+            yield (
+                f"Copying a whole file (readwrite) takes {_compared(method, ratios)}: "
+                f"{method} takes {_times(at_smallest)} its CPU at {size_name(smallest)}, "
+                f"{_times(at_largest)} at {size_name(largest)}."
+            )
 
 
-def _where_copying_wins(ratios: Sequence[tuple[int, float]]) -> str:
-    """Tell from which size on copying costs more, at that size and every larger one."""
-    beaten_from = None
-    for size_bytes, ratio in reversed(ratios):
-        if ratio >= 1:
-            break
-        beaten_from = size_bytes
-    smallest, largest = size_name(ratios[0][0]), size_name(ratios[-1][0])
-    at_ends = f"{_times(ratios[0][1])} its CPU at {smallest}, {_times(ratios[-1][1])} at {largest}"
-    if beaten_from is None:
-        return f"copying costs less up to the largest file, {at_ends}"
-    if beaten_from == ratios[0][0]:
-        return f"it costs less than copying at every size, {at_ends}"
-    return f"copying costs less below {size_name(beaten_from)}, {at_ends}"
+def _compared(method: str, ratios: Sequence[tuple[int, float]]) -> str:
+    """Tell up to which size copying costs less, and from which on it always costs more.
+
+    `ratios` are those of the method to copying, from the smallest size to the largest.
+    """
+    cheap_up_to = max((size for size, ratio in ratios if ratio > NEAR), default=None)
+    level_up_to = max((size for size, ratio in ratios if ratio * NEAR > 1), default=0)
+    dear_from = next((size for size, _ratio in ratios if size > level_up_to), None)
+    if dear_from == ratios[0][0]:
+        return f"more CPU than {method} at every size"
+    if cheap_up_to == ratios[-1][0]:
+        return f"less CPU than {method} up to the largest"
+    clauses = []
+    if cheap_up_to is not None:
+        clauses.append(f"less CPU than {method} up to {size_name(cheap_up_to)}")
+    if dear_from is not None:
+        clauses.append(f"more from {size_name(dear_from)} on")
+    return " and ".join(clauses) or f"about as much CPU as {method}"
 
 
 def _relays(result: WorkResult) -> Iterator[str]:
