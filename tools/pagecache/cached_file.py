@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import page_syscalls
 from tools.pagecache.errors import PageCacheError
 
 _READ_BYTES = 1 << 20
@@ -61,8 +61,10 @@ class CachedFile:
 
     def residency(self) -> Residency:
         """Ask mincore(2), which brings no page in."""
-        with closing(self.mapped()) as mapping:
-            return Residency(bytes(page & 1 for page in syscalls.mincore(mapping)))
+        # Private and never written: mincore's wrapper takes the address of writable memory only.
+        with closing(mmap.mmap(self.fd, self.size_bytes, access=mmap.ACCESS_COPY)) as mapping:
+            found = page_syscalls.mincore(mapping, 0, self.size_bytes)
+        return Residency(bytes(page & 1 for page in found))
 
     def mapped(self, flags: int = 0) -> mmap.mmap:
         """Map the file for reading."""

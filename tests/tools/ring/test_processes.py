@@ -1,6 +1,7 @@
 """Two processes at a ring: every byte arrives, and a death is told as one."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -55,12 +56,22 @@ def test_a_writer_learns_that_its_reader_died(wake: Wake) -> None:
             writer.write(b"more", 10)
 
 
-def test_a_changed_byte_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("missing_bytes", "spoiled_bits", "words"),
+    [(0, 1, "not those that were sent"), (1, 0, "3,000,000 of 3,000,001 bytes came")],
+)
+def test_a_changed_or_missing_byte_is_an_error(
+    missing_bytes: int, spoiled_bits: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def spoiled(read: Receive, size: int, *, is_checked: bool) -> compare.Received:
         received = real(read, size, is_checked=is_checked)
-        return compare.Received(received.total_bytes, received.crc32 ^ 1, 1.0, 0.0)
+        return replace(
+            received,
+            total_bytes=received.total_bytes - missing_bytes,
+            crc32=received.crc32 ^ spoiled_bits,
+        )
 
     real = compare.receive
     monkeypatch.setattr(compare, "receive", spoiled)
-    with pytest.raises(RingError, match="not those that were sent"):
+    with pytest.raises(RingError, match=words):
         compare.carry("pipe", ORDER, CAPACITY_BYTES)

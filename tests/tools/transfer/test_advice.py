@@ -62,6 +62,7 @@ def test_buffers_are_spoken_of_where_they_outweigh_the_technique() -> None:
         ((10, 9, 5), "less CPU than splice up to 1 KiB and more from 64 KiB on"),
         ((10, 10, 5), "less CPU than splice up to 1 KiB and more from 1 MiB on"),
         ((4, 12, 5), "less CPU than splice up to 64 KiB and more from 1 MiB on"),
+        ((5, 9, 5), "more CPU than splice from 64 KiB on"),
         ((10, 9, 10), "less CPU than splice up to 1 KiB"),
         ((5, 10, 10), "about as much CPU as splice"),
     ],

@@ -56,10 +56,7 @@ def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -
     relayed = report["works"]["relay"]["peers"]
     assert relayed["splice 4 KiB"]["syscalls_per_mib"]["median"] >= 512
     assert relayed["copy 64 KiB"]["throughput_bytes_per_s"]["ratio"]["median"] == 1
-    assert any(
-        "CPU than sendfile" in sentence or "as sendfile" in sentence
-        for sentence in report["advice"]
-    )
+    assert any(": sendfile takes" in sentence for sentence in report["advice"])
     text = page.read_text()
     assert text.startswith("by hand\n")
     assert text.endswith("by hand, too\n")

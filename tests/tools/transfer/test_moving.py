@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.kernel import syscalls
-from tests.streams import fill_up, tcp_pair
+from tests.streams import Buffers, fill_up, tcp_pair
 from tools.bench.errors import BenchError
 from tools.bench.transfer import corking, files, pipes, relays
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.growing_pipe import GrowingPipe
-from tools.techniques import METHODS
+from tools.techniques.sender import METHODS, Method
 
 KIB, MIB = 1 << 10, 1 << 20
 CONTENT = os.urandom(3 * MIB + 7)
@@ -42,7 +42,7 @@ class Receiver:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, Receiver]]:
-    near, far = tcp_pair()
+    near, far = tcp_pair(Buffers(send_bytes=8192))  # less than is sent at once
     with near, far:
         receiver = Receiver(far)
         yield near, receiver
@@ -60,7 +60,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("buffer_bytes", [4 * KIB, 1 * MIB])
 def test_a_file_arrives_unchanged(
-    path: Path, pair: tuple[socket.socket, Receiver], method: str, buffer_bytes: int
+    path: Path, pair: tuple[socket.socket, Receiver], method: Method, buffer_bytes: int
 ) -> None:
     sock, receiver = pair
     with files.opened(path) as fd:
@@ -122,6 +122,7 @@ def test_an_answer_is_a_header_and_a_file(path: Path, way: str) -> None:
         corking.answer(near, way, fd, 1000)
         whole = far.recv(len(corking.HEADER) + 1000, socket.MSG_WAITALL)
         assert whole == corking.HEADER + CONTENT[:1000]
+        assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 0
         segments = corking.data_segments(near) - before
         assert segments == (1 if way in (corking.CORK, corking.MORE) else 2)
 

@@ -140,12 +140,11 @@ def _compared(method: str, ratios: Sequence[tuple[int, float]]) -> str:
         return f"more CPU than {method} at every size"
     if cheap_up_to == ratios[-1][0]:
         return f"less CPU than {method} up to the largest"
-    clauses = []
-    if cheap_up_to is not None:
-        clauses.append(f"less CPU than {method} up to {size_name(cheap_up_to)}")
-    if dear_from is not None:
-        clauses.append(f"more from {size_name(dear_from)} on")
-    return " and ".join(clauses) or f"about as much CPU as {method}"
+    if cheap_up_to is None:
+        more = f"more CPU than {method} from {size_name(dear_from)} on" if dear_from else ""
+        return more or f"about as much CPU as {method}"
+    less = f"less CPU than {method} up to {size_name(cheap_up_to)}"
+    return f"{less} and more from {size_name(dear_from)} on" if dear_from else less
 
 
 def _relays(result: WorkResult) -> Iterator[str]:

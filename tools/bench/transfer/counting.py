@@ -1,18 +1,23 @@
-"""System calls counted where the package makes them: in the seam `spliceproxy.kernel.syscalls`.
+"""System calls counted where they are made: in the package's seams, and where files are read.
 
-Every function of that module is one system call; a pass in which each is wrapped in a counter
-therefore counts the calls of the data path exactly, refused ones included. What does not go through
-the seam is not counted: opening files, mapping them, page faults, waiting for room.
+Every function of `spliceproxy.kernel.syscalls` and `page_syscalls` is one system call, so a pass in
+which each is wrapped in a counter counts what moves bytes, refused calls included. Not counted is
+what happens around it: opening and mapping, memory for vmsplice, page faults, waiting for room.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import page_syscalls, syscalls
+
+_SEAMS = (syscalls, page_syscalls)
+_FILE_READS = ("preadv",)  # what the techniques read files with
 
 
 class CallCount:
@@ -34,7 +39,15 @@ def counting() -> Iterator[CallCount]:
     """Count for the length of the block. Never around what is timed: counting costs."""
     count = CallCount()
     with ExitStack() as stack:
-        for name, real in vars(syscalls).items():
-            if callable(real) and not name.startswith("_") and not isinstance(real, type):
-                stack.enter_context(patch.object(syscalls, name, count.counted(real)))
+        for module, name in [*_calls(), *((os, name) for name in _FILE_READS)]:
+            counted = count.counted(getattr(module, name))
+            stack.enter_context(patch.object(module, name, counted))
         yield count
+
+
+def _calls() -> Iterator[tuple[ModuleType, str]]:
+    """Name the public functions of the seams."""
+    for module in _SEAMS:
+        for name, value in vars(module).items():
+            if callable(value) and not name.startswith("_") and not isinstance(value, type):
+                yield module, name

@@ -13,7 +13,8 @@ from tools.bench.transfer.counting import counting
 from tools.bench.transfer.stage import Stage, wait_acknowledged
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
-from tools.techniques import METHODS, open_sender
+from tools.techniques.opening import open_sender
+from tools.techniques.sender import METHODS, Method
 
 BUFFER_SIZES = (4 << 10, 64 << 10, 1 << 20)
 FILE_BYTES = 64 << 20
@@ -31,7 +32,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def send(
-    method: str, file_fd: int, size_bytes: int, buffer_bytes: int, sock: socket.socket
+    method: Method, file_fd: int, size_bytes: int, buffer_bytes: int, sock: socket.socket
 ) -> None:
     """Send a file's content from its beginning, waiting for room as often as needed."""
     with closing(open_sender(method, file_fd, 0, size_bytes, buffer_bytes=buffer_bytes)) as sender:
@@ -42,7 +43,7 @@ def send(
                 waiting.until_writable(sock)
 
 
-def calls_per_mib(stage: Stage, method: str, size_bytes: int, buffer_bytes: int) -> float:
+def calls_per_mib(stage: Stage, method: Method, size_bytes: int, buffer_bytes: int) -> float:
     """Count the system calls of a pass of its own."""
     with opened(stage.file(size_bytes)) as fd, stage.connected("drain") as sock:
         with counting() as count:
@@ -51,7 +52,7 @@ def calls_per_mib(stage: Stage, method: str, size_bytes: int, buffer_bytes: int)
     return count.calls / (size_bytes / (1 << 20))
 
 
-def _warm(method: str, buffer_bytes: int) -> Measure:
+def _warm(method: Method, buffer_bytes: int) -> Measure:
     def measure(stage: Stage) -> Sample:
         path = stage.file(FILE_BYTES)
         with opened(path) as fd, stage.connected("drain") as sock:
@@ -67,7 +68,7 @@ def _warm(method: str, buffer_bytes: int) -> Measure:
     return measure
 
 
-def _cold(method: str, buffer_bytes: int) -> Measure:
+def _cold(method: Method, buffer_bytes: int) -> Measure:
     def measure(stage: Stage) -> Sample:
         path = stage.file(FILE_BYTES)
         stage.cool(path)

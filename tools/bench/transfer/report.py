@@ -16,8 +16,9 @@ LEGEND = (
     "Each figure: the ratio to the row of 1.00 in the same round (median over the rounds "
     "[lowest-highest]), then the median itself. CPU is that of the sending process, in user and "
     "system mode; on loopback it carries the packets into the receiver's socket too. The receiver "
-    "discards bytes where they are (MSG_TRUNC). Calls are counted in a pass of their own, in "
-    "`spliceproxy.kernel.syscalls`: those that move bytes, refused ones included."
+    "discards bytes where they are (MSG_TRUNC). Calls are counted in a pass of their own, where "
+    "`spliceproxy.kernel` makes them and where files are read: those that move bytes, refused ones "
+    "included, without mapping, page faults and waiting."
 )
 
 

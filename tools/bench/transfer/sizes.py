@@ -12,7 +12,7 @@ from tools.bench.transfer.files import opened, send
 from tools.bench.transfer.stage import Stage, wait_acknowledged
 from tools.bench.transfer.trial import Clock, Trial, size_name
 from tools.bench.works.work import Metric, Sample
-from tools.techniques import METHODS
+from tools.techniques.sender import METHODS, Method
 
 SIZES = tuple(1 << power for power in (10, 12, 14, 16, 18, 20, 24, 27, 30))
 SIZES_NAME = "sizes"
@@ -51,7 +51,7 @@ def fitting(sizes: Sequence[int], directory: Path) -> list[int]:
     return [size for size in sizes if size <= most_bytes]
 
 
-def _measure(method: str, sizes: Sequence[int], stage: Stage) -> Sample:
+def _measure(method: Method, sizes: Sequence[int], stage: Stage) -> Sample:
     sample: Sample = {}
     for size_bytes in sizes:
         with opened(stage.file(size_bytes)) as fd, stage.connected("drain") as sock:
