@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,14 +40,20 @@ class Receiver:
         return bytes(self.received)
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, Receiver]]:
-    near, far = tcp_pair(Buffers(send_bytes=8192))  # less than is sent at once
+@contextmanager
+def connected(send_bytes: int = 0) -> Iterator[tuple[socket.socket, Receiver]]:
+    near, far = tcp_pair(Buffers(send_bytes=send_bytes))
     with near, far:
         receiver = Receiver(far)
         yield near, receiver
         near.close()
         receiver.join()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, Receiver]]:
+    with connected() as made:
+        yield made
 
 
 @pytest.fixture
@@ -78,17 +84,21 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_stream_is_relayed_unchanged(pair: tuple[socket.socket, Receiver], way: str) -> None:
-    destination, receiver = pair
+def test_a_stream_is_relayed_unchanged(way: str) -> None:
     near, far = tcp_pair()
-    with near, far, WAYS[way]() as move:
+    with (
+        near,
+        far,
+        WAYS[way]() as move,
+        connected(send_bytes=16 * KIB) as (destination, receiver),  # less than is moved at once
+    ):
         near.settimeout(10)
         sender = threading.Thread(target=near.sendall, args=(CONTENT,))
         sender.start()
         assert relays.relay(move, far, destination, len(CONTENT)) == len(CONTENT)
         sender.join()
-    destination.close()
-    assert receiver.join() == CONTENT
+        destination.close()
+        assert receiver.join() == CONTENT
 
 
 def test_a_file_goes_through_a_pipe_that_grows(
