@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import page_syscalls, syscalls
 from tests.streams import fill_up, tcp_pair
 
 SIZE_BYTES = 100_000
@@ -53,6 +53,13 @@ def fill_and_sendfile(ends: Ends) -> int:
     return os.sendfile(ends.near.fileno(), ends.file, 0, 10)
 
 
+def give(fd: int, offset: int, count: int) -> int:
+    """Vmsplice a part of fresh memory, as a gift."""
+    flags = syscalls.SPLICE_NONBLOCK | page_syscalls.SPLICE_F_GIFT
+    with closing(mmap.mmap(-1, 2 * mmap.PAGESIZE)) as memory:
+        return page_syscalls.vmsplice(fd, memory, offset, count, flags)
+
+
 def shrink(ends: Ends) -> int:
     return fcntl.fcntl(ends.full_write_end, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
 
@@ -80,6 +87,7 @@ REFUSED: dict[str, tuple[int, Callable[[Ends], int]]] = {
     "drain: the pipe is empty": (errno.EAGAIN, lambda e: e.splice(e.read_end, e.near.fileno())),
     "drain: the socket is full": (errno.EAGAIN, fill_and_splice),
     "sendfile: the socket is full": (errno.EAGAIN, fill_and_sendfile),
+    "vmsplice into a socket": (errno.EBADF, lambda e: give(e.near.fileno(), 0, mmap.PAGESIZE)),
     "shrink below the content": (errno.EBUSY, shrink),
 }
 
@@ -108,3 +116,16 @@ def test_zero_is_the_end_of_a_file(ends: Ends) -> None:
 
 def test_sendfile_goes_into_pipes_too(ends: Ends) -> None:
     assert os.sendfile(ends.write_end, ends.file, 0, 10) == 10
+
+
+def test_a_gift_that_is_no_page_is_taken_all_the_same(ends: Ends) -> None:
+    assert give(ends.write_end, 10, 100) == 100
+
+
+def test_a_pipe_above_the_maximum_is_for_the_privileged(ends: Ends) -> None:
+    most_bytes = int(Path("/proc/sys/fs/pipe-max-size").read_text())
+    try:
+        given_bytes = syscalls.set_pipe_capacity(ends.write_end, 2 * most_bytes)
+    except PermissionError:
+        return
+    assert given_bytes == 2 * most_bytes, "this process has CAP_SYS_RESOURCE"
