@@ -1,6 +1,7 @@
 """The map of techniques leads to commands, options and tests that there are."""
 
 import importlib
+import importlib.util
 import shlex
 from pathlib import Path
 
@@ -26,14 +27,24 @@ ROWS = rows()
 ROW_NAMES = [row[0] for row in ROWS]
 
 
+def program(name: str) -> click.Command:
+    """The command of a program that `python -m` starts: a package, or one file."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None, f"no module {name}"
+    is_package = spec.submodule_search_locations is not None
+    command = importlib.import_module(f"{name}.__main__" if is_package else name).main
+    assert isinstance(command, click.Command)
+    return command
+
+
 def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
     """The click command that would run, and the words behind it."""
-    command: click.Command = spliceproxy
-    rest = words[1:]
-    if words[0] != "spliceproxy":
+    command: click.Command
+    if words[0] == "spliceproxy":
+        command, rest = spliceproxy, words[1:]
+    else:
         assert words[:2] == ["python", "-m"]
-        assert (REPOSITORY / words[2].replace(".", "/")).exists(), words[2]
-        command, rest = importlib.import_module(f"{words[2]}.__main__").main, words[3:]
+        command, rest = program(words[2]), words[3:]
     if not isinstance(command, click.Group) or rest[0].startswith("--"):
         return command, rest
     assert rest[0] in command.commands, f"no subcommand {rest[0]}"
