@@ -30,13 +30,13 @@ class _End:
     def _collect(self) -> None:
         """Take what the other end announced; its counts are believed within the capacity only."""
         self._credit_bytes += self._incoming.take()
-        if self._credit_bytes > len(self._memory):
+        if not 0 <= self._credit_bytes <= len(self._memory):
             raise RingCorruptError(
                 f"{self._credit_bytes:,} bytes announced in a ring of {len(self._memory):,}"
             )
 
-    def _is_peer_alive(self, timeout_s: float) -> bool:
-        """Wait for news; False when the peer ended and left none."""
+    def _await_news(self, timeout_s: float) -> bool:
+        """Wait for the other end to announce something; False when it ended and left nothing."""
         if self._incoming.wait(self._peer_fd, timeout_s):
             return True
         if has_ended(self._peer_fd):
@@ -103,7 +103,7 @@ class Writer(_End):
         left = memoryview(data)
         while left:
             count = self.put(left)
-            if not count and not self._is_peer_alive(timeout_s):
+            if not count and not self._await_news(timeout_s):
                 raise ReaderGoneError
             left = left[count:]
 
@@ -144,6 +144,6 @@ class Reader(_End):
         while not (count := self.take_into(buffer)):
             if self._incoming.is_closed:
                 return 0
-            if not self._is_peer_alive(timeout_s):
+            if not self._await_news(timeout_s):
                 raise WriterDiedError(self.read_bytes)
         return count

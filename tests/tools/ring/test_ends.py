@@ -88,3 +88,13 @@ def test_a_room_that_nobody_freed_is_not_believed(wake: Wake) -> None:
         reader._outgoing.add(1)
         with pytest.raises(RingCorruptError):
             writer.put(memoryview(b"12345"))
+
+
+@pytest.mark.skipif("poll" not in WAKES, reason="polling is for x86")
+def test_a_count_that_goes_backwards_is_not_believed() -> None:
+    with both_ends(4, "poll") as (writer, reader):
+        writer.put(memoryview(b"1234"))
+        assert take(reader, 4) == b"1234"
+        writer._outgoing.add(-2)
+        with pytest.raises(RingCorruptError):
+            take(reader, 4)

@@ -164,8 +164,9 @@ def _pipes(result: WorkResult) -> Iterator[str]:
     cheapest = _cheapest(result, by_size)
     if cheapest is None:
         return
-    near = next(name for name in by_size if (_ratio(result, name, cheapest) or NEAR + 1) <= NEAR)
-    usual = _ratio(result, pipes.BASELINE, cheapest)
+    ratios = {name: _ratio(result, name, cheapest) for name in by_size}
+    near = next((name for name, ratio in ratios.items() if ratio and ratio <= NEAR), cheapest)
+    usual = ratios.get(pipes.BASELINE)
     compared = f"; the kernel's {pipes.BASELINE} costs {_times(usual)}" if usual else ""
     source = "From a file" if result.work.name == pipes.FILE else "From a socket"
     yield (
