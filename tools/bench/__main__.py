@@ -9,17 +9,18 @@ import click
 if not __package__:  # started as a file: the repository's root is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench.commands import mirror, origin, proxy
+from tools.bench.commands import mirror, origin, proxy, transfer
 
 
 @click.group()
 def main() -> None:
-    """Compare proxies and servers on this machine, side by side."""
+    """Compare proxies, servers and techniques on this machine, side by side."""
 
 
 main.add_command(proxy.command, "proxy")
 main.add_command(mirror.command, "mirror")
 main.add_command(origin.command, "origin")
+main.add_command(transfer.command, "transfer")
 
 if __name__ == "__main__":
     main()

@@ -45,7 +45,7 @@ Start = Callable[[placement.Placement, Path], AbstractContextManager[Origin]]
 def iperf3(where: placement.Placement, directory: Path) -> Iterator[Origin]:
     port = ports.free_port()
     argv = ["iperf3", "--server", "--bind", ports.HOST, "--port", str(port)]
-    with _started("iperf3-server", argv, port, where, directory) as origin:
+    with started("iperf3-server", argv, port, where, directory) as origin:
         yield origin
 
 
@@ -63,7 +63,7 @@ def redis(where: placement.Placement, directory: Path) -> Iterator[Origin]:
         "--dir": str(directory),
     }
     argv = ["redis-server", *(word for option in options.items() for word in option)]
-    with _started("redis-server", argv, port, where, directory) as origin:
+    with started("redis-server", argv, port, where, directory) as origin:
         yield origin
 
 
@@ -78,7 +78,7 @@ def http(where: placement.Placement, directory: Path) -> Iterator[Origin]:
         )
     )
     argv = ["nginx", "-c", str(config), "-p", str(directory), "-e", "stderr"]
-    with _started("nginx-http", argv, port, where, directory) as origin:
+    with started("nginx-http", argv, port, where, directory) as origin:
         yield origin
 
 
@@ -87,14 +87,15 @@ def pong(where: placement.Placement, directory: Path) -> Iterator[Origin]:
     """A server that answers once and then holds the connection: cheap enough for thousands."""
     port = ports.free_port()
     argv = [sys.executable, "-m", "tools.bench.loads.pong", str(port)]
-    with _started("pong", argv, port, where, directory) as origin:
+    with started("pong", argv, port, where, directory) as origin:
         yield origin
 
 
 @contextmanager
-def _started(
+def started(
     name: str, argv: list[str], port: int, where: placement.Placement, directory: Path
 ) -> Iterator[Origin]:
+    """Run a server on the load's CPUs, and wait until it listens."""
     argv = [*placement.taskset(where.load_cpus), *argv]
     with children.running(name, argv, directory) as child:
         child.wait_listening(port)

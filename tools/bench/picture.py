@@ -29,15 +29,24 @@ def draw(results: Results, path: Path) -> None:
     panels = _panels(results)
     if not panels:
         raise BenchError("picture: nothing was measured")
-    plot = _pyplot()
-    size = (WIDTH_INCHES, PANEL_INCHES * len(panels))
-    figure, axes = plot.subplots(len(panels), 1, figsize=size, squeeze=False)
+    figure, axes = new_figure(len(panels), 1, (WIDTH_INCHES, PANEL_INCHES * len(panels)))
     for panel, (row,) in zip(panels, axes, strict=True):
         panel(row)
+    save(figure, path)
+
+
+def new_figure(rows: int, columns: int, size_inches: tuple[float, float]) -> tuple[Any, Any]:
+    """Return a figure and its axes by row and column."""
+    figure, axes = _pyplot().subplots(rows, columns, figsize=size_inches, squeeze=False)
+    return figure, axes
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure and let go of it."""
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
-    plot.close(figure)
+    _pyplot().close(figure)
 
 
 def _panels(results: Results) -> list[Callable[[Any], None]]:

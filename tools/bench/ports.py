@@ -6,6 +6,9 @@ from pathlib import Path
 HOST = "127.0.0.1"
 LISTEN_STATE = "0A"
 
+CONGESTION_CONTROL = b"reno"
+"""For sockets that the harness makes itself: every kernel has it, and it does not pace loopback."""
+
 
 def free_port() -> int:
     """Return a port that was free a moment ago."""

@@ -29,14 +29,14 @@ def all_tables(results: Results, peer: str) -> list[Table]:
 
 def as_text(results: Results, peer: str) -> str:
     parts = ["\n".join(tables.circumstances(results)), _legend(results)]
-    return "\n\n".join([*parts, *map(_text_table, all_tables(results, peer))]) + "\n"
+    return "\n\n".join([*parts, *map(text_table, all_tables(results, peer))]) + "\n"
 
 
 def _legend(results: Results) -> str:
     return LEGEND.format(reference=results.standard.reference)
 
 
-def _text_table(table: Table) -> str:
+def text_table(table: Table) -> str:
     grid = [table.heads, *table.rows]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     lines = [
@@ -57,7 +57,7 @@ def as_json(results: Results, peer: str) -> str:
         "notes": results.notes,
         "left_out": results.left_out,
         "failures": results.failures(),
-        "works": {result.work.name: _work_json(result) for result in results.works},
+        "works": {result.work.name: work_json(result) for result in results.works},
         "bounds": [
             {
                 "work": verdict.bound.work,
@@ -74,7 +74,7 @@ def as_json(results: Results, peer: str) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
-def _work_json(result: WorkResult) -> dict[str, object]:
+def work_json(result: WorkResult) -> dict[str, object]:
     def figures(peer: str, metric: Metric) -> dict[str, object]:
         ratio = result.ratio(peer, metric)
         return {
@@ -106,10 +106,10 @@ def as_markdown(results: Results, peer: str, picture: str | None = None) -> str:
     ]
     if picture:
         parts.append(f"![Ratios to {results.standard.reference}]({picture})")
-    return "\n\n".join([*parts, *map(_markdown_table, all_tables(results, peer))]) + "\n"
+    return "\n\n".join([*parts, *map(markdown_table, all_tables(results, peer))]) + "\n"
 
 
-def _markdown_table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
     rule = ["---"] * len(table.heads)
     lines = ["| " + " | ".join(row) + " |" for row in [table.heads, rule, *table.rows]]
     return "\n".join([f"### {table.title}", "", *lines])

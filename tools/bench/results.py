@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tools.bench import bounds, ratios
 from tools.bench.machine import Machine
-from tools.bench.works.work import Metric, Sample, Work
+from tools.bench.works.work import Metric, Sample, Subject
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Measurement:
 class WorkResult:
     """All rounds of one work; every peer has one measurement a round."""
 
-    work: Work
+    work: Subject
     baselines: tuple[str, ...]
     measurements: dict[str, list[Measurement]]
 

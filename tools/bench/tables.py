@@ -20,7 +20,7 @@ class Table:
     rows: list[list[str]]
 
 
-def _cell(result: WorkResult, peer: str, metric: Metric) -> str:
+def cell(result: WorkResult, peer: str, metric: Metric) -> str:
     """Return the ratio, the range of ratios over the rounds, and the median behind it."""
     value, ratio = result.median(peer, metric), result.ratio(peer, metric)
     if value is None:
@@ -38,7 +38,7 @@ def work_table(result: WorkResult) -> Table:
         title=f"{result.work.name}: {result.work.title}",
         heads=["peer", *(metric.title for metric in metrics)],
         rows=[
-            [peer, *(_cell(result, peer, metric) for metric in metrics)]
+            [peer, *(cell(result, peer, metric) for metric in metrics)]
             for peer in result.measurements
         ],
     )
@@ -58,7 +58,6 @@ def bounds_table(results: Results, peer: str) -> Table:
 def circumstances(results: Results) -> list[str]:
     """Return the lines that tell how and where the figures came about."""
     machine = results.machine
-    foreign = results.foreign_shares()
     lines = [
         f"{machine.cpu_count} CPUs ({machine.cpu_model}), {machine.memory_bytes / 1e9:.0f} GB",
         f"Linux {machine.kernel}, Python {machine.python}",
@@ -66,13 +65,19 @@ def circumstances(results: Results) -> list[str]:
         f"{results.rounds} interleaved rounds of {results.seconds:g} s",
         f"load generator and origin run on the same machine; {results.placement}",
     ]
-    if foreign is not None:
-        lines.append(
-            f"other programs took {max(foreign.median, 0):.0%} of the machine's CPU time "
-            f"(median; at most {max(foreign.high, 0):.0%} during a measurement)"
-        )
+    lines += foreign_line(results)
     lines += [f"{name}: {version}" for name, version in results.versions.items()]
     lines += results.notes
     lines += [f"left out: {reason}" for reason in results.left_out]
     lines += [f"failed: {failure}" for failure in results.failures()]
     return lines
+
+
+def foreign_line(results: Results) -> list[str]:
+    """Return the line about the CPU time that others took, where anything was measured."""
+    foreign = results.foreign_shares()
+    if foreign is None:
+        return []
+    share, highest = max(foreign.median, 0), max(foreign.high, 0)
+    others = f"other programs took {share:.0%} of the machine's CPU time"
+    return [f"{others} (median; at most {highest:.0%} during a measurement)"]

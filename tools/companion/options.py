@@ -6,18 +6,19 @@ from typing import Any
 import click
 
 from spliceproxy.cli.readers import Command, reads
-from spliceproxy.settings.address import TcpAddress, parse_listen
+from spliceproxy.settings.address import TcpAddress, parse_bound
 from spliceproxy.settings.units import parse_duration, parse_positive_size, parse_size
 
 MOST_CONNECTIONS = 10_000
 LARGEST_BUFFER_BYTES = 1 << 30
+_FORMS = "[HOST:]PORT or [IPV6]:PORT"
 Option = Callable[[Command], Command]
 
 
 def parse_listen_tcp(text: str) -> TcpAddress:
-    address = parse_listen(text)
+    address = parse_bound(text, _FORMS)
     if not isinstance(address, TcpAddress):
-        raise ValueError(f"{text!r} is a unix socket: expected [HOST:]PORT or [IPV6]:PORT")
+        raise ValueError(f"{text!r} is a unix socket: expected {_FORMS}")
     return address
 
 

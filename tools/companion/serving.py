@@ -11,7 +11,7 @@ import trio
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import name_listener, name_peer
-from spliceproxy.kernel.listening import listen_tcp
+from spliceproxy.kernel.listening import find_tcp, listen_everywhere, listen_tcp
 from spliceproxy.settings.address import TcpAddress
 
 BACKLOG = 1024
@@ -49,7 +49,11 @@ def open_listeners(address: TcpAddress, receive_buffer_bytes: int = 0) -> list[s
         StartProblem: it cannot be listened on.
     """
     try:
-        listeners = listen_tcp(address.host, address.port, BACKLOG, 0.0)
+        if address.host is None:
+            listeners = [listen_everywhere(address.port, BACKLOG, 0.0)]
+        else:
+            found = find_tcp(address.host, address.port)
+            listeners = [listen_tcp(family, name, BACKLOG, 0.0) for family, name in found]
     except OSError as error:
         raise StartProblem(
             f"cannot listen on {address}: {error.strerror}", "choose another with --listen"

@@ -58,12 +58,18 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A load with a name; the first metric is the one that a reader looks at first."""
+class Subject:
+    """What a table is about; the first metric is the one that a reader looks at first."""
 
     name: str
     title: str
     metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True)
+class Work(Subject):
+    """A load with a name, for proxies to carry."""
+
     programs: tuple[str, ...]
     start_origin: origins.Start
     measure: Callable[[Setting], Sample]
