@@ -1,5 +1,6 @@
 """The part of docs/configuration.md on routes files, from the models that read them."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ _TABLES = {
     "`listen`, each": "ListenSettings",
     "`timeouts`": "Timeouts",
     "`backends`, each": "BackendSettings",
+    "`health_check`": "HealthCheckSettings",
+    "`ejection`": "EjectionSettings",
     "`queue`": "QueueSettings",
 }
 """`defaults` has the keys that `RouteDefaults` and `RouteSettings` share."""
@@ -68,6 +71,8 @@ def _kind(value: dict[str, Any]) -> str:
         return ", ".join(f"`{name}`" for name in names)
     if any(option.get("type") == "array" for option in value.get("anyOf", [])):
         return "one, or a list"
+    if any("$ref" in json.dumps(option) for option in value.get("anyOf", [])):
+        return "one value, or a mapping"
     if any("title" in option for option in value.get("anyOf", [])):
         return str(value["anyOf"][0]["title"])
     return str(value["title"])
@@ -75,6 +80,6 @@ def _kind(value: dict[str, Any]) -> str:
 
 def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
-    if default is None or default in ([], {}) or isinstance(default, dict):
+    if default in (None, "", [], {}) or isinstance(default, dict):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

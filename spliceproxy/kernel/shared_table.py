@@ -52,6 +52,11 @@ class Row:
         _write_text(self._map, self._at + _TEXT_AT, text.encode()[:MAX_TEXT_BYTES])
 
 
+def private_row(name: str) -> Row:
+    """Return a row that is in no table, for when none is to be had."""
+    return Row(mmap.mmap(-1, _ROW_BYTES), 0, name)
+
+
 class SharedTable:
     """Rows by name, for this process and those forked from it."""
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from spliceproxy import __version__
 from spliceproxy.kernel.shared_table import Row, SharedTable
@@ -33,6 +33,7 @@ from spliceproxy.observe.status import (
     Status,
     WorkerStatus,
 )
+from spliceproxy.policy.health.cells import HealthCell, condition
 
 Key = tuple[Kind, tuple[str, ...]]
 
@@ -43,6 +44,7 @@ class Reader:
     def __init__(self, table: SharedTable) -> None:
         self._table = table
         self._named: list[tuple[RowName, Row]] = []
+        self._others: dict[str, Row] = {}
         self._seen = 0
 
     def status(self, description: Description) -> Status:
@@ -67,7 +69,7 @@ class Reader:
             },
             last_reload=description.last_reload,
             workers=_workers(rows[Kind.WORKER], active),
-            routes=[_route(route, sums) for route in description.routes],
+            routes=[_route(route, sums, self._others) for route in description.routes],
         )
 
     def _rows_by_kind(self) -> dict[Kind, list[tuple[RowName, Row]]]:
@@ -76,6 +78,8 @@ class Reader:
             name = parse_row_name(row.name)
             if name is not None:
                 self._named.append((name, row))
+            else:
+                self._others[row.name] = row
         self._seen = len(rows)
         by_kind: dict[Kind, list[tuple[RowName, Row]]] = defaultdict(list)
         for name, row in self._named:
@@ -148,13 +152,13 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
     return found
 
 
-def _route(route: RouteDescription, sums: Sums) -> RouteStatus:
+def _route(route: RouteDescription, sums: Sums, health: Mapping[str, Row]) -> RouteStatus:
     cells = sums.cells(Kind.ROUTE, route.name)
     return RouteStatus(
         name=route.name,
         listeners=list(route.listeners),
         balance=route.balance,
-        backends=[_backend(route.name, backend, sums) for backend in route.backends],
+        backends=[_backend(route.name, backend, sums, health) for backend in route.backends],
         mirrors=[_mirror(route.name, mirror, sums) for mirror in route.mirrors],
         accepted=cells[RouteCell.ACCEPTED],
         active=cells[RouteCell.ACTIVE],
@@ -171,13 +175,16 @@ def _route(route: RouteDescription, sums: Sums) -> RouteStatus:
     )
 
 
-def _backend(route: str, backend: BackendDescription, sums: Sums) -> BackendStatus:
+def _backend(
+    route: str, backend: BackendDescription, sums: Sums, health: Mapping[str, Row]
+) -> BackendStatus:
     cells = sums.cells(Kind.BACKEND, route, backend.name)
+    row = health.get(backend.health_row)
     return BackendStatus(
         name=backend.name,
-        state="up",
-        reason="",
-        weight=backend.weight,
+        state="up" if row is None else condition(row.cells, time.monotonic()),
+        reason="" if row is None else row.text,
+        weight=(row and row.cells[HealthCell.WEIGHT]) or backend.weight,
         backup=backend.backup,
         active=cells[BackendCell.ACTIVE],
         connections=cells[BackendCell.CONNECTIONS],

@@ -50,7 +50,7 @@ class Tally:
     """The rows of one worker."""
 
     def __init__(self, table: SharedTable, place: int) -> None:
-        self._table = table
+        self.table = table
         self.place = place
         self._full = False
 
@@ -60,7 +60,7 @@ class Tally:
         When no row is left, they are cells that nobody reads; the log tells so once.
         """
         try:
-            return self._table.claim(row_name(kind, self.place, *labels)).cells
+            return self.table.claim(row_name(kind, self.place, *labels)).cells
         except TableFullError as error:
             if not self._full:
                 self._full = True

@@ -13,6 +13,7 @@ from spliceproxy.observe.description import (
 )
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.upstream.health import judging
 
 
 class Story:
@@ -53,12 +54,18 @@ class Story:
 def describe_route(route: PreparedRoute) -> RouteDescription:
     """Describe a route."""
     mirrors = route.settings.mirrors
+    judged = judging(route.settings.name, route.settings)
     return RouteDescription(
         name=route.settings.name,
         listeners=tuple(map(name_listener, route.listening)),
         balance=route.settings.balance,
         backends=tuple(
-            BackendDescription(member.name, member.settings.weight, member.settings.backup)
+            BackendDescription(
+                member.name,
+                member.settings.weight,
+                member.settings.backup,
+                judged.row_name(member.name),
+            )
             for member in route.upstreams.members
         ),
         mirrors=tuple(

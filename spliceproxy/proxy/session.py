@@ -220,6 +220,11 @@ class Session:
         if self._tapped is not None:
             self._tapped.cut()
 
+    def end_link(self, why: str) -> None:
+        """End the relaying, if there is any, with a reset on both sides; mirrors get the rest."""
+        if self._link is not None:
+            self._link.close(why)
+
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
         self._log().warning("splice_refused", error=str(cause))

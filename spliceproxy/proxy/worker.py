@@ -15,6 +15,7 @@ from spliceproxy.policy.drain import may_stay, spread_from_s
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
+from spliceproxy.proxy.lookout import Lookout
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route, plain_flow
@@ -23,6 +24,7 @@ from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, Resolved, keep_resolved
 
@@ -62,6 +64,7 @@ class Worker:
         self._drained = False
         self._idle = trio.Event()
         self._frontends = [self._make_frontend(route) for route in routes]
+        self._checker = Checker(self.pools)
         self._publisher = Publisher(
             tally,
             self.reactor,
@@ -92,7 +95,11 @@ class Worker:
         mirrors = self._open_mirrors(prepared)
         pipes = self.pipes if self._settings.splice else None
         backends = BackendPool(
-            self.reactor, prepared.upstreams.members, prepared.settings, worker=self._number
+            self.reactor,
+            prepared.upstreams.members,
+            prepared.settings,
+            self._tally.table,
+            worker=self._number,
         )
         self.pools.append(backends)
         self._mirror_places += filter(None, prepared.upstreams.mirrors)
@@ -141,6 +148,9 @@ class Worker:
                 nursery.start_soon(keep_resolved, self._mirror_places, LOOKUP_INTERVAL_S)
                 for pool in self.pools:
                     nursery.start_soon(pool.keep_resolved)
+                nursery.start_soon(Lookout(self.reactor, self.pools, self._frontends).run)
+                if self._number == 0:
+                    nursery.start_soon(self._checker.run)
                 nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:
                     frontend.hold(held=False)
@@ -202,6 +212,7 @@ class Worker:
         for frontend in self._frontends:
             frontend.close(take_backlog=take_backlog)
         self._drained = True
+        self._checker.stop()  # those who go on accepting check
         self._publisher.set_state(WorkerState.DRAINING)
         self._note_if_idle()
         self.reactor.end_batch()

@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
@@ -39,6 +40,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     Timeouts,
     BackendSettings,
     QueueSettings,
+    HealthCheckSettings,
+    EjectionSettings,
 )
 """All mappings that there are in a file, save those of mirrors."""
 

@@ -14,7 +14,9 @@ from spliceproxy.settings.fields import (
     described,
     reads,
 )
+from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings, OnDown
 from spliceproxy.settings.model import Model, key
+from spliceproxy.settings.shapes import Shorthand
 
 MAX_QUEUE = 1_000_000
 
@@ -51,6 +53,18 @@ class PoolSettings(Model):
     balance: Annotated[BalanceName, *choice(*BALANCE_NAMES)] = Field(
         default="round_robin",
         description="Which backend is tried first; `source_hash` goes by the client's address.",
+    )
+    health_check: Annotated[HealthCheckSettings | None, Shorthand("type")] = Field(
+        default=None,
+        description="Check the backends: `tcp` or `{}` by a connect, or a mapping. Without it: no "
+        "checks.",
+    )
+    ejection: Annotated[EjectionSettings, Shorthand("enabled", "boolean")] = Field(
+        default=EjectionSettings(),
+        description="Give a backend that connects fail to reach none for a while; `false`: never.",
+    )
+    on_down: Annotated[OnDown, *choice("keep", "close")] = Field(
+        default="keep", description="What becomes of the connections of a backend that goes down."
     )
     retries: Retries | None = Field(
         default=None,

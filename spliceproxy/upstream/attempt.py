@@ -160,6 +160,8 @@ class Attempt:
         self._over = True
         backend, self._backend = self._backend, None
         self._dial = None
+        if backend.health.suspect:
+            backend.health.connect_succeeded()
         self._owner.connected(sock, target, backend)
 
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
@@ -173,6 +175,8 @@ class Attempt:
         self._dial = None
         self._why = why
         self._tried += (self._backend.state,)
+        if why not in reason.OWN:
+            self._backend.health.connect_failed(why)
         self._give_back()
         if why in reason.EXHAUSTED:
             self._fail(why)  # no other backend would fare better

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.header import Place
 from spliceproxy.kernel.addresses import SocketAddress, family_of
+from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
 from spliceproxy.upstream.resolved import Resolved
 
 Header = Callable[[Place | None, Place | None], bytes]
@@ -18,9 +20,16 @@ HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encod
 class Backend:
     """What a route knows of one of its backends; `state` is what balancing knows of it."""
 
-    __slots__ = ("header", "resolved", "settings", "state")
+    __slots__ = ("header", "health", "resolved", "settings", "state")
 
-    def __init__(self, settings: BackendSettings, resolved: Resolved, index: int) -> None:
+    def __init__(
+        self,
+        settings: BackendSettings,
+        resolved: Resolved,
+        index: int,
+        judging: Judging,
+        table: SharedTable,
+    ) -> None:
         self.settings = settings
         self.resolved = resolved
         self.header = HEADERS.get(settings.send_proxy)
@@ -32,6 +41,8 @@ class Backend:
             tier=int(settings.backup),
             max_connections=settings.max_connections or UNLIMITED,
         )
+        row = claim_row(table, judging.row_name(resolved.name))
+        self.health = BackendHealth(judging, self.state, row)
 
     def targets(self) -> Iterator[SocketAddress]:
         """Return the socket addresses to try, one after the other."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
@@ -14,6 +15,7 @@ from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.upstream.attempt import Attempt, AttemptOwner
 from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.health import judging
 from spliceproxy.upstream.line import Line
 from spliceproxy.upstream.resolve import check_source
 from spliceproxy.upstream.resolved import (
@@ -66,6 +68,7 @@ class BackendPool:
         reactor: Reactor,
         members: Sequence[Member],
         settings: RouteSettings,
+        table: SharedTable,
         *,
         worker: int = 0,
     ) -> None:
@@ -77,8 +80,13 @@ class BackendPool:
         self._connect_timeout_s = settings.timeouts.connect_s
         self._tcp_user_timeout_s = settings.timeouts.tcp_user_s
         self._lookup_interval_s = settings.resolve_interval_s
+        self.check = settings.health_check
+        self.closes_lost = settings.on_down == "close"
+        """Whether connections end when their backend goes down."""
+        judged = judging(settings.name, settings)
         self.backends = [
-            Backend(member.settings, member.resolved, index) for index, member in enumerate(members)
+            Backend(member.settings, member.resolved, index, judged, table)
+            for index, member in enumerate(members)
         ]
         self._by_state = {backend.state: backend for backend in self.backends}
         self._pool = make_pool(
@@ -109,6 +117,16 @@ class BackendPool:
         """Count one connection less, or one that has not come about."""
         backend.state.active -= 1
         self.line.move_soon()
+
+    def look(self, now_s: float) -> None:
+        """See what is new of the backends' health."""
+        changes = [backend.health.look(now_s) for backend in self.backends]
+        if any(changes):
+            self.line.move_soon()
+
+    def has_lost(self) -> bool:
+        """Whether a backend that is down has connections."""
+        return any(backend.health.lost and backend.state.active for backend in self.backends)
 
     def _has_room(self) -> bool:
         return any((state.up or state.ejected) and not state.full for state in self._by_state)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.routes_file.reading import mistakes_of
+from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
+from spliceproxy.settings.options import RouteSettings
+from tests.routes_file.reading import mistakes_of, settings_of
 
 ROUTE = "routes:\n- listen: 80\n  backends: [b:80]\n  "
 """What a test appends begins at 4:3."""
@@ -27,7 +29,30 @@ BACKENDS = [
     ("routes: [{listen: 80, backends: {address: unix:/a, source: 10.0.0.1}}]", ["1:60: routes[0].backends.source: a unix socket is connected to from no address: expected none"]),
 ]  # fmt: skip
 
+HEALTH = [
+    (f"{ROUTE}health_check: http", ["4:17: routes[0].health_check: 'http' is not known: expected tcp"]),
+    (f"{ROUTE}health_check: {{intervall: 1s, rise: 0}}", ["4:18: routes[0].health_check.intervall: key 'intervall' is not known; did you mean 'interval'? (type, send, expect, interval, timeout, rise, fall)", "4:39: routes[0].health_check.rise: '0' is not understood: expected 1 to 100"]),
+    (f"{ROUTE}health_check: {{send: PING}}", ["4:17: routes[0].health_check: nothing is expected of what 'send' sends: expected 'expect' with it"]),
+    (ROUTE + "health_check: {expect: '\\q'}", ["4:26: routes[0].health_check.expect: escape '\\\\q' is not known: expected \\r, \\n, \\t, \\0, \\\\ or \\x00"]),
+    (f"{ROUTE}ejection: off", ["4:13: routes[0].ejection: 'off' is not a flag: expected false"]),
+    (f"{ROUTE}ejection: {{first: 1h, longest: 1s}}", ["4:13: routes[0].ejection: 'longest' is shorter than 'first': expected the same or longer"]),
+    (f"{ROUTE}on_down: drop", ["4:12: routes[0].on_down: 'drop' is not known: expected keep or close"]),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("text", "said"), [*BALANCE, *BACKENDS])
+
+@pytest.mark.parametrize(("text", "said"), [*BALANCE, *BACKENDS, *HEALTH])
 def test_mistakes(text: str, said: list[str]) -> None:
     assert mistakes_of(text) == said
+
+
+def test_short_ways_to_say_it() -> None:
+    def route(text: str) -> RouteSettings:
+        return settings_of(ROUTE + text).routes[0]
+
+    assert route("health_check: tcp").health_check == HealthCheckSettings()
+    assert route("health_check: {}").health_check == HealthCheckSettings()
+    assert route("health_check: null").health_check is None
+    assert route("ejection: false").ejection == EjectionSettings(enabled=False)
+    assert route('health_check: {expect: "+PONG\\r\\n", send: x}').health_check == (
+        HealthCheckSettings(send=b"x", expect=b"+PONG\r\n")
+    )

@@ -23,7 +23,14 @@ examples = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 
 def test_there_are_examples() -> None:
     names = {path.stem for path in EXAMPLES}
-    assert names >= {"minimal", "mirror-log-sink", "shadow", "audit", "full-reference"}
+    assert names >= {
+        "minimal",
+        "mirror-log-sink",
+        "shadow",
+        "audit",
+        "full-reference",
+        "balanced-pool",
+    }
 
 
 @examples
@@ -69,6 +76,8 @@ def test_everything_is_shown_with_its_unit() -> None:
                 "listen": [{"address": "80"}],
                 "backends": [{"address": "b:80", "weight": 1, "backup": False}],
                 "balance": "round_robin",
+                "ejection": {"enabled": True, "after": 3, "first": "5s", "longest": "5m"},
+                "on_down": "keep",
                 "queue": {"timeout": "10s", "size": 1024},
                 "backlog": 4096,
                 "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s"},

@@ -58,6 +58,13 @@ class Ejection:
         self.passed = 0
         self.on_probation = True
 
+    def adopt(self, until_s: float, ejections: int) -> None:
+        """Take over an ejection that somebody else has decided on, or ended."""
+        self.until_s = until_s
+        self.ejections = ejections
+        self.failures = self.passed = 0
+        self.on_probation = True
+
     def on_success(self, now_s: float) -> None:
         """Count a connect that has succeeded."""
         if not self.ejected(now_s):

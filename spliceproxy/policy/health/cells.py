@@ -1,0 +1,114 @@
+"""The health of a backend as numbers that processes share, so that all know and it outlives them.
+
+Who checks a backend writes what checks have said; who ejects it writes until when. Orders of the
+operator are in cells of their own, which nobody here writes.
+"""
+
+from enum import IntEnum
+from hashlib import blake2b
+
+from spliceproxy.policy.health.checks import CheckedState
+from spliceproxy.policy.health.ejection import Ejection
+from spliceproxy.policy.health.health import Condition, Health
+
+ROW_KIND = "health"
+"""What the names of these rows begin with."""
+
+_MAX_NAME_BYTES = 254
+_HASH_BYTES = 8
+
+
+class HealthCell(IntEnum):
+    """Cells of a backend's row; times are in microseconds of CLOCK_MONOTONIC."""
+
+    CHECKED = 0  # see `Checked`
+    PASSED = 1  # checks in a row
+    FAILED = 2
+    DUE_US = 3
+    EJECTED_UNTIL_US = 4
+    EJECTIONS = 5
+    ADMIN = 6  # see `Admin`
+    WEIGHT = 7  # in place of the configured one; 0: none
+
+
+CELLS_USED = len(HealthCell)
+
+
+class Checked(IntEnum):
+    """What checks have said so far."""
+
+    NOTHING = 0
+    UP = 1
+    DOWN = 2
+
+
+class Admin(IntEnum):
+    """What the operator wants of a backend."""
+
+    NORMAL = 0
+    DRAIN = 1
+    """No new connections."""
+    DISABLED = 2
+    """No new connections, and those that there are end as if it were down."""
+
+
+def row_name(route: str, backend: str, rules: str) -> str:
+    """Name the row of a backend: another one if anything changes that its health hangs on."""
+    whole = "\t".join((route, backend, rules)).encode(errors="replace")
+    digest = blake2b(whole, digest_size=_HASH_BYTES).hexdigest()
+    name = "\t".join((ROW_KIND, digest, route, backend)).encode(errors="replace")
+    return name[:_MAX_NAME_BYTES].decode(errors="ignore")
+
+
+def restore(cells: memoryview, error: str, now_s: float) -> Health:
+    """Return the health that the cells hold; that of a new backend if they are still empty.
+
+    The error is what the last check failed with, if it did.
+    """
+    checked = CheckedState(due_s=now_s)
+    if cells[HealthCell.CHECKED] != Checked.NOTHING:
+        checked.checked = True
+        checked.passed = cells[HealthCell.PASSED]
+        checked.failed = cells[HealthCell.FAILED]
+        checked.error = error if checked.failed else ""
+        checked.due_s = cells[HealthCell.DUE_US] / 1e6
+    health = Health(checked, Ejection())
+    adopt(health, cells)
+    return health
+
+
+def adopt(health: Health, cells: memoryview) -> None:
+    """Take over what others have found out."""
+    if cells[HealthCell.CHECKED] != Checked.NOTHING:
+        health.checked.checked = True
+        health.checked.up = cells[HealthCell.CHECKED] == Checked.UP
+    until_s = cells[HealthCell.EJECTED_UNTIL_US] / 1e6
+    if until_s and until_s != health.ejection.until_s:
+        health.ejection.adopt(until_s, cells[HealthCell.EJECTIONS])
+
+
+def condition(cells: memoryview, now_s: float) -> str:
+    """Return ``up``, ``down``, ``ejected``, ``draining`` or ``disabled``."""
+    admin = cells[HealthCell.ADMIN]
+    if admin != Admin.NORMAL:
+        return "draining" if admin == Admin.DRAIN else "disabled"
+    if cells[HealthCell.CHECKED] == Checked.DOWN:
+        return Condition.DOWN
+    ejected = now_s * 1e6 < cells[HealthCell.EJECTED_UNTIL_US]
+    return Condition.EJECTED if ejected else Condition.UP
+
+
+def write_checked(cells: memoryview, checked: CheckedState) -> None:
+    """Tell the others what checks have said."""
+    cells[HealthCell.PASSED] = checked.passed
+    cells[HealthCell.FAILED] = checked.failed
+    cells[HealthCell.DUE_US] = round(checked.due_s * 1e6)
+    cells[HealthCell.CHECKED] = Checked.UP if checked.up else Checked.DOWN
+
+
+def write_ejection(cells: memoryview, ejection: Ejection) -> None:
+    """Tell the others until when it is ejected."""
+    until_us = int(ejection.until_s * 1e6)  # not rounded up: one that ends now has ended
+    ejection.until_s = until_us / 1e6  # as they will read it
+    cells[HealthCell.EJECTIONS] = ejection.ejections
+    cells[HealthCell.EJECTED_UNTIL_US] = until_us

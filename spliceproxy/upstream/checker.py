@@ -1,0 +1,71 @@
+"""Active health checks of the backends of all routes, each in its time."""
+
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from spliceproxy.pump.reason import INTERNAL_ERROR
+from spliceproxy.settings.health import HealthCheckSettings
+from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.probe import probe
+
+MOST_AT_ONCE = 32
+"""Each has a descriptor, which is in the reserve of `spliceproxy.kernel.limits`."""
+
+_LONGEST_SLEEP_S = 0.2  # so that a backend that has just come is checked soon
+_SHORTEST_SLEEP_S = 0.01
+
+
+class Checker:
+    """Checks the backends of the pools that want it; one worker does that for all."""
+
+    def __init__(self, pools: Sequence[BackendPool]) -> None:
+        self._pools = [pool for pool in pools if pool.check is not None]
+        self._under_way: set[Backend] = set()
+        self._limit = trio.CapacityLimiter(MOST_AT_ONCE)
+        self._scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Check again and again, until stopped."""
+        if not self._pools:
+            return
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    sleep_s = self._start_due(nursery)
+                    await trio.sleep(sleep_s)
+
+    def stop(self) -> None:
+        """Leave it to others."""
+        self._scope.cancel()
+
+    def _start_due(self, nursery: trio.Nursery) -> float:
+        """Start those checks that are due; returns after how many seconds to look again."""
+        now_s = trio.current_time()
+        next_s = now_s + _LONGEST_SLEEP_S
+        for pool in self._pools:
+            assert pool.check is not None  # noqa: S101
+            for backend in pool.backends:
+                if backend in self._under_way:
+                    continue
+                due_s = backend.health.check_due_s()
+                if due_s <= now_s:
+                    self._under_way.add(backend)
+                    nursery.start_soon(self._check, backend, pool.check)
+                else:
+                    next_s = min(next_s, due_s)
+        return max(next_s - now_s, _SHORTEST_SLEEP_S)
+
+    async def _check(self, backend: Backend, check: HealthCheckSettings) -> None:
+        async with self._limit:
+            try:
+                error = await probe(backend, check)
+            except Exception as problem:  # one backend's check must not end those of the others
+                structlog.get_logger().error(
+                    "internal_error", backend=backend.state.name, exc_info=problem
+                )
+                error = INTERNAL_ERROR
+        self._under_way.discard(backend)
+        backend.health.checked(error)

@@ -1,0 +1,158 @@
+"""The health of a backend in one worker: judged by policy, shared by a row of the table."""
+
+import math
+import random
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from spliceproxy.kernel.shared_table import Row, SharedTable, TableFullError, private_row
+from spliceproxy.policy.backoff import Backoff
+from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.policy.health.cells import (
+    CELLS_USED,
+    Admin,
+    HealthCell,
+    adopt,
+    restore,
+    row_name,
+    write_checked,
+    write_ejection,
+)
+from spliceproxy.policy.health.checks import CheckRules
+from spliceproxy.policy.health.ejection import EjectionRules
+from spliceproxy.policy.health.health import Condition, HealthRules, Verdict
+from spliceproxy.settings.pool import PoolSettings
+
+_draw = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a route's backends are judged."""
+
+    route: str
+    rules: HealthRules
+    rules_text: str
+    """Differs if a backend's health is to start anew."""
+
+    def row_name(self, backend: str) -> str:
+        """Name the row of a backend."""
+        return row_name(self.route, backend, self.rules_text)
+
+
+def judging(route: str, settings: PoolSettings) -> Judging:
+    """Return how the backends of a route are judged."""
+    check, ejection = settings.health_check, settings.ejection
+    checks = None if check is None else CheckRules(check.interval_s, check.rise, check.fall)
+    backoff = Backoff(ejection.first_s, ejection.longest_s)
+    ejecting = EjectionRules(backoff, ejection.after) if ejection.enabled else None
+    return Judging(route, HealthRules(checks, ejecting), repr(check))
+
+
+def claim_row(table: SharedTable, name: str) -> Row:
+    """Return the row of that name; if the table is full, one that no other worker reads."""
+    try:
+        return table.claim(name)
+    except TableFullError as error:
+        structlog.get_logger().error("health_not_shared", row=name, error=str(error))
+        return private_row(name)
+
+
+class BackendHealth:
+    """Judges one backend, and tells balancing by its state.
+
+    Whoever decides tells the log and the row; the others learn of it by `look`.
+    """
+
+    def __init__(self, judging: Judging, state: BackendState, row: Row) -> None:
+        self._rules = judging.rules
+        self._state = state
+        self._weight = state.weight
+        self._row = row
+        now_s = time.monotonic()
+        self._health = restore(row.cells, row.text, now_s)
+        self._seen = b""
+        self._changes_s = now_s
+        self._ejected_until_s = math.inf  # by this worker
+        self.suspect = False
+        """Whether a connect has failed lately, so that it matters when one succeeds."""
+        self.lost = False
+        """Whether its live connections have no use any more: it is down, or disabled."""
+        self._log = structlog.get_logger().bind(route=judging.route, backend=state.name)
+        self.look(now_s)
+
+    def check_due_s(self) -> float:
+        """Tell when to check next; never is infinity."""
+        return self._health.check_due_s(self._rules)
+
+    def look(self, now_s: float) -> bool:
+        """See what others have found out or ordered, and what time has changed.
+
+        Returns whether anything is different now.
+        """
+        cells = self._row.cells[:CELLS_USED]
+        seen = cells.tobytes()
+        if seen == self._seen and now_s < self._changes_s:
+            return False
+        self._seen = seen
+        adopt(self._health, cells)
+        self._apply(now_s)
+        if self._ejected_until_s <= now_s:
+            if self._health.ejection.until_s == self._ejected_until_s and self._state.up:
+                self._log.info("backend_up", reason="the ejection is over")
+            self._ejected_until_s = math.inf
+        return True
+
+    def connect_failed(self, why: str) -> None:
+        """Take note that a client could not be connected."""
+        self.suspect = True
+        now_s = time.monotonic()
+        ejection = self._health.ejection
+        before_s = ejection.until_s
+        self._health.on_connect(self._rules, now_s, _draw(), why)
+        if ejection.until_s != before_s:
+            write_ejection(self._row.cells, ejection)
+            self._ejected_until_s = ejection.until_s
+            self._log.warning(
+                "backend_ejected", reason=why, seconds=round(ejection.until_s - now_s, 1)
+            )
+            self._apply(now_s)
+
+    def connect_succeeded(self) -> None:
+        """Take note that one could, after others could not."""
+        self.suspect = False
+        self._health.on_connect(self._rules, time.monotonic(), 0.0)
+
+    def checked(self, error: str) -> None:
+        """Take note of a check that has ended, with an error unless that is empty."""
+        now_s = time.monotonic()
+        before = self._health.verdict(self._rules, now_s)
+        until_s = self._health.ejection.until_s
+        self._health.on_check(self._rules, now_s, _draw(), error)
+        self._row.text = error
+        write_checked(self._row.cells, self._health.checked)
+        if self._health.ejection.until_s != until_s:
+            write_ejection(self._row.cells, self._health.ejection)
+        self._tell(before, self._apply(now_s))
+
+    def _tell(self, before: Verdict, after: Verdict) -> None:
+        if before.condition is after.condition:
+            return
+        if after.condition is Condition.DOWN:
+            self._log.warning("backend_down", reason=after.reason)
+        elif after.condition is Condition.UP:
+            self._log.info("backend_up", reason=after.reason)
+
+    def _apply(self, now_s: float) -> Verdict:
+        """Let balancing know."""
+        verdict = self._health.verdict(self._rules, now_s)
+        cells, state = self._row.cells, self._state
+        admin = cells[HealthCell.ADMIN]
+        state.up = verdict.up and admin == Admin.NORMAL
+        state.ejected = verdict.condition is Condition.EJECTED and admin == Admin.NORMAL
+        state.weight = max(cells[HealthCell.WEIGHT], 0) or self._weight
+        self.lost = verdict.condition is Condition.DOWN or admin == Admin.DISABLED
+        self._changes_s = self._health.changes_s(now_s)
+        return verdict

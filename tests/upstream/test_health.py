@@ -1,0 +1,136 @@
+"""The health of one backend as several workers see it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from structlog.testing import capture_logs
+
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.policy.health.cells import Admin, HealthCell
+from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
+from spliceproxy.settings.pool import PoolSettings
+from spliceproxy.upstream.health import BackendHealth, claim_row, judging
+
+POOL = PoolSettings(health_check=HealthCheckSettings(rise=2, fall=2), ejection=EjectionSettings())
+
+
+@pytest.fixture
+def table() -> Iterator[SharedTable]:
+    with closing(SharedTable(2)) as table:
+        yield table
+
+
+def worker(table: SharedTable, settings: PoolSettings = POOL) -> tuple[BackendHealth, BackendState]:
+    state = BackendState(0, "b:1", weight=3)
+    judged = judging("r", settings)
+    return BackendHealth(judged, state, claim_row(table, judged.row_name("b:1"))), state
+
+
+def look(health: BackendHealth) -> bool:
+    return health.look(time.monotonic())
+
+
+def test_what_the_checker_finds_all_know_and_it_alone_tells(table: SharedTable) -> None:
+    checker, own = worker(table)
+    other, theirs = worker(table)
+    with capture_logs() as log:
+        checker.checked("backend_refused")
+        assert [own.up, theirs.up] == [False, True]
+        assert look(other)
+        assert [own.up, theirs.up, other.lost] == [False, False, True]
+        assert not look(other), "nothing is new"
+        checker.checked("")
+        checker.checked("")
+        look(other)
+        assert [own.up, theirs.up, other.lost] == [True, True, False]
+    assert [(line["event"], line["reason"]) for line in log] == [
+        ("backend_down", "check failed: backend_refused"),
+        ("backend_up", "check passed"),
+    ]
+
+
+def test_a_successor_takes_over(table: SharedTable) -> None:
+    worker(table)[0].checked("backend_refused")
+    successor, state = worker(table)
+    assert not state.up
+    assert successor.check_due_s() > time.monotonic() + 1
+    other_rules = PoolSettings(health_check=HealthCheckSettings(send=b"x", expect=b"y"))
+    fresh, state = worker(table, other_rules)
+    assert state.up
+    assert fresh.check_due_s() <= time.monotonic()
+
+
+def test_an_ejection_is_everybodys(table: SharedTable) -> None:
+    one, own = worker(table)
+    other, theirs = worker(table)
+    with capture_logs() as log:
+        for _ in range(3):
+            one.connect_failed("backend_refused")
+        look(other)
+        assert (own.up, own.ejected, theirs.up, theirs.ejected) == (False, True, False, True)
+        assert not other.lost, "live connections go on"
+        # Time does the rest; the one who ejected it tells.
+        later_s = time.monotonic() + 10
+        assert other.look(later_s)
+        assert one.look(later_s)
+        assert (own.up, theirs.up) == (True, True)
+    assert [line["event"] for line in log] == ["backend_ejected", "backend_up"]
+
+
+def test_passed_checks_end_an_ejection(table: SharedTable) -> None:
+    one, own = worker(table)
+    checker, _ = worker(table)
+    with capture_logs() as log:
+        for _ in range(3):
+            one.connect_failed("backend_refused")
+        look(checker)
+        checker.checked("")
+        checker.checked("")
+        look(one)
+    assert own.up
+    assert [line["event"] for line in log] == ["backend_ejected", "backend_up"]
+
+
+def test_a_connect_that_succeeds_starts_the_count_anew(table: SharedTable) -> None:
+    health, state = worker(table)
+    for _ in range(4):
+        health.connect_failed("backend_refused")
+        health.connect_failed("backend_refused")
+        assert health.suspect
+        health.connect_succeeded()
+        assert not health.suspect
+    assert state.up
+
+
+def test_ejection_can_be_turned_off(table: SharedTable) -> None:
+    health, state = worker(table, PoolSettings(ejection=EjectionSettings(enabled=False)))
+    for _ in range(9):
+        health.connect_failed("backend_refused")
+    assert state.up
+
+
+@pytest.mark.parametrize(("order", "lost"), [(Admin.DRAIN, False), (Admin.DISABLED, True)])
+def test_orders_of_the_operator(table: SharedTable, order: Admin, lost: bool) -> None:
+    health, state = worker(table)
+    (row,) = table.rows()
+    row.cells[HealthCell.ADMIN] = order
+    row.cells[HealthCell.WEIGHT] = 7
+    assert look(health)
+    assert (state.up, state.ejected, state.weight, health.lost) == (False, False, 7, lost)
+    row.cells[HealthCell.ADMIN] = Admin.NORMAL
+    row.cells[HealthCell.WEIGHT] = 0
+    look(health)
+    assert (state.up, state.weight, health.lost) == (True, 3, False)
+
+
+def test_a_full_table_leaves_each_worker_to_itself(table: SharedTable) -> None:
+    for number in range(2):
+        table.claim(f"other {number}")
+    with capture_logs() as log:
+        health, state = worker(table)
+        health.checked("backend_refused")
+    assert not state.up
+    assert log[0]["event"] == "health_not_shared"
