@@ -14,6 +14,7 @@ _TABLES = {
     "`listen`, each": "ListenSettings",
     "`timeouts`": "Timeouts",
     "`backends`, each": "BackendSettings",
+    "`dns`": "DnsSettings",
     "`health_check`": "HealthCheckSettings",
     "`ejection`": "EjectionSettings",
     "`queue`": "QueueSettings",

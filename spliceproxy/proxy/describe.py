@@ -62,7 +62,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
         backends=tuple(
             BackendDescription(
                 member.name,
-                member.settings.weight,
+                member.weight,
                 member.settings.backup,
                 judged.row_name(member.name),
             )

@@ -65,7 +65,7 @@ def load(
     """
     settings = source()
     places = look_up_places(settings.routes, inherited)
-    loaded = Loaded(settings, look_up(settings.routes), places)
+    loaded = Loaded(settings, look_up(settings), places)
     used = {os.path.realpath(directory) for directory in used_directories}
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))

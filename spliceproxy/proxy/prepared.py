@@ -7,9 +7,10 @@ from typing import Any
 
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.sinks.checks import check_mirrors
-from spliceproxy.upstream.pool import Member, resolve_members
+from spliceproxy.upstream.group import Group, Member, find_groups
+from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
 
 
@@ -17,8 +18,14 @@ from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
 class Upstreams:
     """Where a route's connections and copies go."""
 
-    members: list[Member]
+    groups: list[Group]
+    """What each entry of the backends stands for at the start."""
     mirrors: list[Resolved | None]
+
+    @property
+    def members(self) -> list[Member]:
+        """The backends at the start."""
+        return [member for group in self.groups for member in group.members]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +48,19 @@ class PreparedRoute:
         }
 
 
-def look_up(routes: Sequence[RouteSettings]) -> list[Upstreams]:
+def look_up(settings: Settings) -> list[Upstreams]:
     """Resolve all names, and check the mirrors' places. Blocks.
 
     Raises:
         UsageProblem: a mirror cannot work, such as one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
+    names = Names(settings.dns)
     upstreams = [
-        Upstreams(resolve_members(route.backends), resolve_mirrors(route.mirrors))
-        for route in routes
+        Upstreams(find_groups(route.backends, names), resolve_mirrors(route.mirrors))
+        for route in settings.routes
     ]
-    check_mirrors(mirror for route in routes for mirror in route.mirrors)
+    check_mirrors(mirror for route in settings.routes for mirror in route.mirrors)
     return upstreams
 
 

@@ -25,6 +25,8 @@ from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.checker import Checker
+from spliceproxy.upstream.lookups import Lookups
+from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, Resolved, keep_resolved
 
@@ -50,7 +52,9 @@ class Worker:
         self._number = number
         self._generation = generation
         self._tally = tally
+        self._names = Names(settings.dns)
         self.pools: list[BackendPool] = []
+        self._lookups: list[Lookups] = []
         self._mirror_places: list[Resolved] = []
         self.mirrors = (
             Mirrors(self.reactor, settings.mirror_budget_bytes)
@@ -96,12 +100,20 @@ class Worker:
         pipes = self.pipes if self._settings.splice else None
         backends = BackendPool(
             self.reactor,
-            prepared.upstreams.members,
+            prepared.upstreams.groups,
             prepared.settings,
             self._tally.table,
             worker=self._number,
         )
         self.pools.append(backends)
+        self._lookups.append(
+            Lookups(
+                backends,
+                prepared.upstreams.groups,
+                self._names,
+                prepared.settings.resolve_interval_s,
+            )
+        )
         self._mirror_places += filter(None, prepared.upstreams.mirrors)
         route = Route(
             name=prepared.settings.name,
@@ -146,8 +158,8 @@ class Worker:
                 if self._inquiries is not None:
                     nursery.start_soon(self._inquiries.run)
                 nursery.start_soon(keep_resolved, self._mirror_places, LOOKUP_INTERVAL_S)
-                for pool in self.pools:
-                    nursery.start_soon(pool.keep_resolved)
+                for lookups in self._lookups:
+                    nursery.start_soon(lookups.run)
                 nursery.start_soon(Lookout(self.reactor, self.pools, self._frontends).run)
                 if self._number == 0:
                     nursery.start_soon(self._checker.run)

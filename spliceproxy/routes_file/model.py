@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.dns import DnsSettings
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
@@ -42,6 +43,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     QueueSettings,
     HealthCheckSettings,
     EjectionSettings,
+    DnsSettings,
 )
 """All mappings that there are in a file, save those of mirrors."""
 

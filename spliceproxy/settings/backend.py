@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, ValidationInfo, field_validator
 
-from spliceproxy.settings.address import BACKEND_FORMS, UnixAddress
+from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.bounds import count_up_to
+from spliceproxy.settings.dns import PLACE_FORMS, BackendPlaceField, SrvAddress
 from spliceproxy.settings.fields import (
-    BackendAddress,
     ConnectionCount,
     Flag,
     choice,
@@ -33,7 +33,10 @@ SourceAddress = Annotated[
 class BackendSettings(Model):
     """A place to forward to."""
 
-    address: BackendAddress = Field(description=f"{BACKEND_FORMS}.")
+    address: BackendPlaceField = Field(
+        description=f"{PLACE_FORMS}. The last one stands for all backends that its SRV records "
+        "list, each with the weight that it has there."
+    )
     weight: Weight = Field(
         default=1, description="Its share of the connections, beside the weights of the others."
     )
@@ -50,6 +53,13 @@ class BackendSettings(Model):
         description="Connect from this IP address of this machine; of a name's addresses only "
         "those of the same family are used.",
     )
+
+    @field_validator("weight")
+    @classmethod
+    def _check_weight(cls, weight: int, info: ValidationInfo) -> int:
+        if isinstance(info.data.get("address"), SrvAddress):
+            raise ValueError("the weights of srv: are those of its records: expected none")
+        return weight
 
     @field_validator("source")
     @classmethod

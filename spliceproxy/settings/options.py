@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spliceproxy.settings.address import Address
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.dns import BackendPlace, DnsSettings
 from spliceproxy.settings.fields import (
     Backlog,
     ConnectionCount,
@@ -74,7 +74,7 @@ class RouteSettings(RouteDefaults):
     )
 
     @property
-    def addresses(self) -> tuple[Address, ...]:
+    def addresses(self) -> tuple[BackendPlace, ...]:
         """Where the backends are."""
         return tuple(backend.address for backend in self.backends)
 
@@ -128,6 +128,9 @@ class Settings(Model):
         description="The admin interface; without an address there is none.",
     )
     log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
+    dns: DnsSettings = Field(
+        default=DnsSettings(), description="How backends' names are looked up."
+    )
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."
     )

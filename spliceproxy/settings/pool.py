@@ -75,6 +75,7 @@ class PoolSettings(Model):
     )
     resolve_interval_s: ResolveInterval | None = key(
         "resolve_interval",
-        "How often names are looked up again. Without it: 30s.",
+        "How often names are looked up again. Without it: as long as the answer is valid, 1s to "
+        "1h, where a name server says so, and else 30s.",
         default=None,
     )

@@ -7,9 +7,8 @@ from spliceproxy.formats.proxy_protocol.header import Place
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
-from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
-from spliceproxy.upstream.resolved import Resolved
 
 Header = Callable[[Place | None, Place | None], bytes]
 """Makes a PROXY protocol header of the client's place and the one it connected to."""
@@ -24,25 +23,31 @@ class Backend:
 
     def __init__(
         self,
-        settings: BackendSettings,
-        resolved: Resolved,
-        index: int,
+        member: Member,
+        name: str,
         judging: Judging,
         table: SharedTable,
     ) -> None:
-        self.settings = settings
-        self.resolved = resolved
+        self.settings = settings = member.settings
+        self.resolved = member.resolved
         self.header = HEADERS.get(settings.send_proxy)
         """What a connection begins with; None if with the client's first byte."""
         self.state = BackendState(
-            index,
-            resolved.name,
-            weight=settings.weight,
-            tier=int(settings.backup),
+            0,  # until it has its place in a pool
+            name,
+            weight=member.weight,
+            tier=member.tier,
             max_connections=settings.max_connections or UNLIMITED,
         )
-        row = claim_row(table, judging.row_name(resolved.name))
+        row = claim_row(table, judging.row_name(name))
         self.health = BackendHealth(judging, self.state, row)
+
+    def update(self, member: Member) -> None:
+        """Take over what has changed of it; where nothing is found any more, what was stays."""
+        if member.resolved.sockets:
+            self.resolved = member.resolved
+        self.state.tier = member.tier
+        self.health.set_weight(member.weight)
 
     def targets(self) -> Iterator[SocketAddress]:
         """Return the socket addresses to try, one after the other."""

@@ -105,6 +105,11 @@ class BackendHealth:
             self._ejected_until_s = math.inf
         return True
 
+    def set_weight(self, weight: int) -> None:
+        """Take over another configured weight."""
+        self._weight = weight
+        self._apply(time.monotonic())
+
     def connect_failed(self, why: str) -> None:
         """Take note that a client could not be connected."""
         self.suspect = True

@@ -3,7 +3,6 @@
 import random
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.names import make_pool
@@ -11,49 +10,12 @@ from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.pump.dial import Dial, DialOwner
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.upstream.attempt import Attempt, AttemptOwner
 from spliceproxy.upstream.backend import Backend
-from spliceproxy.upstream.health import judging
+from spliceproxy.upstream.group import Group
 from spliceproxy.upstream.line import Line
-from spliceproxy.upstream.resolve import check_source
-from spliceproxy.upstream.resolved import (
-    LOOKUP_INTERVAL_S,
-    Resolved,
-    keep_resolved,
-    resolve_place,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A backend as all workers know it: what is wanted of it, and where it is."""
-
-    settings: BackendSettings
-    resolved: Resolved
-
-    @property
-    def name(self) -> str:
-        """What the log calls it."""
-        return self.resolved.name
-
-
-def resolve_members(backends: Sequence[BackendSettings]) -> list[Member]:
-    """Look all backends of a route up; the second one at a place gets a number.
-
-    Raises:
-        StartProblem: a name does not resolve, or no interface has an address to connect from.
-    """
-    members: list[Member] = []
-    for backend in backends:
-        check_source(backend.source)
-        resolved = resolve_place(backend.address)
-        before = sum(member.settings.address == backend.address for member in members)
-        if before:
-            resolved.name += f"#{before + 1}"
-        members.append(Member(backend, resolved))
-    return members
+from spliceproxy.upstream.membership import Membership
 
 
 class BackendPool:
@@ -66,7 +28,7 @@ class BackendPool:
     def __init__(
         self,
         reactor: Reactor,
-        members: Sequence[Member],
+        groups: Sequence[Group],
         settings: RouteSettings,
         table: SharedTable,
         *,
@@ -79,18 +41,25 @@ class BackendPool:
         """Whether `choose` wants to know who the client is."""
         self._connect_timeout_s = settings.timeouts.connect_s
         self._tcp_user_timeout_s = settings.timeouts.tcp_user_s
-        self._lookup_interval_s = settings.resolve_interval_s
         self.check = settings.health_check
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""
-        judged = judging(settings.name, settings)
-        self.backends = [
-            Backend(member.settings, member.resolved, index, judged, table)
-            for index, member in enumerate(members)
-        ]
+        self._balance = settings.balance
+        self.membership = Membership(groups, settings, table, tells=worker == 0)
+        self._arrange(skipped_turns=worker)
+
+    @property
+    def backends(self) -> list[Backend]:
+        """All that there are now."""
+        return self.membership.backends
+
+    def _arrange(self, *, skipped_turns: int = 0) -> None:
+        """Give each backend its place."""
         self._by_state = {backend.state: backend for backend in self.backends}
+        for index, state in enumerate(self._by_state):
+            state.index = index
         self._pool = make_pool(
-            settings.balance, list(self._by_state), random.random, skipped_turns=worker
+            self._balance, list(self._by_state), random.random, skipped_turns=skipped_turns
         )
 
     def attempt(self, owner: AttemptOwner) -> Attempt:
@@ -131,7 +100,10 @@ class BackendPool:
     def _has_room(self) -> bool:
         return any((state.up or state.ejected) and not state.full for state in self._by_state)
 
-    async def keep_resolved(self) -> None:
-        """Look names up again from time to time."""
-        interval_s = self._lookup_interval_s or LOOKUP_INTERVAL_S
-        await keep_resolved([backend.resolved for backend in self.backends], interval_s)
+    def replace(self, number: int, group: Group) -> None:
+        """Let other backends take the place of those of an entry; live connections go on."""
+        self.reactor.refresh_clock()
+        if self.membership.replace(number, group):
+            self._arrange()
+            self.line.move_soon()
+        self.reactor.end_batch()

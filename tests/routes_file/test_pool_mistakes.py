@@ -39,8 +39,15 @@ HEALTH = [
     (f"{ROUTE}on_down: drop", ["4:12: routes[0].on_down: 'drop' is not known: expected keep or close"]),
 ]  # fmt: skip
 
+DNS = [
+    ("routes: [{listen: 80, backends: [srv:example.org]}]", ["1:34: routes[0].backends[0]: 'srv:example.org' names no service: expected srv:_SERVICE._tcp.NAME, as in srv:_redis._tcp.example.org"]),
+    ("routes: [{listen: 80, backends: [{address: srv:_a._tcp.b, weight: 2}]}]", ["1:67: routes[0].backends[0].weight: the weights of srv: are those of its records: expected none"]),
+    (f"{ROUTE}\ndns: {{servers: ns.example.org}}", ["5:16: dns.servers: 'ns.example.org' is not an IP address: expected one, as in ::1"]),
+    (f"{ROUTE}\ndns: {{servers: [9.9.9.9:0]}}", ["5:17: dns.servers[0]: the port of '9.9.9.9:0' is out of range: expected 1 to 65535"]),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("text", "said"), [*BALANCE, *BACKENDS, *HEALTH])
+
+@pytest.mark.parametrize(("text", "said"), [*BALANCE, *BACKENDS, *HEALTH, *DNS])
 def test_mistakes(text: str, said: list[str]) -> None:
     assert mistakes_of(text) == said
 
@@ -56,3 +63,13 @@ def test_short_ways_to_say_it() -> None:
     assert route('health_check: {expect: "+PONG\\r\\n", send: x}').health_check == (
         HealthCheckSettings(send=b"x", expect=b"+PONG\r\n")
     )
+
+
+def test_name_servers() -> None:
+    text = ROUTE + '\ndns: {servers: [9.9.9.9, "127.0.0.1:5353", "::1", "[::1]:54"]}'
+    assert [str(server) for server in settings_of(text).dns.servers] == [
+        "9.9.9.9:53",
+        "127.0.0.1:5353",
+        "[::1]:53",
+        "[::1]:54",
+    ]

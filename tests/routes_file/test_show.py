@@ -69,6 +69,7 @@ def test_everything_is_shown_with_its_unit() -> None:
         "raise_nofile": True,
         "mirror_budget": "256MiB",
         "admin": {"listen": []},
+        "dns": {"servers": []},
         "log": {"format": "auto", "level": "info"},
         "routes": [
             {

@@ -16,6 +16,7 @@ from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.health import HealthCheckSettings
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import judging
 from spliceproxy.upstream.probe import probe
 from spliceproxy.upstream.resolved import Resolved
@@ -46,7 +47,8 @@ def at(*places: socket.socket | SocketAddress, **settings: str) -> Backend:
     table = SharedTable(1)
     try:
         judged = judging("r", PoolSettings())
-        return Backend(backend, Resolved(address, "b", sockets), 0, judged, table)
+        member = Member(backend, Resolved(address, "b", sockets), 1, 0)
+        return Backend(member, "b", judged, table)
     finally:
         table.close()
 

@@ -9,9 +9,7 @@ from structlog.testing import capture_logs
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.settings.address import Address, TcpAddress
-from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.upstream import resolved as module
-from spliceproxy.upstream.pool import resolve_members
 from spliceproxy.upstream.resolved import Resolved, keep_resolved
 
 
@@ -22,26 +20,6 @@ def place(name: str, *addresses: str) -> Resolved:
 
 def targets(resolved: Resolved) -> list[str]:
     return [target.name for target in resolved.targets()]
-
-
-def test_all_backends_are_looked_up_at_the_start() -> None:
-    members = resolve_members(
-        [BackendSettings(address=TcpAddress(f"127.0.0.{number}", 80)) for number in (1, 2, 1, 1)]
-    )
-    assert [member.name for member in members] == [
-        "127.0.0.1:80",
-        "127.0.0.2:80",
-        "127.0.0.1:80#2",
-        "127.0.0.1:80#3",
-    ]
-    assert targets(members[2].resolved) == ["127.0.0.1:80"]
-
-
-@pytest.mark.parametrize("source", ["192.0.2.1", "2001:db8::1"])
-def test_a_source_that_no_interface_has(source: str) -> None:
-    backend = BackendSettings(address=TcpAddress("127.0.0.1", 80), source=source)
-    with pytest.raises(StartProblem, match="cannot connect from the source"):
-        resolve_members([backend])
 
 
 async def test_names_are_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:

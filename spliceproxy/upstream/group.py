@@ -1,0 +1,105 @@
+"""The backends that one entry of a route stands for: one, or those that its SRV records list."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from spliceproxy.errors import StartProblem
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.settings.address import Address
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.dns import SrvAddress
+from spliceproxy.upstream.names import Names
+from spliceproxy.upstream.resolve import check_source, needs_lookup
+from spliceproxy.upstream.resolved import Resolved
+from spliceproxy.upstream.srv_target import SrvTarget
+
+_BACKUP_TIER = 1 << 16
+"""Above those that SRV priorities can make, which have 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A backend as it was found: what is wanted of it, where it is, how much it is to get."""
+
+    settings: BackendSettings
+    resolved: Resolved
+    weight: int
+    tier: int
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return self.resolved.name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What an entry stands for, at a time."""
+
+    settings: BackendSettings
+    members: tuple[Member, ...]
+    valid_s: float | None
+    """For how long, as the name server says; None: it does not."""
+    changes: bool
+    """Whether it is worth while to look it up again."""
+
+
+def find_groups(backends: Sequence[BackendSettings], names: Names) -> list[Group]:
+    """Look all backends of a route up. Blocks.
+
+    Raises:
+        StartProblem: a name does not resolve, or no interface has an address to connect from.
+    """
+    groups = [find_group(backend, names) for backend in backends]
+    _tell_apart(member for group in groups for member in group.members)
+    for group in groups:
+        check_source(group.settings.source)
+        if not any(member.resolved.sockets for member in group.members):
+            raise StartProblem(
+                f"no target of {group.settings.address} resolves", "check the records"
+            )
+    return groups
+
+
+def find_group(settings: BackendSettings, names: Names) -> Group:
+    """Look a backend up, or those that are listed under its name. Blocks.
+
+    Raises:
+        StartProblem: it does not resolve.
+    """
+    address, tier = settings.address, _BACKUP_TIER * settings.backup
+    if not isinstance(address, SrvAddress):
+        sockets, valid_s = names.find(address)
+        member = Member(settings, Resolved(address, str(address), sockets), settings.weight, tier)
+        return Group(settings, (member,), valid_s, needs_lookup(address))
+    targets, valid_s = names.find_targets(address)
+    members = []
+    for target in targets:
+        sockets, target_valid_s = _find_target(target, names)
+        valid_s = min(valid_s, valid_s if target_valid_s is None else target_valid_s)
+        resolved = Resolved(target.address, str(target.address), sockets)
+        members.append(Member(settings, resolved, target.weight, tier + target.tier))
+    return Group(settings, tuple(members), valid_s, changes=True)
+
+
+def _find_target(target: SrvTarget, names: Names) -> tuple[tuple[SocketAddress, ...], float | None]:
+    """Look a target up; one that does not resolve must not be the end of the others."""
+    try:
+        return names.find(target.address)
+    except StartProblem as error:
+        structlog.get_logger().warning(
+            "lookup_failed", backend=str(target.address), error=str(error)
+        )
+        return (), None
+
+
+def _tell_apart(members: Iterator[Member]) -> None:
+    """Give the second backend at a place, and further ones, a number."""
+    seen: dict[Address, int] = {}
+    for member in members:
+        address = member.resolved.address
+        seen[address] = seen.get(address, 0) + 1
+        if seen[address] > 1:
+            member.resolved.name += f"#{seen[address]}"

@@ -1,0 +1,73 @@
+"""Which backends a route has at a time: those that its entries stand for."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.settings.options import RouteSettings
+from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.group import Group, Member
+from spliceproxy.upstream.health import judging
+
+
+class Membership:
+    """The backends by the entry that they come from.
+
+    One that is found again stays what it is, with its connections, its health and its turn.
+    """
+
+    def __init__(
+        self, groups: Sequence[Group], settings: RouteSettings, table: SharedTable, *, tells: bool
+    ) -> None:
+        """One worker tells the log of what comes and goes."""
+        self._table = table
+        self._judging = judging(settings.name, settings)
+        self._tells = tells
+        self._by_entry = [
+            [self._make(member, member.name) for member in group.members] for group in groups
+        ]
+
+    @property
+    def backends(self) -> list[Backend]:
+        """All that there are now, in the order of the entries."""
+        return [backend for backends in self._by_entry for backend in backends]
+
+    def replace(self, number: int, group: Group) -> bool:
+        """Take over what an entry stands for now; whether balancing has to know."""
+        before = self._by_entry[number]
+        known = {backend.resolved.address: backend for backend in before}
+        names = {backend.state.name for backend in self.backends}
+        tiers = [backend.state.tier for backend in before]
+        after = []
+        for member in group.members:
+            backend = known.get(member.resolved.address)
+            if backend is None:
+                name = _free_name(member.name, names)
+                names.add(name)
+                backend = self._make(member, name)
+            else:
+                backend.update(member)
+            after.append(backend)
+        self._by_entry[number] = after
+        self._tell(before, after)
+        return before != after or tiers != [backend.state.tier for backend in after]
+
+    def _make(self, member: Member, name: str) -> Backend:
+        return Backend(member, name, self._judging, self._table)
+
+    def _tell(self, before: list[Backend], after: list[Backend]) -> None:
+        come = [backend.state.name for backend in after if backend not in before]
+        gone = [backend.state.name for backend in before if backend not in after]
+        if self._tells and (come or gone):
+            structlog.get_logger().info(
+                "backends_changed", route=self._judging.route, come=come, gone=gone
+            )
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}#{number}"
+    return free

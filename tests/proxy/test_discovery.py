@@ -1,0 +1,117 @@
+"""Backends that DNS lists, which come and go under a serving proxy."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from structlog.testing import capture_logs
+
+from spliceproxy.proxy.serve import serve
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.dns import DnsSettings, SrvAddress
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.options import RouteSettings, Settings
+from tests.dns_server import DnsServer, Zone, serving_dns
+from tests.proxy.peer import Peer
+from tests.proxy.pooled import ANY_PORT, Player, Pooled, close_all
+from tests.proxy.relay import eventually
+
+SERVICE = "_web._tcp.example.test"
+
+
+def listed(players: list[Player], *numbers: int) -> tuple[int, list[str]]:
+    return 3600, [f"1 1 {players[number].port} a.example.test." for number in numbers]
+
+
+@asynccontextmanager
+async def discovered(
+    count: int, *numbers: int, **route: Any
+) -> AsyncIterator[tuple[Pooled, DnsServer]]:
+    """Serve a route whose backends are those that the name server lists."""
+    inbox, arrivals = trio.open_memory_channel[tuple[int, Peer]](100)
+    players = [Player(number, inbox) for number in range(count)]
+    zone: Zone = {
+        (SERVICE, "SRV"): listed(players, *numbers),
+        ("a.example.test", "A"): (3600, ["127.0.0.1"]),
+    }
+    peers: list[Peer] = []
+    with serving_dns(zone) as server, capture_logs() as log, trio.fail_after(30):
+        settings = Settings(
+            workers=1,
+            dns=DnsSettings(servers=(server.address,)),
+            routes=(
+                RouteSettings(
+                    listen=(ListenSettings(address=ANY_PORT),),
+                    backends=(BackendSettings(address=SrvAddress(SERVICE)),),
+                    **{"resolve_interval_s": 0.1, **route},
+                ),
+            ),
+        )
+        try:
+            async with serve(settings) as proxy, trio.open_nursery() as nursery:
+                for player in players:
+                    nursery.start_soon(player.accept)
+                yield Pooled(proxy, players, log, arrivals, nursery, peers), server
+                nursery.cancel_scope.cancel()
+        finally:
+            close_all(players, peers, arrivals)
+
+
+async def test_targets_come_and_go_and_live_connections_stay() -> None:
+    async with discovered(3, 0, 1) as (proxied, server):
+        assert set(await proxied.numbers(2)) == {0, 1}
+        _, client, far = await proxied.connect()
+        stayed = proxied.backends[0]
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0, 2)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+        assert set(await proxied.numbers(4)) == {0, 2}
+        assert stayed in proxied.backends
+        await client.send(b"still there")
+        assert await far.receive_exactly(11) == b"still there"
+    (line,) = proxied.events("backends_changed")
+    assert line["come"] == [f"a.example.test:{proxied.players[2].port}"]
+    assert line["gone"] == [f"a.example.test:{proxied.players[1].port}"]
+
+
+async def test_a_turn_that_is_due_stays_due() -> None:
+    async with discovered(3, 0, 1) as (proxied, server):
+        (first,) = await proxied.numbers(1)
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0, 1, 2)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+        assert first not in await proxied.numbers(2)
+
+
+async def test_a_higher_priority_number_is_a_backup() -> None:
+    async with discovered(2, 0, 1) as (proxied, server):
+        one, other = (player.port for player in proxied.players)
+        server.zone[SERVICE, "SRV"] = (
+            1,
+            [f"1 1 {one} a.example.test.", f"2 9 {other} a.example.test."],
+        )
+        await eventually(lambda: proxied.backends[1].state.tier == 1)
+        assert await proxied.numbers(3) == [0, 0, 0]
+        proxied.stop(0)
+        assert await proxied.numbers(1) == [1]
+
+
+async def test_what_does_not_resolve_any_more_stays_in_use() -> None:
+    async with discovered(2, 0, 1) as (proxied, server):
+        for zone in ((1, []), (1, ["0 0 0 ."])):
+            server.zone[SERVICE, "SRV"] = zone
+            before = len(proxied.events("lookup_failed"))
+            await eventually(lambda: len(proxied.events("lookup_failed")) > before)  # noqa: B023
+            assert set(await proxied.numbers(2)) == {0, 1}
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 1)
+        await eventually(lambda: len(proxied.backends) == 1)
+        assert await proxied.numbers(2) == [1, 1]
+
+
+async def test_without_an_interval_the_name_server_says_how_long() -> None:
+    async with discovered(1, 0, resolve_interval_s=None) as (proxied, server):
+        asked = len(server.asked)
+        await trio.sleep(0.3)
+        assert len(server.asked) == asked
+        (lookups,) = proxied.proxy.worker._lookups
+        (group,) = lookups._groups
+        assert 3500 < lookups.interval_s(group) <= 3600
