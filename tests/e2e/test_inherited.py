@@ -95,7 +95,7 @@ def test_sockets_by_their_names(program: Callable[[str], str], tmp_path: Path) -
         finally:
             process.send_signal(signal.SIGTERM)
             output, error = process.communicate(timeout=20)
-        assert process.returncode == 0, (output, error)
+        assert process.returncode == 0, (output.decode(), error.decode())
         assert front.exists()  # whoever has opened it removes it
 
 
