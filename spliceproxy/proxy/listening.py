@@ -143,7 +143,10 @@ class ListenerChange:
 
     def _take(self, key: Hashable, wanted: Wanted) -> socket.socket:
         if key in self._keys:
-            raise OSError(errno.EADDRINUSE, "is taken twice")
+            raise StartProblem(
+                f"cannot listen on {wanted.listen.text} (another listener is the same socket)",
+                "expected it once",
+            )
         listener = self._listeners.open.get(key)
         if listener is None:
             listener = self._listeners.open[key] = open_listener(wanted)

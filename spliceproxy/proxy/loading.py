@@ -27,6 +27,7 @@ from spliceproxy.sinks.audit import report_left_behind
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
 _LAST_LINES_S = 1.0
+_DEATH_S = 0.5
 _MAX_RESULT_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
 
@@ -144,8 +145,15 @@ class Loading:
         self._child.forget()
 
     def stop(self) -> None:
-        """End it."""
+        """End it, and bury it if it dies at once.
+
+        A disk that hangs can hold up even SIGKILL. Such a process is left to whoever inherits the
+        master's children.
+        """
         signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
-        # A disk that hangs can hold up even this; then the next one to die buries it.
-        select.select([self._child.pidfd], [], [], _LAST_LINES_S)
-        self._child.reap()
+        poll = select.poll()
+        poll.register(self._child.pidfd, select.POLLIN)
+        if poll.poll(_DEATH_S * 1000):
+            self._child.reap()
+        else:
+            self._child.forget()

@@ -84,7 +84,7 @@ class Master:
                 self._wait()
                 self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._tend()
-                if self._current.workers.all_ready_once and not started:
+                if not (started or self._stopping) and self._current.workers.all_ready_once:
                     started = True
                     self._log.info("started", **self._current.describe(), pid=os.getpid())
                     self._report.ready(self._current, self._ending)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.kernel.listening import (
+    Permissions,
+    adjust,
     find_tcp,
+    is_listening_stream,
     listen_everywhere,
     listen_tcp,
     listen_unix,
@@ -133,3 +136,57 @@ def test_a_file_is_left_alone(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         listen_unix(str(tmp_path / "absent" / "socket"), 16)
+
+
+def test_permissions_are_set_before_anybody_can_connect(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "socket"
+    seen = []
+
+    def permit(path: str, permissions: Permissions) -> None:
+        with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+            client.connect(path)
+        seen.append((stat.S_IMODE(Path(path).stat().st_mode), permissions.mode))
+
+    monkeypatch.setattr("spliceproxy.kernel.listening.permit", permit)
+    stack.enter_context(listen_unix(str(path), 16, Permissions(0o666)))
+    assert seen == [(0o600, 0o666)]
+
+
+def test_nothing_is_left_when_permissions_cannot_be_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chown(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no")
+
+    monkeypatch.setattr(os, "chown", chown)
+    before = open_descriptors()
+    with pytest.raises(PermissionError):
+        listen_unix(str(tmp_path / "socket"), 16, Permissions(uid=0))
+    assert list(tmp_path.iterdir()) == []
+    assert open_descriptors() == before
+
+
+def test_an_open_listener_can_be_adjusted(stack: ExitStack) -> None:
+    sock = stack.enter_context(listen_tcp(socket.AF_INET, ("127.0.0.1", 0), 16, 5.0))
+    for timeout_s in (7.0, 0.0):
+        adjust(sock, 5, timeout_s)
+        timeout_ms = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert timeout_ms == timeout_s * 1000
+
+
+def test_what_can_be_listened_on(tmp_path: Path, stack: ExitStack) -> None:
+    tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    unix = stack.enter_context(listen_unix(str(tmp_path / "socket"), 16))
+    assert is_listening_stream(tcp.fileno())
+    assert is_listening_stream(unix.fileno())
+    idle = stack.enter_context(socket.socket())
+    udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    packets = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    packets.bind(str(tmp_path / "packets"))
+    packets.listen()
+    null = os.open(os.devnull, os.O_RDONLY)
+    stack.callback(os.close, null)
+    for fd in (idle.fileno(), udp.fileno(), packets.fileno(), null, 9999):
+        assert not is_listening_stream(fd)

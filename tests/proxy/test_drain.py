@@ -49,6 +49,31 @@ async def test_what_is_left_at_the_deadline_is_reset(splice: bool) -> None:
     assert reasons == ["drain_deadline"] * 5
 
 
+@pytest.mark.slow
+async def test_connections_end_one_after_the_other_the_silent_ones_first() -> None:
+    with trio.fail_after(30):
+        async with relay() as proxied:
+            connections = [await proxied.connect() for _ in range(6)]
+            for connection in reversed(connections):  # the last to speak is the first in the list
+                await connection.client.send(b"x")
+                assert await connection.backend.receive_exactly(1) == b"x"
+                await trio.sleep(0.02)
+            ended_s: dict[int, float] = {}
+            started_s = time.monotonic()
+
+            async def note_end(number: int) -> None:
+                assert await connections[number].client.receive_rest() == (b"", "reset")
+                ended_s[number] = time.monotonic() - started_s
+
+            async with trio.open_nursery() as nursery:
+                for number in range(6):
+                    nursery.start_soon(note_end, number)
+                assert await proxied.worker.drain_within(3) == 6
+    assert list(ended_s) == [5, 4, 3, 2, 1, 0]
+    assert min(ended_s.values()) >= 2  # nobody in the first two thirds
+    assert ended_s[0] - ended_s[5] > 0.3  # not all at once
+
+
 async def test_an_idle_worker_drains_at_once() -> None:
     with trio.fail_after(20):
         async with relay() as proxied:

@@ -1,0 +1,48 @@
+"""Places in the shared table: the lowest that is free, and nothing alive is left in it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.places import Places
+from spliceproxy.observe.rows import Kind, RouteCell, WorkerCell, WorkerState
+from spliceproxy.observe.tally import Tally
+
+
+@pytest.fixture
+def table() -> Iterator[SharedTable]:
+    with closing(SharedTable(100)) as table:
+        yield table
+
+
+def test_the_lowest_place_that_is_free(table: SharedTable) -> None:
+    places = Places(table)
+    assert [places.take() for _ in range(3)] == [0, 1, 2]
+    places.free(1)
+    places.free(0)
+    assert [places.take() for _ in range(3)] == [0, 1, 3]
+
+
+def test_what_a_dead_worker_has_left(table: SharedTable) -> None:
+    places = Places(table)
+    dead, alive = Tally(table, places.take()), Tally(table, places.take())
+    for tally in (dead, alive):
+        tally.cells(Kind.WORKER)[WorkerCell.STATE] = WorkerState.SERVING
+        route = tally.cells(Kind.ROUTE, "web")
+        route[RouteCell.ACTIVE], route[RouteCell.ACCEPTED] = 7, 9
+    places.free(0)
+    assert dead.cells(Kind.WORKER)[WorkerCell.STATE] == WorkerState.FREE
+    assert alive.cells(Kind.WORKER)[WorkerCell.STATE] == WorkerState.SERVING
+    route = dead.cells(Kind.ROUTE, "web")
+    assert (route[RouteCell.ACTIVE], route[RouteCell.ACCEPTED]) == (0, 9)
+    assert alive.cells(Kind.ROUTE, "web")[RouteCell.ACTIVE] == 7
+
+
+def test_the_last_heartbeat(table: SharedTable) -> None:
+    places = Places(table)
+    place = places.take()
+    assert places.heartbeat_s(place) == 0.0
+    Tally(table, place).cells(Kind.WORKER)[WorkerCell.HEARTBEAT_US] = 2_500_000
+    assert places.heartbeat_s(place) == 2.5

@@ -1,0 +1,132 @@
+"""A child that loads a configuration: its result, and every way in which there is none."""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from spliceproxy.errors import RefusedFile, StartProblem
+from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.proxy import loading
+from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
+from tests.e2e.processes import children
+
+
+@pytest.fixture
+def lines() -> Iterator[LineBuffer]:
+    reader, writer = os.pipe()
+    buffer = LineBuffer(writer)
+    yield buffer
+    buffer.close()
+    os.close(reader)
+    os.close(writer)
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    before = children(os.getpid())
+    yield
+    assert children(os.getpid()) == before
+
+
+def wait_for(loading: Loading) -> Loaded:
+    """Wait as the master does."""
+    while True:
+        poll = select.poll()
+        for fd in loading.descriptors():
+            poll.register(fd, select.POLLIN)
+        poll.poll(max(0.0, loading.deadline_s - time.monotonic()) * 1000)
+        loaded = loading.tend()
+        if loaded is not None:
+            return loaded
+
+
+def settings() -> Settings:
+    # More than a socket pair holds.
+    listen = tuple(
+        TcpAddress(f"127.0.{number // 250}.{number % 250}", 80) for number in range(5000)
+    )
+    return single_route(listen, (TcpAddress("127.0.0.1", 9),))
+
+
+def run(load_it: Callable[[], Loaded], lines: LineBuffer) -> Loaded:
+    with nothing_left():
+        return wait_for(Loading(load_it, lines, lambda: None))
+
+
+def refusal(load_it: Callable[[], Loaded], lines: LineBuffer) -> ReloadRefused:
+    with pytest.raises(ReloadRefused) as caught:
+        run(load_it, lines)
+    return caught.value
+
+
+def test_a_large_result(lines: LineBuffer) -> None:
+    def load_it() -> Loaded:
+        return load(settings, InheritedSockets())
+
+    assert run(load_it, lines) == load_it()
+
+
+def test_a_refused_file_with_its_mistakes(lines: LineBuffer) -> None:
+    def load_it() -> Loaded:
+        raise RefusedFile("a has 2 mistakes", "nothing was changed", ("a:1:1: b", "a:2:1: c"))
+
+    refused = refusal(load_it, lines)
+    assert refused.reason == "a has 2 mistakes; nothing was changed"
+    assert refused.mistakes == ("a:1:1: b", "a:2:1: c")
+
+
+def test_a_problem(lines: LineBuffer) -> None:
+    def load_it() -> Loaded:
+        raise StartProblem("x does not resolve", "check the name")
+
+    assert refusal(load_it, lines).reason == "x does not resolve; check the name"
+
+
+def test_an_unexpected_exception(lines: LineBuffer, capfd: pytest.CaptureFixture[str]) -> None:
+    def load_it() -> Loaded:
+        raise ZeroDivisionError
+
+    assert "died (status 70)" in refusal(load_it, lines).reason
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_death(lines: LineBuffer) -> None:
+    def load_it() -> Loaded:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    assert "died (SIGKILL)" in refusal(load_it, lines).reason
+
+
+def test_a_time_out(lines: LineBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LOAD_TIMEOUT_S", 0.1)
+
+    def load_it() -> Loaded:
+        time.sleep(60)
+        raise AssertionError
+
+    assert "not looked up within 0.1 s" in refusal(load_it, lines).reason
+
+
+def test_a_result_that_is_too_large(lines: LineBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "_MAX_RESULT_BYTES", 1000)
+    refused = refusal(lambda: load(settings, InheritedSockets()), lines)
+    assert refused.reason == "the configuration is too large"
+
+
+def test_one_that_is_given_up(lines: LineBuffer) -> None:
+    def load_it() -> Loaded:
+        time.sleep(60)
+        raise AssertionError
+
+    with nothing_left():
+        Loading(load_it, lines, lambda: None).stop()

@@ -1,0 +1,154 @@
+"""A reload whose workers fail: nothing stays of it."""
+
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pytest
+
+from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.places import Places
+from spliceproxy.observe.rows import TABLE_ROWS
+from spliceproxy.proxy import control, reload
+from spliceproxy.proxy.generation import Generation, make_generation
+from spliceproxy.proxy.listening import Listeners
+from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.proxy.reload import Reload, Reloaded
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.options import Settings
+from spliceproxy.settings.single_route import single_route
+from tests.e2e.processes import children, wait_until
+
+Work = Callable[[socket.socket], int]
+
+
+def settings() -> Settings:
+    return single_route(
+        (TcpAddress("127.0.0.1", 0),), (TcpAddress("127.0.0.1", 9),), workers=2, raise_nofile=False
+    )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a master gives to a reload."""
+
+    listeners: Listeners
+    lines: LineBuffer
+    places: Places
+
+
+@pytest.fixture
+def parts() -> Iterator[Parts]:
+    reader, writer = os.pipe()
+    with (
+        closing(LineBuffer(writer)) as lines,
+        closing(Listeners()) as listeners,
+        closing(SharedTable(TABLE_ROWS)) as table,
+    ):
+        yield Parts(listeners, lines, Places(table))
+    os.close(reader)
+    os.close(writer)
+
+
+def reload_with(work: Work, parts: Parts) -> Reload:
+    """Begin a reload whose workers do this."""
+
+    def be_worker(generation: Generation, number: int, place: int, orders: socket.socket) -> int:
+        return work(orders)
+
+    def make(loaded: Loaded, sockets: list[list[socket.socket]]) -> Generation:
+        return make_generation(2, loaded, sockets, parts.places, be_worker)
+
+    loading = Loading(lambda: load(settings, InheritedSockets()), parts.lines, lambda: None)
+    return Reload(loading, parts.listeners, make)
+
+
+def finish(begun: Reload) -> Reloaded:
+    while True:
+        poll = select.poll()
+        for fd in begun.descriptors():
+            poll.register(fd, select.POLLIN)
+        poll.poll(max(0.0, begun.next_deadline_s() - time.monotonic()) * 1000)
+        done = begun.tend()
+        if done is not None:
+            return done
+
+
+def bury(begun: Reload) -> None:
+    """Tend the workers until all have ended, as the master does."""
+    workers = begun.generation.workers if begun.generation is not None else None
+    assert workers is not None
+
+    def ended() -> bool:
+        workers.tend()
+        return not workers.alive
+
+    wait_until(ended, 10, "the workers have ended")
+    assert children(os.getpid()) == []
+
+
+def refused(work: Work, parts: Parts) -> str:
+    begun = reload_with(work, parts)
+    with pytest.raises(ReloadRefused) as caught:
+        finish(begun)
+    assert parts.listeners.open == {}
+    bury(begun)
+    return caught.value.reason
+
+
+def serve(orders: socket.socket) -> int:
+    orders.send(control.READY)
+    return 0 if orders.recv(control.MAX_MESSAGE_BYTES) == control.STOP else 1
+
+
+def test_workers_that_serve(parts: Parts) -> None:
+    begun = reload_with(serve, parts)
+    done = finish(begun)
+    assert done.generation is begun.generation
+    assert len(parts.listeners.open) == 1
+    done.generation.workers.stop()
+    bury(begun)
+
+
+def test_workers_that_end_before_they_serve(parts: Parts) -> None:
+    assert "ended before it accepted" in refused(lambda _: 5, parts)
+
+
+def test_workers_that_never_serve(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reload, "BOOT_TIMEOUT_S", 0.2)
+
+    def wait(orders: socket.socket) -> int:
+        orders.recv(control.MAX_MESSAGE_BYTES)
+        return 0
+
+    assert "did not accept within 0.2 s" in refused(wait, parts)
+
+
+def test_workers_that_cannot_be_forked(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = reload_with(serve, parts)
+    fork, left = os.fork, [1]  # the second fork fails
+
+    def fork_once() -> int:
+        if not left:
+            raise BlockingIOError("no process left")
+        left.pop()
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fork_once)
+    with pytest.raises(ReloadRefused, match="no process left"):
+        finish(begun)
+    assert parts.listeners.open == {}
+    bury(begun)
+
+
+def test_one_that_is_given_up_while_it_loads(parts: Parts) -> None:
+    begun = reload_with(serve, parts)
+    begun.abandon()
+    assert begun.generation is None
+    assert children(os.getpid()) == []
