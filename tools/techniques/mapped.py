@@ -3,9 +3,9 @@
 import errno
 import mmap
 import os
-import socket
 
 from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.sockets import Socket
 from tools.techniques.sender import FileShrunkError
 
 
@@ -32,7 +32,7 @@ class MmapSender:
                 file_fd, map_bytes, access=mmap.ACCESS_READ, offset=self._map_start
             )
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         there_bytes = min(self._map_end, os.fstat(self._file_fd).st_size) - self._offset
         if self._map is None or there_bytes <= 0:
             raise FileShrunkError(self._offset, self.left_bytes)
@@ -44,7 +44,7 @@ class MmapSender:
         self.left_bytes -= taken
         return taken
 
-    def _send(self, sock: socket.socket, piece: memoryview) -> int:
+    def _send(self, sock: Socket, piece: memoryview) -> int:
         try:
             return syscalls.send(sock, piece)
         except OSError as error:

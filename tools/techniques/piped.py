@@ -1,11 +1,11 @@
 """What splice and vmsplice have in common: a pipe between the file and the socket."""
 
-import socket
 from abc import ABC, abstractmethod
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.page_syscalls import PAGE_BYTES
 from spliceproxy.kernel.pipes import Pipe
+from spliceproxy.kernel.sockets import Socket
 
 
 class PipedSender(ABC):
@@ -19,7 +19,7 @@ class PipedSender(ABC):
         self._pipe = Pipe(buffer_bytes, max(buffer_bytes, PAGE_BYTES))
         self._in_pipe_bytes = 0
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         if not self._in_pipe_bytes:
             self._in_pipe_bytes = self._fill(min(self._buffer_bytes, self.left_bytes))
             self._offset += self._in_pipe_bytes

@@ -1,9 +1,9 @@
 """The baseline: read a part of the file into memory, write it to the socket. Two copies."""
 
 import os
-import socket
 
 from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.sockets import Socket
 from tools.techniques.sender import FileShrunkError
 
 
@@ -17,7 +17,7 @@ class ReadWriteSender:
         self._buffer = memoryview(bytearray(buffer_bytes))
         self._unsent = self._buffer[:0]
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         if not self._unsent:
             self._unsent = self._read()
         taken = syscalls.send(sock, self._unsent[:limit_bytes])

@@ -1,8 +1,7 @@
 """sendfile(2): the kernel refers to the file's pages, by way of a pipe of its own."""
 
-import socket
-
 from spliceproxy.kernel import page_syscalls
+from spliceproxy.kernel.sockets import Socket
 from tools.techniques.sender import FileShrunkError
 
 
@@ -19,7 +18,7 @@ class SendfileSender:
         self._offset = offset
         self._buffer_bytes = buffer_bytes
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         count = min(limit_bytes, self._buffer_bytes, self.left_bytes)
         taken = page_syscalls.sendfile(sock.fileno(), self._file_fd, self._offset, count)
         if not taken:

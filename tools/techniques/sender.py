@@ -1,7 +1,8 @@
 """What every technique promises, and their names."""
 
-import socket
 from typing import Literal, Protocol, get_args
+
+from spliceproxy.kernel.sockets import Socket
 
 Method = Literal["readwrite", "mmap", "sendfile", "splice", "vmsplice"]
 
@@ -26,7 +27,7 @@ class FileSender(Protocol):
     def left_bytes(self) -> int:
         """How many bytes of the range no socket has taken."""
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         """Hand a non-blocking socket one piece of what is left; how many bytes it took.
 
         A piece has at least one byte and at most ``limit_bytes`` (1 or more), and is bounded by
