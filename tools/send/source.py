@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.kernel.sockets import Socket
 from tools.techniques.opening import open_sender
 from tools.techniques.sender import FileSender, Method
 
@@ -61,7 +61,7 @@ class RepeatingSender:
     def left_bytes(self) -> int:
         return self._current.left_bytes + self._later_bytes
 
-    def send_some(self, sock: socket.socket, limit_bytes: int) -> int:
+    def send_some(self, sock: Socket, limit_bytes: int) -> int:
         if not self._current.left_bytes:
             self._current.close()
             self._current = self._open_next()
