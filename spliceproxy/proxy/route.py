@@ -6,6 +6,7 @@ from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.pump.copy_flow import CopyFlow
+from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.pump.tap import Tap
@@ -25,7 +26,7 @@ class Route:
     """What the mirrors of all routes share; None where this one has none."""
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
-    idle_timeout_s: float
+    timeouts: LinkTimeouts
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""

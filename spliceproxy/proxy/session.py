@@ -144,7 +144,7 @@ class Session:
             sock,
             self._route.flow_with(tapped.request if tapped else None),
             self._route.flow_with(tapped.response if tapped else None),
-            self._route.idle_timeout_s,
+            self._route.timeouts,
         )
         watched, self._client_watched = self._client_watched, False
         self._link.start(client_registered=watched)

@@ -20,6 +20,7 @@ from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route, plain_flow
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
+from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
@@ -103,7 +104,7 @@ class Worker:
             tapping=self.mirrors if mirrors else None,
             make_flow=plain_flow(pipes),
             pipes=pipes,
-            idle_timeout_s=prepared.settings.timeouts.idle_s,
+            timeouts=LinkTimeouts(prepared.settings.timeouts.idle_s),
         )
         frontend = Frontend(
             self.reactor,
