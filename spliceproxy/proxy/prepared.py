@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spliceproxy.kernel.addresses import name_listener
-from spliceproxy.proxy.capacity import Capacity
+from spliceproxy.proxy.capacity import Capacity, max_sessions
+from spliceproxy.proxy.reach import check_reach
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.pool import Member, resolve_members
@@ -29,6 +30,9 @@ class PreparedRoute:
     upstreams: Upstreams
     listening: list[socket.socket]
     max_connections: int
+    """That its own listeners may have open."""
+    max_sessions: int
+    """With those that other routes hand to it."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
@@ -37,17 +41,19 @@ class PreparedRoute:
             "listeners": [name_listener(sock) for sock in self.listening],
             "backends": [member.name for member in self.upstreams.members],
             "mirrors": [mirror.text for mirror in self.settings.mirrors],
-            "max_connections": self.max_connections,
+            "max_connections": self.max_sessions,
         }
 
 
 def look_up(routes: Sequence[RouteSettings]) -> list[Upstreams]:
-    """Resolve all names, and check the mirrors' places. Blocks.
+    """Check how routes lead to one another and the mirrors' places; resolve all names. Blocks.
 
     Raises:
-        UsageProblem: a mirror cannot work, such as one whose directory is another's too.
+        UsageProblem: a route cannot be reached, or leads nowhere; a mirror cannot work, such as
+            one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
+    check_reach(routes)
     upstreams = [
         Upstreams(resolve_members(route.backends), resolve_mirrors(route.mirrors))
         for route in routes
@@ -63,5 +69,6 @@ def prepare(
     capacity: Capacity,
 ) -> list[PreparedRoute]:
     """Return the routes with all that belongs to them."""
-    parts = zip(routes, upstreams, listening, capacity.max_connections, strict=True)
+    most = capacity.max_connections
+    parts = zip(routes, upstreams, listening, most, max_sessions(routes, most), strict=True)
     return [PreparedRoute(*part) for part in parts]
