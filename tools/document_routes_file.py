@@ -18,6 +18,10 @@ _TABLES = {
     "`health_check`": "HealthCheckSettings",
     "`ejection`": "EjectionSettings",
     "`queue`": "QueueSettings",
+    "`rate`": "RateSettings",
+    "`per_client`": "PerClientSettings",
+    "`bandwidth`": "BandwidthSettings",
+    "`sni`, each": "SniSettings",
 }
 """`defaults` has the keys that `RouteDefaults` and `RouteSettings` share."""
 
@@ -33,8 +37,10 @@ concern no single route may be given beside `--config`, and go before the file.
   `true` and `false`. A number with a leading zero is refused.
 - `${NAME}` and `${NAME:-default}` in a value stand for an environment variable; the default also
   replaces an empty one. `$${` stands for `${`. What has braces needs quotes within `[]` and `{}`.
-- `defaults` holds keys of a route, save `name`, `listen` and `backends`, for routes that don't have
-  them. Mappings are merged key by key; lists are replaced.
+- `defaults` holds keys of a route for routes that don't have them, save `name`, `listen`,
+  `backends`, `accept_proxy`, `trusted` and `sni`. Mappings are merged key by key; lists are
+  replaced. What concerns accepting is not for routes without `listen`.
+- `rate: 100/s` is short for `rate: {limit: 100/s}`.
 - Aliases may be used; tags may not. A file has at most 256 KiB.
 
 A mirror is a URL as for `--mirror`, or a mapping of `to`, the place without options, and the

@@ -71,6 +71,11 @@ def receive(sock: socket.SocketType, count: int) -> bytes:
     return sock.recv(count)
 
 
+def peek(sock: socket.SocketType, count: int) -> bytes:
+    """Return what ``receive`` would, and leave it there."""
+    return sock.recv(count, socket.MSG_PEEK)
+
+
 def send(sock: socket.SocketType, data: bytes | memoryview, *, more: bool = False) -> int:
     """Hand bytes to a socket; how many it took. A dead peer is an errno, never SIGPIPE."""
     return sock.send(data, _SEND_MORE if more else socket.MSG_NOSIGNAL)

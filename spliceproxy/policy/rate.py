@@ -28,6 +28,11 @@ class Rate:
         later_s = max(full_s, now_s) + 1.0 / self.per_s
         return later_s if later_s - now_s <= self.burst / self.per_s + _ROUNDING_S else None
 
+    def wait_s(self, full_s: float, now_s: float) -> float:
+        """Return how long it takes until the bucket holds a token again; 0: it does."""
+        wait_s = full_s - (self.burst - 1) / self.per_s - now_s
+        return wait_s if wait_s > _ROUNDING_S else 0.0
+
 
 class RateLimit:
     """One bucket: for a route."""
@@ -43,6 +48,10 @@ class RateLimit:
             return False
         self._full_s = full_s
         return True
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long it takes until one more may happen; 0: it may."""
+        return self._rate.wait_s(self._full_s, now_s)
 
 
 class ClientRateLimits:

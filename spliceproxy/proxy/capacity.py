@@ -1,5 +1,6 @@
 """How many connections each route may have within the file limit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,8 +41,9 @@ def fit_routes(settings: Settings) -> Capacity:
 
 def file_limit_wanted(routes: Sequence[RouteSettings]) -> int:
     """File limit of a worker with which all connections that the routes ask for fit."""
+    each = _descriptors(routes)
     return limits.file_limit_for(
-        sum((route.max_connections or 0) * _descriptors(route) for route in routes)
+        sum((route.max_connections or 0) * need for route, need in zip(routes, each, strict=True))
     )
 
 
@@ -51,19 +53,35 @@ def share(routes: Sequence[RouteSettings], descriptors: int) -> tuple[int, ...]:
     At least one each, so that a tiny limit still serves. Where all that is asked for does not
     fit, everybody gets less by the same factor.
     """
-    asked = [(route.max_connections or 0) * _descriptors(route) for route in routes]
+    each = _descriptors(routes)
+    asked = [(route.max_connections or 0) * need for route, need in zip(routes, each, strict=True)]
     total = sum(asked)
     rest = max(0, descriptors - total)
-    others = sum(route.max_connections is None for route in routes)
+    others = sum(route.max_connections is None for route in routes if route.listen)
     fit = []
-    for route, need in zip(routes, asked, strict=True):
+    for route, need, of_one in zip(routes, asked, each, strict=True):
         if route.max_connections is None:
-            part = rest // others
+            part = rest // max(1, others)
         else:
             part = need if total <= descriptors else need * descriptors // total
-        fit.append(max(1, part // _descriptors(route)))
+        fit.append(max(1, part // of_one) if route.listen else 0)
     return tuple(fit)
 
 
-def _descriptors(route: RouteSettings) -> int:
-    return _SOCKETS + count_descriptors(route.mirrors)
+def max_sessions(routes: Sequence[RouteSettings], max_connections: Sequence[int]) -> list[int]:
+    """Most connections that each route may get: by its own listeners, and from other routes."""
+    most = Counter[str]()
+    for route, own in zip(routes, max_connections, strict=True):
+        for name in _leads_to(route):
+            most[name] += own
+    return [most[route.name] for route in routes]
+
+
+def _descriptors(routes: Sequence[RouteSettings]) -> list[int]:
+    """Most descriptors of a connection that a route accepts, whichever route takes it."""
+    mirrored = {route.name: count_descriptors(route.mirrors) for route in routes}
+    return [_SOCKETS + max(mirrored[name] for name in _leads_to(route)) for route in routes]
+
+
+def _leads_to(route: RouteSettings) -> set[str]:
+    return {route.name, *(entry.route for entry in route.sni)}

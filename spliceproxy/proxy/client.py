@@ -14,13 +14,19 @@ _numbers = count(1)  # of this process
 class Client:
     """A client, as far as it is known before it has sent a byte."""
 
-    __slots__ = ("accepted_s", "address", "listener_name", "number")
+    __slots__ = ("_destination", "accepted_s", "address", "let_in_s", "listener_name", "number")
 
     def __init__(self, address: object, listener_name: str) -> None:
         self.address = address
+        self._destination: Place | None = None
         self.listener_name = listener_name
         self.number = next(_numbers)
-        self.accepted_s = time.monotonic()
+        self.accepted_s = self.let_in_s = time.monotonic()
+
+    def introduce(self, source: Place, destination: Place | None) -> None:
+        """Be who a trusted proxy says it is, and where it says it has connected to."""
+        self.address = source
+        self._destination = destination
 
     @property
     def name(self) -> str:
@@ -34,7 +40,12 @@ class Client:
 
     def places(self, sock: Socket) -> tuple[Place | None, Place | None]:
         """Return where it is, and where it connected to by this socket."""
-        return place_of(self.address), place_of(sock.getsockname())
+        destination = self._destination or place_of(sock.getsockname())
+        return place_of(self.address), destination
+
+    def connect_s(self) -> float:
+        """Return for how long it has been waiting for a backend."""
+        return time.monotonic() - self.let_in_s
 
     def age_s(self) -> float:
         """Return for how long it has been here."""

@@ -10,8 +10,11 @@ from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.listener import Listener
+from spliceproxy.proxy.preamble import Preamble
+from spliceproxy.proxy.reception import Reception
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
+from spliceproxy.proxy.visit import Visit
 from spliceproxy.pump.reactor import Reactor
 
 
@@ -41,6 +44,9 @@ class Frontend:
         self._max_connections = max_connections
         self._tell_idle = idle
         self._log = structlog.get_logger().bind(worker=worker, generation=generation)
+        self._taken = 0  # places, by clients that came in here, wherever they have gone from here
+        self._visits: dict[Session, Visit] = {}
+        self.reception: Reception | None = None
         self._holding = True
         self._closed = False
 
@@ -53,7 +59,12 @@ class Frontend:
     @property
     def is_idle(self) -> bool:
         """Whether no connection is left."""
-        return not self.sessions and not self.mirroring
+        return not (self._taken or self.sessions or self.mirroring)
+
+    @property
+    def preambles(self) -> Iterable[Preamble]:
+        """Clients of whom it is not known yet whether they are let in."""
+        return () if self.reception is None else self.reception.preambles
 
     def hold(self, *, held: bool) -> None:
         """Accept, or hold clients in the backlog."""
@@ -65,17 +76,48 @@ class Frontend:
         """Accept no more, after what waits in the backlog if that is wanted."""
         listeners, self.listeners = self.listeners, []
         for listener in listeners:
-            room = self._max_connections - len(self.sessions)
+            room = self._max_connections - self._taken
             listener.close(take_at_most=room if take_backlog else 0)
         self._closed = True
 
     def _accepted(self, listener: Listener, sock: Socket, address: object) -> None:
         client = Client(address, listener.name)
+        if self.reception is not None:
+            self.reception.receive(client, sock)
+        else:
+            self.take_place()
+            self.start_session(client, sock, None)
+
+    def tell_refusals(self) -> None:
+        """Tell the log of those clients that it has not heard of yet."""
+        if self.reception is not None:
+            self.reception.refusals.flush()
+
+    def take_place(self) -> None:
+        """A client has come in by one of the listeners."""
+        self._taken += 1
+        if self._taken >= self._max_connections:
+            self.hold(held=True)
+
+    def leave_place(self) -> None:
+        """A client that came in here has gone; accept again if it was one too many."""
+        self._taken -= 1
+        if self._holding:
+            self.update()
+        self._tell_if_idle()
+
+    def update(self) -> None:
+        """Accept as long as there are places, and the route's rate allows it."""
+        paused = self.reception is not None and self.reception.paused
+        self.hold(held=paused or self._taken >= self._max_connections)
+
+    def start_session(self, client: Client, sock: Socket, visit: Visit | None) -> None:
+        """Serve a client; one that came in by another route has its place there."""
         session = Session(self._reactor, self, self._route, client, sock)
+        if visit is not None:
+            self._visits[session] = visit
         self.sessions.add(session)
         self.counting.route.accepted()
-        if len(self.sessions) >= self._max_connections:
-            self.hold(held=True)
         session.start()
 
     def connect_failed(self, backend: str, why: str) -> None:
@@ -91,17 +133,23 @@ class Frontend:
         self.counting.mirrored(session)
 
     def session_ended(self, session: Session, record: ConnectionRecord) -> None:
-        """Accept again if the session was one too many."""
+        """Give its place to another client."""
         self.counting.ended(session, record)
         self.sessions.discard(session)
         self.mirroring.add(session)
-        if self._holding and len(self.sessions) < self._max_connections:
-            self.hold(held=False)
+        visit = self._visits.pop(session, None)
+        if visit is None:
+            self.leave_place()
+        else:
+            visit.end()
 
     def session_over(self, session: Session) -> None:
         """Forget the session."""
         self.counting.over(session)
         self.mirroring.discard(session)
+        self._tell_if_idle()
+
+    def _tell_if_idle(self) -> None:
         if self._closed and self.is_idle:
             self._tell_idle()
 

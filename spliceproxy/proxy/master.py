@@ -32,6 +32,7 @@ from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.proxy.places import InheritedPlace
 from spliceproxy.proxy.reload import Reload, Reloaded
+from spliceproxy.proxy.reloads import Reloads
 from spliceproxy.proxy.report import Report
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.proxy.worker_process import run_worker
@@ -64,8 +65,7 @@ class Master:
         self._current: Generation
         self._ending: list[Generation] = []
         self._report = Report(manager, table, self._admin)
-        self._reload: Reload | None = None
-        self._reload_wanted = False
+        self._reloads = Reloads(self._start_reload, self._take_over, self._refuse)
         self._numbers = 0
         self._stopping = False
         self._log = structlog.get_logger()
@@ -91,7 +91,7 @@ class Master:
                     self._describe()
                 if started:
                     self._follow_admin()
-                    self._tend_reload()
+                    self._reloads.tend()
                 self._report.tend(self._current, self._ending)
         except BaseException:
             self._end_all()
@@ -124,8 +124,7 @@ class Master:
         """In a child: close what stands for the others."""
         for generation in (self._current, *self._ending):
             generation.workers.forget()
-        if self._reload is not None:
-            self._reload.forget()
+        self._reloads.forget()
 
     def _forget_for_admin(self) -> None:
         self._forget()
@@ -155,9 +154,8 @@ class Master:
         deadlines = [each.workers.next_deadline_s() for each in generations]
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         descriptors += self._admin.descriptors()
-        if self._reload is not None:
-            descriptors += self._reload.descriptors()
-            deadlines.append(self._reload.next_deadline_s())
+        descriptors += self._reloads.descriptors()
+        deadlines.append(self._reloads.next_deadline_s())
         poll = select.poll()
         for fd in (self._signal_fd, *descriptors):
             poll.register(fd, select.POLLIN)
@@ -213,37 +211,20 @@ class Master:
         self._stopping = True
         self._report.stopping()
         self._describe()
-        self._reload_wanted = False
-        if self._reload is not None:
-            self._reload.abandon()
-            self._refuse(ReloadRefused("the proxy is told to stop"))
+        self._reloads.abandon("the proxy is told to stop")
 
     def _want_reload(self, signal_name: str) -> None:
-        """Reload, now or when the reload that is under way has ended."""
+        """Reload, if that is possible."""
         if self._source is None:
             why = "there is no file to load: it was started without --config"
             self._log.info("signal_ignored", signal=signal_name, why=why)
         elif self._stopping:
             self._log.info("signal_ignored", signal=signal_name, why="it is told to stop")
         else:
-            self._reload_wanted = True
+            self._reloads.want()
 
-    def _tend_reload(self) -> None:
-        try:
-            done = None if self._reload is None else self._reload.tend()
-        except ReloadRefused as refused:
-            self._refuse(refused)
-        else:
-            if done is not None:
-                self._take_over(done)
-        if self._reload is None and self._reload_wanted and self._source is not None:
-            self._reload_wanted = False
-            try:
-                self._start_reload(self._source)
-            except OSError as error:  # no process to be had
-                self._refuse(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
-
-    def _start_reload(self, source: Callable[[], Settings]) -> None:
+    def _start_reload(self) -> Reload:
+        assert self._source is not None  # noqa: S101 - else nobody wants one
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
         used = [
@@ -256,13 +237,12 @@ class Master:
             self._forget_for_admin()
             self._admin.worker_end(NO_PLACE)
 
-        loading = Loading(partial(load, source, self._inherited, used), self._lines, forget)
-        self._reload = Reload(loading, self._listeners, self._make_generation)
+        loading = Loading(partial(load, self._source, self._inherited, used), self._lines, forget)
+        return Reload(loading, self._listeners, self._make_generation)
 
-    def _refuse(self, refused: ReloadRefused) -> None:
-        reload, self._reload = self._reload, None
-        if reload is not None and reload.generation is not None:
-            self._ending.append(reload.generation)
+    def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
+        if generation is not None:
+            self._ending.append(generation)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._story.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
@@ -271,7 +251,6 @@ class Master:
 
     def _take_over(self, done: Reloaded) -> None:
         """Let the old generation drain: the new one accepts already."""
-        self._reload = None
         old, self._current = self._current, done.generation
         self._ending.append(old)
         settings = self._current.settings
@@ -299,11 +278,8 @@ class Master:
         self._report.ready(self._current, self._ending)
 
     def _end_all(self) -> None:
-        if self._reload is not None:
-            self._reload.abandon()
-            if self._reload.generation is not None:
-                self._ending.append(self._reload.generation)
-            self._reload = None
+        self._stopping = True
+        self._reloads.abandon("the proxy ends")
         self._listeners.close()
         for generation in (self._current, *self._ending):
             generation.workers.stop()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spliceproxy.kernel.addresses import name_listener
-from spliceproxy.proxy.capacity import Capacity
+from spliceproxy.proxy.capacity import Capacity, max_sessions
+from spliceproxy.proxy.reach import check_reach
 from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.group import Group, Member, find_groups
@@ -36,6 +37,9 @@ class PreparedRoute:
     upstreams: Upstreams
     listening: list[socket.socket]
     max_connections: int
+    """That its own listeners may have open."""
+    max_sessions: int
+    """With those that other routes hand to it."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
@@ -44,17 +48,19 @@ class PreparedRoute:
             "listeners": [name_listener(sock) for sock in self.listening],
             "backends": [member.name for member in self.upstreams.members],
             "mirrors": [mirror.text for mirror in self.settings.mirrors],
-            "max_connections": self.max_connections,
+            "max_connections": self.max_sessions,
         }
 
 
 def look_up(settings: Settings) -> list[Upstreams]:
-    """Resolve all names, and check the mirrors' places. Blocks.
+    """Check how routes lead to one another and the mirrors' places; resolve all names. Blocks.
 
     Raises:
-        UsageProblem: a mirror cannot work, such as one whose directory is another's too.
+        UsageProblem: a route cannot be reached, or leads nowhere; a mirror cannot work, such as
+            one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
+    check_reach(settings.routes)
     names = Names(settings.dns)
     upstreams = [
         Upstreams(find_groups(route.backends, names), resolve_mirrors(route.mirrors))
@@ -71,5 +77,6 @@ def prepare(
     capacity: Capacity,
 ) -> list[PreparedRoute]:
     """Return the routes with all that belongs to them."""
-    parts = zip(routes, upstreams, listening, capacity.max_connections, strict=True)
+    most = capacity.max_connections
+    parts = zip(routes, upstreams, listening, most, max_sessions(routes, most), strict=True)
     return [PreparedRoute(*part) for part in parts]

@@ -6,10 +6,17 @@ from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.pump.copy_flow import CopyFlow
+from spliceproxy.pump.deadlines import LinkTimeouts
+from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
+from spliceproxy.pump.paced_endpoint import PacedEndpoint
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.pump.tap import Tap
 from spliceproxy.pump.tapped_flow import TappedCopyFlow, TappedSpliceFlow
+from spliceproxy.settings.bandwidth import BandwidthSettings
+from spliceproxy.settings.timeouts import Timeouts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.pool import BackendPool
 
@@ -25,7 +32,9 @@ class Route:
     """What the mirrors of all routes share; None where this one has none."""
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
-    idle_timeout_s: float
+    timeouts: LinkTimeouts
+    make_client: EndpointMaker
+    make_backend: EndpointMaker
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""
@@ -34,6 +43,23 @@ class Route:
         if self.pipes is None:
             return partial(TappedCopyFlow, tap)
         return partial(TappedSpliceFlow, self.pipes, tap)
+
+
+def endpoint_maker(reactor: Reactor, bandwidth: BandwidthSettings) -> EndpointMaker:
+    """How one direction of a route's connections is read: as fast as it may be.
+
+    What is shared is shared by all endpoints that this makes.
+    """
+    if bandwidth.connection_bytes_s is None and bandwidth.route_bytes_s is None:
+        return Endpoint
+    route_bytes_s = bandwidth.route_bytes_s
+    shared = None if route_bytes_s is None else SharedBandwidth(reactor, route_bytes_s)
+    return partial(PacedEndpoint, bandwidth.connection_bytes_s, shared)
+
+
+def link_timeouts(timeouts: Timeouts) -> LinkTimeouts:
+    """How long links may be silent, and last."""
+    return LinkTimeouts(timeouts.idle_s, timeouts.half_closed_s, timeouts.lifetime_s)
 
 
 def plain_flow(pipes: PipePool | None) -> FlowMaker:

@@ -133,7 +133,7 @@ class Session:
         self._backend = sock
         self.backend = backend
         self._target = target
-        self._connect_s = self.client.age_s()
+        self._connect_s = self.client.connect_s()
         self._owner.session_connected(self, self._connect_s)
         self._tap()
         tapped = self._tapped
@@ -144,7 +144,9 @@ class Session:
             sock,
             self._route.flow_with(tapped.request if tapped else None),
             self._route.flow_with(tapped.response if tapped else None),
-            self._route.idle_timeout_s,
+            self._route.timeouts,
+            self._route.make_client,
+            self._route.make_backend,
         )
         watched, self._client_watched = self._client_watched, False
         self._link.start(client_registered=watched)

@@ -16,9 +16,11 @@ from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
 from spliceproxy.proxy.lookout import Lookout
+from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
-from spliceproxy.proxy.route import Route, plain_flow
+from spliceproxy.proxy.receptions import open_receptions
+from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
@@ -68,6 +70,7 @@ class Worker:
         self._drained = False
         self._idle = trio.Event()
         self._frontends = [self._make_frontend(route) for route in routes]
+        open_receptions(self.reactor, routes, self._frontends)
         self._checker = Checker(self.pools)
         self._publisher = Publisher(
             tally,
@@ -93,7 +96,7 @@ class Worker:
                 prepared.settings.mirrors, prepared.upstreams.mirrors, strict=True
             )
         ]
-        return self.mirrors.open(mirrors, prepared.max_connections)
+        return self.mirrors.open(mirrors, prepared.max_sessions)
 
     def _make_frontend(self, prepared: PreparedRoute) -> Frontend:
         mirrors = self._open_mirrors(prepared)
@@ -122,7 +125,9 @@ class Worker:
             tapping=self.mirrors if mirrors else None,
             make_flow=plain_flow(pipes),
             pipes=pipes,
-            idle_timeout_s=prepared.settings.timeouts.idle_s,
+            timeouts=link_timeouts(prepared.settings.timeouts),
+            make_client=endpoint_maker(self.reactor, prepared.settings.bandwidth),
+            make_backend=endpoint_maker(self.reactor, prepared.settings.bandwidth),
         )
         frontend = Frontend(
             self.reactor,
@@ -131,9 +136,7 @@ class Worker:
             self._note_if_idle,
             worker=self._number,
             generation=self._generation,
-            counting=Counting(
-                self._tally, prepared.settings.name, prepared.max_connections, mirrors
-            ),
+            counting=Counting(self._tally, prepared.settings.name, prepared.max_sessions, mirrors),
             tells_connections=self._settings.log.level in ("debug", "info"),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
@@ -231,9 +234,11 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left = [*self.sessions, *self.mirroring]
-        for session in left:
-            session.close(why)
+        left: list[Preamble | Session] = [*self.sessions, *self.mirroring]
+        for frontend in self._frontends:
+            left += frontend.preambles
+        for each in left:
+            each.close(why)
         self.reactor.end_batch()
         return len(left)
 
@@ -248,6 +253,8 @@ class Worker:
             self.mirrors.close()
             for session in self.mirroring:  # a disk or command that hangs: say how far it got
                 session.mirrors_ended()
+        for frontend in self._frontends:
+            frontend.tell_refusals()
         self._publisher.close()
         self.reactor.close()
         self.pipes.close()

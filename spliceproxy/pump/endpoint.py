@@ -1,6 +1,7 @@
 """One of a link's two sockets, and what the reactor watches it for."""
 
 import select
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.sockets import Socket, pending_error
@@ -45,7 +46,10 @@ class Endpoint:
     def update(self) -> None:
         """Watch for what the two flows need now: input unless paused or ended, room if paused."""
         inbound = self.inbound
-        events = 0 if inbound.done or inbound.paused or inbound.held else _READ
+        self._watch_for(reads=not (inbound.done or inbound.paused or inbound.held))
+
+    def _watch_for(self, *, reads: bool) -> None:
+        events = _READ if reads else 0
         if self.outbound.paused:
             events |= _OUT
         if not self._watched:
@@ -61,6 +65,10 @@ class Endpoint:
         if self._watched:
             self.link.reactor.unregister(self.fd)
             self._watched = False
+
+    def leave(self) -> None:
+        """Leave the epoll set for good: the link is over."""
+        self.unwatch()
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events: first make room, then read."""
@@ -96,3 +104,6 @@ class Endpoint:
     def on_crash(self, error: Exception) -> None:
         """End the link: a callback failed."""
         self.link.on_crash(error)
+
+
+EndpointMaker = Callable[["Link", Socket, str], Endpoint]

@@ -3,7 +3,7 @@
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint
@@ -17,11 +17,15 @@ class Flow(ABC):
     or an error, is met only after every byte before it was handed to the destination.
     """
 
+    most_fill_bytes: ClassVar[int]
+    """Most that one event moves, so that a bulk stream cannot starve a thousand small ones."""
+
     __slots__ = (
         "copied_bytes",
         "destination",
         "done",
         "end_is_near",
+        "fill_bytes",
         "held",
         "link",
         "paused",
@@ -43,11 +47,18 @@ class Flow(ABC):
         """The source has sent its end of stream: no more is coming than it has now."""
         self.held = False
         """A tap asks not to read the source for now."""
+        self.fill_bytes = self.most_fill_bytes
+        """Most that the next fill takes: 1 or more."""
         self.pending_bytes = 0
         """Taken from the source, not yet handed to the destination."""
         self.spliced_bytes = 0
         self.copied_bytes = 0
         self.undelivered_bytes = 0
+
+    @property
+    def taken_bytes(self) -> int:
+        """What has been read from the source so far."""
+        return self.spliced_bytes + self.copied_bytes + self.pending_bytes + self.undelivered_bytes
 
     def take_over(self, predecessor: "Flow") -> None:
         """Go on where another flow leaves off; what is pending is for the two to hand over."""
@@ -99,6 +110,7 @@ class Flow(ABC):
         if self.link.is_last(self):
             self.link.end()
             return
+        self.link.half_closed()
         self.source.update()
         try:
             self.destination.sock.shutdown(socket.SHUT_WR)

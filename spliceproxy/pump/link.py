@@ -4,7 +4,8 @@ from typing import Protocol
 
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.pump import reason
-from spliceproxy.pump.endpoint import Endpoint
+from spliceproxy.pump.deadlines import Lifetime, LinkTimeouts
+from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow, FlowMaker
 from spliceproxy.pump.reactor import Reactor
 
@@ -32,7 +33,10 @@ class Link:
     __slots__ = (
         "_idle_timeout_s",
         "_idle_timer",
+        "_lifetime",
         "_owner",
+        "_silence",
+        "_timeouts",
         "backend",
         "client",
         "failed",
@@ -52,12 +56,14 @@ class Link:
         backend: Socket,
         make_request: FlowMaker,
         make_response: FlowMaker,
-        idle_timeout_s: float,
+        timeouts: LinkTimeouts,
+        make_client: EndpointMaker = Endpoint,
+        make_backend: EndpointMaker = Endpoint,
     ) -> None:
         self.reactor = reactor
         self._owner = owner
-        self.client = Endpoint(self, client, "client")
-        self.backend = Endpoint(self, backend, "backend")
+        self.client = make_client(self, client, "client")
+        self.backend = make_backend(self, backend, "backend")
         self.request = make_request(self, self.client, self.backend)
         self.response = make_response(self, self.backend, self.client)
         self.client.inbound = self.backend.outbound = self.request
@@ -67,8 +73,13 @@ class Link:
         """The peer that ended the link by failing, if one did."""
         self.open = True
         self.last_active_s = reactor.now_s
-        self._idle_timeout_s = idle_timeout_s
-        self._idle_timer = reactor.timers.after(idle_timeout_s, self)
+        self._timeouts = timeouts
+        self._idle_timeout_s = timeouts.idle_s
+        self._silence = reason.IDLE_TIMEOUT
+        self._idle_timer = reactor.timers.after(timeouts.idle_s, self)
+        self._lifetime = (
+            None if timeouts.lifetime_s is None else Lifetime(self, timeouts.lifetime_s)
+        )
 
     def start(self, *, client_registered: bool) -> None:
         """Begin to relay."""
@@ -78,6 +89,14 @@ class Link:
     def is_last(self, flow: Flow) -> bool:
         """Whether the other direction has ended already."""
         return flow.destination.inbound.done
+
+    def half_closed(self) -> None:
+        """A direction has ended; from now on the other one's silence counts in its own way."""
+        if self._timeouts.half_closed_s is not None:
+            self._idle_timeout_s = self._timeouts.half_closed_s
+            self._silence = reason.HALF_CLOSED_TIMEOUT
+            self._idle_timer.cancel()
+            self._idle_timer = self.reactor.timers.after(self._idle_timeout_s, self)
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell the owner that a flow copies from now on."""
@@ -120,8 +139,10 @@ class Link:
             return
         self.open = False
         self._idle_timer.cancel()
-        self.client.unwatch()
-        self.backend.unwatch()
+        if self._lifetime is not None:
+            self._lifetime.cancel()
+        self.client.leave()
+        self.backend.leave()
         for flow in (self.request, self.response):
             if not flow.done or flow.paused:
                 flow.abandon()
@@ -132,7 +153,7 @@ class Link:
         """End if both directions have been silent for long enough; else look again later."""
         left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
         if left_s <= 0:
-            self.close(reason.IDLE_TIMEOUT)
+            self.close(self._silence)
         else:
             self._idle_timer = self.reactor.timers.after(left_s, self)
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
 
 FILL_BYTES = 1 << 20
-"""Most that one event moves, so that a bulk stream cannot starve a thousand small ones."""
 
 _REFUSALS = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP})
 """Not for this descriptor, this kernel, or inside this sandbox."""
@@ -26,6 +25,8 @@ class SpliceFlow(Flow):
     The pipe is empty before each fill. Full pipe and empty socket are both EAGAIN, and thereby
     the error can only mean the socket.
     """
+
+    most_fill_bytes = FILL_BYTES
 
     __slots__ = ("_pool", "pipe")
 
@@ -51,7 +52,12 @@ class SpliceFlow(Flow):
             return 0  # the source is still readable, so its event comes again
         try:
             count = syscalls.splice(
-                self.source.fd, pipe.write_fd, FILL_BYTES, None, None, syscalls.SPLICE_NONBLOCK
+                self.source.fd,
+                pipe.write_fd,
+                self.fill_bytes,
+                None,
+                None,
+                syscalls.SPLICE_NONBLOCK,
             )
         except OSError as error:
             count = self._fill_failed(pipe, error)

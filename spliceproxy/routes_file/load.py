@@ -13,6 +13,7 @@ from spliceproxy.routes_file.environment import Environment
 from spliceproxy.routes_file.explain import explain
 from spliceproxy.routes_file.model import RoutesFile
 from spliceproxy.routes_file.nodes import MAX_FILE_BYTES, read_nodes
+from spliceproxy.routes_file.references import find_wrong_references
 from spliceproxy.routes_file.tree import Mistake, Place
 from spliceproxy.routes_file.values import Values
 from spliceproxy.settings.options import Settings
@@ -52,7 +53,7 @@ def read_settings(
     root = values.read(node)
     if root is None:
         return None, values.mistakes
-    mistakes = [*values.mistakes, *find_clashes(root)]
+    mistakes = [*values.mistakes, *find_clashes(root), *find_wrong_references(root)]
     root, too_many = apply_defaults(root)
     mistakes += too_many
     settings = None

@@ -6,12 +6,16 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from spliceproxy.settings.admin import AdminSettings
+from spliceproxy.settings.admission import PerClientSettings
 from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.dns import DnsSettings
+from spliceproxy.settings.frequency import RateSettings
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
+from spliceproxy.settings.sni import SniSettings
 from spliceproxy.settings.timeouts import Timeouts
 
 
@@ -44,6 +48,10 @@ MODELS: tuple[type[BaseModel], ...] = (
     HealthCheckSettings,
     EjectionSettings,
     DnsSettings,
+    RateSettings,
+    PerClientSettings,
+    BandwidthSettings,
+    SniSettings,
 )
 """All mappings that there are in a file, save those of mirrors."""
 

@@ -7,6 +7,7 @@ import yaml
 
 from spliceproxy.routes_file.model import json_schema
 from spliceproxy.settings.options import Settings
+from spliceproxy.settings.reach import ACCEPTING
 
 _FIRST = ("name", "listen", "backends")
 
@@ -14,11 +15,15 @@ _FIRST = ("name", "listen", "backends")
 def show(settings: Settings) -> str:
     """Return the effective configuration, which is a routes file with the same meaning."""
     content = settings.model_dump(mode="json", exclude_none=True)
-    content["routes"] = [
-        {key: route[key] for key in [*_FIRST, *(key for key in route if key not in _FIRST)]}
-        for route in content["routes"]
-    ]
+    content["routes"] = [_tidy(route) for route in content["routes"]]
     return str(yaml.safe_dump(_escape(content), sort_keys=False, allow_unicode=True, width=100))
+
+
+def _tidy(route: dict[str, Any]) -> dict[str, Any]:
+    """Put the most important keys first, and leave out what may not be there."""
+    hidden = set(_FIRST if route["listen"] else [*_FIRST, *ACCEPTING])
+    keys = [*filter(route.get, _FIRST), *(key for key in route if key not in hidden)]
+    return {key: route[key] for key in keys}
 
 
 def _escape(content: Any) -> Any:

@@ -6,12 +6,14 @@ uses the names of the fields, which have their units.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from spliceproxy.settings.admin import AdminSettings
+from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.dns import BackendPlace, DnsSettings
+from spliceproxy.settings.entrance import EntranceSettings
 from spliceproxy.settings.fields import (
     Backlog,
     ConnectionCount,
@@ -34,7 +36,7 @@ LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class RouteDefaults(PoolSettings):
+class RouteDefaults(AdmissionSettings, PoolSettings):
     """What routes may have in common."""
 
     backlog: Backlog = Field(
@@ -52,8 +54,12 @@ class RouteDefaults(PoolSettings):
     )
 
 
-class RouteSettings(RouteDefaults):
+class RouteSettings(EntranceSettings, RouteDefaults):
     """Listeners, and where the clients that they accept are forwarded to."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["backends"]}, {"required": ["listen", "sni"]}]}
+    )
 
     name: Name = Field(default="default", description="Names the route in the log.")
     listen: Annotated[
@@ -61,16 +67,20 @@ class RouteSettings(RouteDefaults):
         NotEmpty(),
         OneOrMany(),
     ] = Field(
+        default=(),
         description=f"Where to accept, once or as a list: {LISTEN_FORMS}. A port alone is every "
-        "IPv4 and IPv6 address; port 0 lets the kernel choose."
+        "IPv4 and IPv6 address; port 0 lets the kernel choose. May be left out where the `sni` of "
+        "another route leads here.",
     )
     backends: Annotated[
         tuple[Annotated[BackendSettings, Shorthand("address")], ...],
         NotEmpty(),
         OneOrMany(),
     ] = Field(
+        default=(),
         description="Where to forward, as a list of addresses, or of mappings; see [backends, "
-        "each](#backends-each). A connection goes to another one when a connect fails."
+        "each](#backends-each). A connection goes to another one when a connect fails. May be "
+        "left out where `sni` leads elsewhere.",
     )
 
     @property

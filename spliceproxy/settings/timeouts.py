@@ -18,3 +18,20 @@ class Timeouts(Model):
         "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
         default=0.0,
     )
+    client_hello_s: Timeout = key(
+        "client_hello",
+        "Refuse a client that has not sent its TLS hello, or PROXY header, by then. Only where "
+        "there is `sni` or `accept_proxy`.",
+        default=5.0,
+    )
+    half_closed_s: Timeout | None = key(
+        "half_closed",
+        "When one direction has ended: how long the other may be silent. Without it: as `idle`.",
+        default=None,
+    )
+    lifetime_s: Timeout | None = key(
+        "lifetime",
+        "Close a connection this long after it was connected, whatever it moves. Without it: "
+        "never.",
+        default=None,
+    )

@@ -85,3 +85,16 @@ def test_an_ipv6_client_is_its_network() -> None:
     network = bytes.fromhex("20010db800000001")
     assert client_key(network + bytes(8)) == client_key(network + b"\xff" * 8)
     assert client_key(bytes([10, 0, 0, 1])) != client_key(bytes([10, 0, 0, 2]))
+
+
+@given(per_s=st.floats(0.1, 1000), burst=st.integers(1, 20))
+def test_it_says_when_one_more_may_happen(per_s: float, burst: int) -> None:
+    limit = RateLimit(Rate(per_s, burst))
+    now_s = 1000.0
+    for number in range(burst):
+        assert limit.wait_s(now_s) == 0, number
+        assert limit.admits(now_s)
+    wait_s = limit.wait_s(now_s)
+    assert wait_s > 0
+    assert not limit.admits(now_s + 0.9 * wait_s)
+    assert limit.admits(now_s + wait_s)

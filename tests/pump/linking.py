@@ -1,13 +1,15 @@
 """A link between two TCP connections whose far ends a test plays."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.pump.copy_flow import CopyFlow
+from spliceproxy.pump.deadlines import LinkTimeouts
+from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
@@ -54,7 +56,13 @@ class Linked:
 
 @asynccontextmanager
 async def linked(
-    *, splice: bool = True, idle_timeout_s: float = 60.0, buffers: Buffers = KERNEL_CHOICE
+    *,
+    splice: bool = True,
+    idle_timeout_s: float = 60.0,
+    half_closed_timeout_s: float | None = None,
+    lifetime_s: float | None = None,
+    buffers: Buffers = KERNEL_CHOICE,
+    endpoints: Callable[[Reactor], EndpointMaker] = lambda reactor: Endpoint,
 ) -> AsyncIterator[Linked]:
     """Relay between two connections; afterwards the link has ended once and holds nothing."""
     client, near_client = tcp_pair(buffers)
@@ -64,7 +72,9 @@ async def linked(
     owner = Owner()
     with client, backend, near_client, near_backend:
         async with running_reactor() as reactor:
-            link = Link(reactor, owner, near_client, near_backend, make, make, idle_timeout_s)
+            timeouts = LinkTimeouts(idle_timeout_s, half_closed_timeout_s, lifetime_s)
+            ends = [endpoints(reactor), endpoints(reactor)]
+            link = Link(reactor, owner, near_client, near_backend, make, make, timeouts, *ends)
             link.start(client_registered=False)
             near = near_client, near_backend
             yield Linked(link, reactor, owner, client, backend, near, pool)

@@ -43,7 +43,10 @@ KEYS = [
     ("routes: [a]", ["1:10: routes[0]: expected a mapping"]),
     (
         "routes: [{}]",
-        ["1:10: routes[0].backends: is missing", "1:10: routes[0].listen: is missing"],
+        [
+            "1:10: routes[0].backends: is missing",
+            "1:10: routes[0].listen: is missing, and no other route's 'sni' leads here: expected one of them",
+        ],
     ),
     (
         f"{IN_ROUTE}lissen: 81",
@@ -59,11 +62,11 @@ KEYS = [
         [
             (
                 "5:14: routes[0].timeouts.idel: key 'idel' is not known; did you mean 'idle'? "
-                "(connect, idle, tcp_user)"
+                "(connect, idle, tcp_user, client_hello, half_closed, lifetime)"
             ),
             (
                 "5:24: routes[0].timeouts.connect_s: key 'connect_s' is not known; did you mean "
-                "'connect'? (connect, idle, tcp_user)"
+                "'connect'? (connect, idle, tcp_user, client_hello, half_closed, lifetime)"
             ),
         ],
     ),

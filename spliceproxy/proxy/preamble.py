@@ -1,0 +1,162 @@
+"""What a connection begins with, read before anybody else reads it.
+
+The bytes are looked at and stay where they are (MSG_PEEK): whatever relays the connection finds
+them, and moves them inside the kernel. Only a PROXY header is taken out.
+"""
+
+import select
+import socket
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from spliceproxy.formats.need_more import NeedMore
+from spliceproxy.kernel import syscalls
+from spliceproxy.proxy.refusals import Refusal
+from spliceproxy.proxy.visit import Visit
+from spliceproxy.pump import reason
+from spliceproxy.pump.farewell import close_with_reset
+from spliceproxy.pump.reactor import Reactor
+
+_EVENTS = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+"""Edge-triggered, unlike all else: bytes that stay in the socket would be reported for ever. For
+TCP SO_RCVLOWAT keeps most fragments from being reported at all; unix sockets know nothing of it,
+and TCP reports fewer bytes when memory is short (tcp_epollin_ready, include/net/tcp.h)."""
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP
+
+
+class Step(Protocol):
+    """One thing that a connection begins with."""
+
+    most_bytes: int
+    """What is looked at, at most."""
+    incomplete: str
+    """Why a client is refused that ends in the middle of it."""
+    late: str
+    """Why a client is refused that takes too long."""
+
+    def read(self, visit: Visit, data: bytes) -> NeedMore | int:
+        """Note what it says; how many bytes are to be taken out of the connection.
+
+        Raises:
+            Refusal: the client is not to be served.
+        """
+
+
+class PreambleOwner(Protocol):
+    """Who wants to know."""
+
+    def preamble_read(self, preamble: "Preamble") -> None:
+        """Take the socket, which is in no epoll set."""
+
+    def preamble_refused(self, preamble: "Preamble", refusal: Refusal) -> None:
+        """Forget the client, whose socket is closed."""
+
+
+class Preamble:
+    """Reads the steps one after the other, all within one timeout."""
+
+    __slots__ = ("_needed_bytes", "_owner", "_reactor", "_registered", "_steps", "_timer", "visit")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        owner: PreambleOwner,
+        visit: Visit,
+        steps: Sequence[Step],
+        timeout_s: float,
+    ) -> None:
+        self._reactor = reactor
+        self._owner = owner
+        self.visit = visit
+        self._steps = list(steps)
+        self._needed_bytes = 1
+        self._registered = False
+        self._timer = reactor.timers.after(timeout_s, self)
+
+    def start(self) -> None:
+        """Look at what is there already."""
+        try:
+            self._look(ended=False)
+        except Exception as error:
+            self.on_crash(error)
+
+    def on_events(self, events: int) -> None:
+        """Look again."""
+        if events & select.EPOLLERR:
+            self.close(reason.CLIENT_LEFT)
+        else:
+            self._look(ended=bool(events & _ENDED))
+
+    def _look(self, *, ended: bool) -> None:
+        try:
+            while self._steps:
+                if not self._read(self._steps[0], ended=ended):
+                    return
+                del self._steps[0]
+                self._needed_bytes = 1
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        self._stop()
+        self._owner.preamble_read(self)
+
+    def _read(self, step: Step, *, ended: bool) -> bool:
+        """Return whether the step is done; otherwise more bytes are waited for."""
+        sock = self.visit.sock
+        try:
+            data = syscalls.peek(sock, step.most_bytes)
+            ended = ended or not data
+        except BlockingIOError:
+            data = b""
+        except OSError:
+            raise Refusal(reason.CLIENT_LEFT) from None
+        answer: NeedMore | int = NeedMore(self._needed_bytes)
+        if len(data) >= self._needed_bytes:
+            answer = step.read(self.visit, data)
+        if isinstance(answer, NeedMore):
+            if ended:
+                raise Refusal(step.incomplete if data else reason.CLIENT_LEFT)
+            self._wait_for(answer.length)
+            return False
+        if answer:
+            syscalls.receive(sock, answer)  # what was peeked at is there in one piece
+        return True
+
+    def _wait_for(self, count: int) -> None:
+        sock = self.visit.sock
+        self._needed_bytes = count
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+        if not self._registered:
+            self._reactor.register(sock.fileno(), _EVENTS, self)
+            self._registered = True
+
+    def on_deadline(self) -> None:
+        """Refuse a client that takes too long."""
+        self.close(self._steps[0].late)
+
+    def close(self, why: str) -> None:
+        """Turn the client away."""
+        if self._steps:
+            self._refuse(Refusal(why))
+
+    def on_crash(self, error: Exception) -> None:
+        """Turn the client away after an exception that nobody foresaw."""
+        structlog.get_logger().error(
+            "internal_error", client=self.visit.client.name, exc_info=error
+        )
+        self.close(reason.INTERNAL_ERROR)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._stop()
+        self._steps.clear()
+        close_with_reset(self._reactor, self.visit.sock)
+        self._owner.preamble_refused(self, refusal)
+
+    def _stop(self) -> None:
+        self._timer.cancel()
+        if self._registered:
+            self._reactor.unregister(self.visit.sock.fileno())
+            self._registered = False
+            self.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

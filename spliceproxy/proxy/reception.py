@@ -1,0 +1,141 @@
+"""What is decided about a client before a backend is connected to, on routes that ask for it.
+
+Other routes have none of it: what they accept goes to a session at once.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from spliceproxy.kernel.sockets import Socket
+from spliceproxy.policy.admission import Admission
+from spliceproxy.policy.networks import AccessList
+from spliceproxy.policy.sni import SniTable
+from spliceproxy.proxy.client import Client
+from spliceproxy.proxy.pace import Pace
+from spliceproxy.proxy.preamble import Preamble, Step
+from spliceproxy.proxy.refusals import Refusal, Refusals
+from spliceproxy.proxy.steps import ClientHelloStep, ProxyHeaderStep
+from spliceproxy.proxy.visit import Destination, Host, Visit
+from spliceproxy.pump import reason
+from spliceproxy.pump.farewell import close_with_reset
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.settings.options import RouteSettings
+
+
+class Entrance(Host, Destination, Protocol):
+    """The route whose clients these are."""
+
+    def take_place(self) -> None:
+        """A client has come in."""
+
+    def update(self) -> None:
+        """Look again whether to accept."""
+
+
+def needs_reception(route: RouteSettings) -> bool:
+    """Whether anything is to be decided about the clients of a route."""
+    client = route.per_client
+    return bool(
+        route.allow
+        or route.deny
+        or route.rate
+        or client.max_connections
+        or client.rate
+        or route.accept_proxy
+        or route.sni
+    )
+
+
+class Reception:
+    """Receives the clients of one route in one worker."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        settings: RouteSettings,
+        entrance: Entrance,
+        destinations: Mapping[str, Destination],
+        refusals: Refusals,
+    ) -> None:
+        self.preambles: set[Preamble] = set()
+        """Of clients of whom it is not known yet whether, or where, they go on."""
+        self.refusals = refusals
+        self._reactor = reactor
+        self._entrance = entrance
+        self._timeout_s = settings.timeouts.client_hello_s
+        self._destination: Destination | None = entrance if settings.backends else None
+        client = settings.per_client
+        self._admission = Admission(
+            AccessList(settings.allow, settings.deny),
+            client.max_connections,
+            None if client.rate is None else client.rate.rate,
+        )
+        self._trusted = AccessList(settings.trusted) if settings.accept_proxy else None
+        self._pace = (
+            None if settings.rate is None else Pace(reactor, settings.rate.rate, entrance.update)
+        )
+        self._steps: list[Step] = []
+        if settings.accept_proxy:
+            self._steps.append(ProxyHeaderStep(reactor))
+        if settings.sni:
+            self._steps.append(ClientHelloStep(self._sni_table(settings, destinations)))
+
+    def _sni_table(
+        self, settings: RouteSettings, destinations: Mapping[str, Destination]
+    ) -> SniTable[Destination | None]:
+        names: dict[str, Destination | None] = {}
+        protocols: dict[bytes, Destination | None] = {}
+        for entry in settings.sni:
+            destination = destinations[entry.route]
+            names.update(dict.fromkeys(entry.names, destination))
+            protocols.update(dict.fromkeys(map(str.encode, entry.alpn), destination))
+        return SniTable(names, protocols, self._destination)
+
+    @property
+    def paused(self) -> bool:
+        """Whether clients are to wait, for the sake of the route's rate."""
+        return self._pace is not None and self._pace.paused
+
+    def receive(self, client: Client, sock: Socket) -> None:
+        """Decide about a client that was just accepted."""
+        visit = Visit(self._entrance, self._admission, client, sock, self._destination)
+        try:
+            self._look_at_address(visit)
+        except Refusal as refusal:
+            close_with_reset(self._reactor, sock)
+            self.refusals.add(refusal, client.name)
+            return
+        self._entrance.take_place()
+        if self._pace is not None:
+            self._pace.accepted()
+        if self._steps:
+            preamble = Preamble(self._reactor, self, visit, self._steps, self._timeout_s)
+            self.preambles.add(preamble)
+            preamble.start()
+        else:
+            self._let_in(visit)
+
+    def _look_at_address(self, visit: Visit) -> None:
+        if self._trusted is None:
+            visit.be_admitted(self._reactor.now_s)
+        else:
+            address = visit.client.address
+            if isinstance(address, tuple) and not self._trusted.admits(address[0]):
+                raise Refusal(reason.UNTRUSTED)
+
+    def preamble_read(self, preamble: Preamble) -> None:
+        """Let the client in."""
+        self.preambles.discard(preamble)
+        preamble.visit.client.let_in_s = time.monotonic()
+        self._let_in(preamble.visit)
+
+    def preamble_refused(self, preamble: Preamble, refusal: Refusal) -> None:
+        """Count the client, and forget it."""
+        self.preambles.discard(preamble)
+        self.refusals.add(refusal, preamble.visit.client.name)
+        preamble.visit.end()
+
+    def _let_in(self, visit: Visit) -> None:
+        assert visit.destination is not None  # noqa: S101 - without backends there is sni
+        visit.destination.start_session(visit.client, visit.sock, visit)
