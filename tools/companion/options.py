@@ -9,16 +9,17 @@ from spliceproxy.cli.readers import Command, reads
 from spliceproxy.settings.address import TcpAddress, parse_bound
 from spliceproxy.settings.units import parse_duration, parse_positive_size, parse_size
 
+LISTEN_FORMS = "[HOST:]PORT or [IPV6]:PORT"
 MOST_CONNECTIONS = 10_000
 LARGEST_BUFFER_BYTES = 1 << 30
-_FORMS = "[HOST:]PORT or [IPV6]:PORT"
 Option = Callable[[Command], Command]
 
 
 def parse_listen_tcp(text: str) -> TcpAddress:
-    address = parse_bound(text, _FORMS)
+    """Return where to listen; a port alone stands for every address."""
+    address = parse_bound(text, LISTEN_FORMS)
     if not isinstance(address, TcpAddress):
-        raise ValueError(f"{text!r} is a unix socket: expected {_FORMS}")
+        raise ValueError(f"{text!r} is a unix socket: expected {LISTEN_FORMS}")
     return address
 
 

@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TextIO
 
@@ -49,11 +50,7 @@ def open_listeners(address: TcpAddress, receive_buffer_bytes: int = 0) -> list[s
         StartProblem: it cannot be listened on.
     """
     try:
-        if address.host is None:
-            listeners = [listen_everywhere(address.port, BACKLOG, 0.0)]
-        else:
-            found = find_tcp(address.host, address.port)
-            listeners = [listen_tcp(family, name, BACKLOG, 0.0) for family, name in found]
+        listeners = _listen(address)
     except OSError as error:
         raise StartProblem(
             f"cannot listen on {address}: {error.strerror}", "choose another with --listen"
@@ -62,6 +59,18 @@ def open_listeners(address: TcpAddress, receive_buffer_bytes: int = 0) -> list[s
         if receive_buffer_bytes:
             # Before connections come: they take it over, and offer a window to match (tcp(7)).
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    return listeners
+
+
+def _listen(address: TcpAddress) -> list[socket.socket]:
+    if address.host is None:
+        return [listen_everywhere(address.port, BACKLOG, 0.0)]
+    with ExitStack() as opened:
+        listeners = [
+            opened.enter_context(listen_tcp(family, name, BACKLOG, 0.0))
+            for family, name in find_tcp(address.host, address.port)
+        ]
+        opened.pop_all()
     return listeners
 
 

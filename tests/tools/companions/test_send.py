@@ -1,0 +1,99 @@
+"""What is sent arrives, by every technique."""
+
+import hashlib
+import os
+import pty
+import re
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.tools.companions.programs import (
+    REPOSITORY,
+    command,
+    finish,
+    run,
+    serving,
+)
+from tests.tools.techniques.sending import content
+from tools.techniques.sender import METHODS
+
+DATA = content(3_000_001)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    return path
+
+
+def digests(output: str) -> list[str]:
+    return re.findall("sha256 ([0-9a-f]{64})", output)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_file_by_every_technique(method: str, path: Path) -> None:
+    with serving("sink", "--checksum", "--streams", 1) as (sink, port):
+        outcome = run("send", f"127.0.0.1:{port}", path, "--method", method)
+        assert digests(finish(sink)) == [sha256(DATA)]
+    assert outcome.returncode == 0
+    assert b"3000001 of 3000001 bytes went out" in outcome.stdout
+    assert b"3000001 acknowledged" in outcome.stdout
+    assert outcome.stderr == b""
+
+
+def test_a_range_in_slices_over_connections_of_their_own(path: Path, tmp_path: Path) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    with serving("sink", "--into", into, "--streams", 3) as (sink, port):
+        options = ("--offset", 1000, "--length", 2_000_000, "--parallel", 3, "--method", "splice")
+        assert run("send", f"127.0.0.1:{port}", path, *options).returncode == 0
+        finish(sink)
+    edges = [1000, 667_666, 1_334_333, 2_001_000]
+    expected = {DATA[edge:end] for edge, end in pairwise(edges)}
+    assert {file.read_bytes() for file in into.iterdir()} == expected
+
+
+def test_generated_data_repeats_and_is_the_same_again() -> None:
+    with serving("sink", "--checksum", "--streams", 2) as (sink, port):
+        for method in ("sendfile", "readwrite"):
+            options = ("--generate", "20MB", "--method", method)
+            assert run("send", f"127.0.0.1:{port}", *options).returncode == 0
+        first, second = digests(finish(sink))
+    assert first == second
+
+
+def test_gifts_come_back_from_an_echo() -> None:
+    with serving("echo") as (_, port):
+        options = ("--generate", "5MB", "--method", "vmsplice", "--gift", "--until-closed")
+        outcome = run("send", f"127.0.0.1:{port}", *options)
+    assert outcome.returncode == 0
+    assert b"5000000 acknowledged, 5000000 came back" in outcome.stdout
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    primary, secondary = pty.openpty()
+    with serving("sink", "--rate", "10MB", "--receive-buffer", "64KiB") as (_, port):
+        try:
+            outcome = subprocess.run(
+                command("send", [f"127.0.0.1:{port}", "--generate", "8MB"]),
+                stderr=secondary,
+                stdout=subprocess.PIPE,
+                cwd=REPOSITORY,
+                check=True,
+                timeout=20,
+            )
+            drawn = os.read(primary, 1 << 16).decode()
+        finally:
+            os.close(primary)
+            os.close(secondary)
+    assert b"8000000 acknowledged" in outcome.stdout
+    assert re.search(r"\d+ MB, [\d,]+ MB/s ", drawn)
+    assert "100%" in drawn
