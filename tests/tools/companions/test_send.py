@@ -4,6 +4,7 @@ import hashlib
 import os
 import pty
 import re
+import socket
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.tools.companions.programs import (
     REPOSITORY,
     command,
     finish,
+    read_all,
     run,
     serving,
 )
@@ -76,6 +78,16 @@ def test_gifts_come_back_from_an_echo() -> None:
         outcome = run("send", f"127.0.0.1:{port}", *options)
     assert outcome.returncode == 0
     assert b"5000000 acknowledged, 5000000 came back" in outcome.stdout
+
+
+def test_a_peer_that_reads_late_sees_an_orderly_end(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"content")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = "127.0.0.1:{1}".format(*listener.getsockname())
+        assert run("send", address, tmp_path / "small").returncode == 0
+        peer, _ = listener.accept()
+        with peer:
+            assert read_all(peer) == b"content"
 
 
 def test_a_terminal_gets_a_bar() -> None:
