@@ -4,7 +4,6 @@ import hashlib
 import os
 import pty
 import re
-import socket
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +12,10 @@ import pytest
 
 from tests.tools.companions.programs import (
     REPOSITORY,
+    accept,
     command,
     finish,
+    listening,
     read_all,
     run,
     serving,
@@ -82,11 +83,9 @@ def test_gifts_come_back_from_an_echo() -> None:
 
 def test_a_peer_that_reads_late_sees_an_orderly_end(tmp_path: Path) -> None:
     (tmp_path / "small").write_bytes(b"content")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = "127.0.0.1:{1}".format(*listener.getsockname())
+    with listening() as (listener, address):
         assert run("send", address, tmp_path / "small").returncode == 0
-        peer, _ = listener.accept()
-        with peer:
+        with accept(listener) as peer:
             assert read_all(peer) == b"content"
 
 
