@@ -82,6 +82,21 @@ def connect(port: int) -> socket.socket:
     return sock
 
 
+@contextmanager
+def listening() -> Iterator[tuple[socket.socket, str]]:
+    """A peer that the test itself plays: its listening socket, with a small window, and address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.settimeout(TIMEOUT_S)
+        yield listener, "127.0.0.1:{1}".format(*listener.getsockname())
+
+
+def accept(listener: socket.socket) -> socket.socket:
+    sock, _ = listener.accept()
+    sock.settimeout(TIMEOUT_S)
+    return sock
+
+
 def read_all(sock: socket.socket) -> bytes:
     received = bytearray()
     while some := sock.recv(1 << 20):

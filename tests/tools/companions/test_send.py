@@ -12,8 +12,11 @@ import pytest
 
 from tests.tools.companions.programs import (
     REPOSITORY,
+    accept,
     command,
     finish,
+    listening,
+    read_all,
     run,
     serving,
 )
@@ -76,6 +79,14 @@ def test_gifts_come_back_from_an_echo() -> None:
         outcome = run("send", f"127.0.0.1:{port}", *options)
     assert outcome.returncode == 0
     assert b"5000000 acknowledged, 5000000 came back" in outcome.stdout
+
+
+def test_a_peer_that_reads_late_sees_an_orderly_end(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"content")
+    with listening() as (listener, address):
+        assert run("send", address, tmp_path / "small").returncode == 0
+        with accept(listener) as peer:
+            assert read_all(peer) == b"content"
 
 
 def test_a_terminal_gets_a_bar() -> None:

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
 from tests.tools.companions.programs import (
+    accept,
     finish,
+    listening,
     read_until_reset,
     run,
     serving,
@@ -36,17 +37,16 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_an_interruption_tells_what_went_out_and_how_to_resume(path: Path) -> None:
+def test_an_interruption_tells_what_went_out() -> None:
     """The peer reads all that the sender has: it is what was acknowledged, and perhaps more."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        address = "127.0.0.1:{1}".format(*listener.getsockname())
-        with started("send", address, "--generate", "1GB", "--chunk", "64KiB") as process:
-            peer, _ = listener.accept()
-            with peer:
-                begun = peer.recv(10_000)
-                output = stop(process)
-                received = len(begun) + read_until_reset(peer)
+    with (
+        listening() as (listener, address),
+        started("send", address, "--generate", "1GB", "--chunk", "64KiB") as process,
+        accept(listener) as peer,
+    ):
+        begun = peer.recv(10_000)
+        output = stop(process)
+        received = len(begun) + read_until_reset(peer)
     assert process.returncode == 130
     counts = re.match(r"(\d+) of 1000000000 bytes went out .*, (\d+) acknowledged", output)
     assert counts is not None
@@ -79,13 +79,10 @@ def test_a_peer_that_stalls_ends_in_a_timeout() -> None:
 
 
 def test_a_file_cut_meanwhile_ends_in_a_reset(path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with listening() as (listener, address):
         os.truncate(path, 100 << 20)
-        address = "127.0.0.1:{1}".format(*listener.getsockname())
         with started("send", address, path, "--chunk", "64KiB") as process:
-            peer, _ = listener.accept()
-            with peer:
+            with accept(listener) as peer:
                 peer.recv(1000)
                 os.truncate(path, 1000)
                 read_until_reset(peer)

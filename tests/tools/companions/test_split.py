@@ -9,9 +9,11 @@ import pytest
 
 from tests.tools.companions.programs import (
     REPOSITORY,
+    accept,
     command,
     connect,
     finish,
+    listening,
     listening_port,
     run,
     serving,
@@ -45,8 +47,8 @@ def test_a_connection_is_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bad_is_last", [False, True])
 def test_a_target_that_fails_is_left_out(tmp_path: Path, bad_is_last: bool) -> None:
     good = tmp_path / "good"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        bad = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    with listening() as (listener, address):
+        bad = f"tcp://{address}"
         names = (good, bad) if bad_is_last else (bad, good)
         with subprocess.Popen(
             command("split", names),
@@ -54,7 +56,7 @@ def test_a_target_that_fails_is_left_out(tmp_path: Path, bad_is_last: bool) -> N
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,
         ) as process:
-            listener.accept()[0].close()
+            accept(listener).close()
             _, errors = process.communicate(DATA, timeout=20)
     assert process.returncode == 1
     assert b"bytes, then" in errors
@@ -63,18 +65,17 @@ def test_a_target_that_fails_is_left_out(tmp_path: Path, bad_is_last: bool) -> N
 
 def test_a_source_that_resets_resets_the_targets(tmp_path: Path) -> None:
     with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        listening() as (listener, address),
         started(
             "split",
             "--listen",
             "127.0.0.1:0",
             tmp_path / "one",
-            "tcp://127.0.0.1:{1}".format(*listener.getsockname()),
+            f"tcp://{address}",
         ) as process,
     ):
         port = listening_port(process.stderr)
-        target, _ = listener.accept()
-        with target, connect(port) as sock:
+        with accept(listener) as target, connect(port) as sock:
             sock.sendall(b"begun")
             assert target.recv(100) == b"begun"
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
