@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable
 
-from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.observe.description import (
     BackendDescription,
     Description,
@@ -55,7 +54,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
     mirrors = route.settings.mirrors
     return RouteDescription(
         name=route.settings.name,
-        listeners=tuple(map(name_listener, route.listening)),
+        listeners=route.listeners,
         balance=route.settings.balance,
         backends=tuple(
             BackendDescription(member.name, member.settings.weight, member.settings.backup)

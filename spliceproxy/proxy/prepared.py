@@ -29,12 +29,14 @@ class PreparedRoute:
     upstreams: Upstreams
     listening: list[socket.socket]
     max_connections: int
+    listeners: tuple[str, ...]
+    """The names of the sockets, also when they are closed."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
         return {
             "name": self.settings.name,
-            "listeners": [name_listener(sock) for sock in self.listening],
+            "listeners": list(self.listeners),
             "backends": [member.name for member in self.upstreams.members],
             "mirrors": [mirror.text for mirror in self.settings.mirrors],
             "max_connections": self.max_connections,
@@ -64,4 +66,7 @@ def prepare(
 ) -> list[PreparedRoute]:
     """Return the routes with all that belongs to them."""
     parts = zip(routes, upstreams, listening, capacity.max_connections, strict=True)
-    return [PreparedRoute(*part) for part in parts]
+    return [
+        PreparedRoute(settings, its_upstreams, sockets, most, tuple(map(name_listener, sockets)))
+        for settings, its_upstreams, sockets, most in parts
+    ]
