@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable
 
-from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.observe.description import (
     BackendDescription,
     Description,
@@ -57,7 +56,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
     judged = judging(route.settings.name, route.settings)
     return RouteDescription(
         name=route.settings.name,
-        listeners=tuple(map(name_listener, route.listening)),
+        listeners=route.listeners,
         balance=route.settings.balance,
         backends=tuple(
             BackendDescription(

@@ -273,6 +273,8 @@ class Master:
             draining_generations=len(draining),
             draining_workers=sum(len(each.workers.children) for each in draining),
         )
+        if old.settings.admin != settings.admin:
+            self._log.warning("restart_needed", settings=["admin"])
         self._story.reloaded()
         self._describe()
         self._report.ready(self._current, self._ending)

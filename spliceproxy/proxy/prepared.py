@@ -40,12 +40,14 @@ class PreparedRoute:
     """That its own listeners may have open."""
     max_sessions: int
     """With those that other routes hand to it."""
+    listeners: tuple[str, ...]
+    """The names of the sockets, also when they are closed."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
         return {
             "name": self.settings.name,
-            "listeners": [name_listener(sock) for sock in self.listening],
+            "listeners": list(self.listeners),
             "backends": [member.name for member in self.upstreams.members],
             "mirrors": [mirror.text for mirror in self.settings.mirrors],
             "max_connections": self.max_sessions,
@@ -79,4 +81,4 @@ def prepare(
     """Return the routes with all that belongs to them."""
     most = capacity.max_connections
     parts = zip(routes, upstreams, listening, most, max_sessions(routes, most), strict=True)
-    return [PreparedRoute(*part) for part in parts]
+    return [PreparedRoute(*part, tuple(map(name_listener, part[2]))) for part in parts]

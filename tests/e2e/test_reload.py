@@ -208,6 +208,47 @@ def test_the_log_changes_with_the_file(start_proxy: StartProxy, routes_file: Rou
         assert len(proxy.log.all("connection")) == before
 
 
+def test_what_a_reload_cannot_change_is_said(
+    start_proxy: StartProxy, routes_file: RoutesFile, tmp_path: Path
+) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    routes_file.write(route(listen, "127.0.0.1:9"))
+    proxy = routes_file.start(start_proxy)
+    routes_file.write(route(listen, "127.0.0.1:9"), admin=f"unix:{tmp_path}/admin")
+    assert reload(proxy)["settings_changed"] == ["admin"]
+    assert proxy.log.wait("restart_needed")[0]["settings"] == ["admin"]
+
+
+def test_unfinished_files_of_a_new_mirror_are_told_those_of_an_old_one_are_not(
+    start_proxy: StartProxy, routes_file: RoutesFile, tmp_path: Path
+) -> None:
+    listen, new = f"127.0.0.1:{free_port()}", tmp_path / "new"
+    new.mkdir()
+    (new / "crashed.part").touch()
+    mirrors = [f"file:{tmp_path}/old"]
+    with Backend() as backend:
+        routes_file.write(route(listen, backend.address, mirrors=mirrors))
+        proxy = routes_file.start(start_proxy)
+        with proxy.connect() as client, backend.accept() as server:
+            client.sendall(b"x")
+            assert receive_exactly(server, 1) == b"x"
+            wait_until(lambda: list((tmp_path / "old").glob("*.part")), 20, "a file is written")
+            routes_file.write(route(listen, backend.address, mirrors=[*mirrors, f"file:{new}"]))
+            reload(proxy)
+            told = proxy.log.wait("unfinished_files")
+            # The old generation writes on, and the third one must not take that for a crash.
+            reload(proxy)
+            client.sendall(b"y")
+            assert receive_exactly(server, 1) == b"y"
+        proxy.log.wait("connection")
+        [copy] = (tmp_path / "old").glob("*-request")
+        assert copy.read_bytes() == b"xy"
+        wait_for_generation(proxy, 3)
+        proxy.settle()
+    assert [(line["mirror"], line["files"]) for line in told] == [(f"file:{new}", ["crashed.part"])]
+    assert proxy.log.all("unfinished_files") == told
+
+
 def test_without_a_file_there_is_nothing_to_reload(start_proxy: StartProxy) -> None:
     proxy = start_proxy("--backend", "127.0.0.1:9")
     proxy.process.send_signal(signal.SIGHUP)

@@ -207,7 +207,7 @@ def test_a_stop_does_not_wait_for_what_a_reload_has_left(
             client.recv(1)
 
 
-def test_a_client_that_woke_a_worker_which_does_not_run_is_served(
+def test_old_workers_that_do_not_run_hold_up_neither_the_reload_nor_clients(
     start_proxy: StartProxy, routes_file: RoutesFile, backend: Backend
 ) -> None:
     """A stopped worker of the old generation has the listener in its epoll set still."""

@@ -36,11 +36,9 @@ def test_a_service() -> None:
         ("a.example.test:7000", 7, 1),
     ]
     assert all(member.tier >= 65536 for member in group.members), "they are backups"
-    assert [target.name for target in group.members[2].resolved.targets()] == [
-        "[::1]:7000",
-        "127.0.0.1:7000",
-        "127.0.0.2:7000",
-    ]
+    first, *others = (target.name for target in group.members[2].resolved.targets())
+    assert first == "[::1]:7000"
+    assert sorted(others) == ["127.0.0.1:7000", "127.0.0.2:7000"]  # servers shuffle them
     assert group.valid_s is not None
     assert 30 < group.valid_s <= 40
     assert group.changes
