@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OTHER_DESCRIPTORS = 96  # logs, epoll sets, listeners, name lookups; 32 health checks
+_OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups, 16 health checks at once
 _FEWEST_PIPES, _MOST_PIPES = 16, 1024
 
 

@@ -11,7 +11,7 @@ from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.probe import probe
 
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 16
 """Each has a descriptor, which is in the reserve of `spliceproxy.kernel.limits`."""
 
 _LONGEST_SLEEP_S = 0.2  # so that a backend that has just come is checked soon

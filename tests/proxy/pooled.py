@@ -37,7 +37,13 @@ class Player:
     async def accept(self) -> None:
         with suppress(trio.ClosedResourceError):
             while self.acceptor.sock.fileno() >= 0:
-                await self._inbox.send((self._number, await self.acceptor.accept()))
+                try:
+                    peer = await self.acceptor.accept()
+                except OSError:
+                    if self.acceptor.sock.fileno() >= 0:
+                        raise
+                    return  # stopped just when somebody came
+                await self._inbox.send((self._number, peer))
 
     def stop(self) -> None:
         """Refuse from now on."""

@@ -62,7 +62,8 @@ async def test_targets_come_and_go_and_live_connections_stay() -> None:
     async with discovered(3, 0, 1) as (proxied, server):
         assert set(await proxied.numbers(2)) == {0, 1}
         _, client, far = await proxied.connect()
-        stayed = proxied.backends[0]
+        port = str(proxied.players[0].port)
+        stayed = next(one for one in proxied.backends if one.state.name.endswith(port))
         server.zone[SERVICE, "SRV"] = listed(proxied.players, 0, 2)
         await eventually(lambda: bool(proxied.events("backends_changed")))
         assert set(await proxied.numbers(4)) == {0, 2}
