@@ -69,20 +69,28 @@ def _tables(models: dict[str, Any]) -> Iterator[str]:
 
 
 def _kind(value: dict[str, Any]) -> str:
-    if any("$ref" in kind for kind in (value, *value.get("anyOf", []))):
+    options = value.get("anyOf", [])
+    if [option.get("type") for option in options][1:] == ["array"]:
+        return "one, or a list"
+    if any("$ref" in kind for kind in (value, *options)):
         return "mapping"
     if value.get("type") == "array":
         return "list"
-    names = value.get("anyOf", [{}])[0].get("enum")
+    names = next((each["enum"] for each in _alternatives(value) if "enum" in each), None)
     if names:
         return ", ".join(f"`{name}`" for name in names)
-    if any(option.get("type") == "array" for option in value.get("anyOf", [])):
-        return "one, or a list"
-    if any("$ref" in json.dumps(option) for option in value.get("anyOf", [])):
+    if any("$ref" in json.dumps(option) for option in options):
         return "one value, or a mapping"
-    if any("title" in option for option in value.get("anyOf", [])):
-        return str(value["anyOf"][0]["title"])
+    if any("title" in option for option in options):
+        return str(options[0]["title"])
     return str(value["title"])
+
+
+def _alternatives(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return what a value can be, also within what it can be."""
+    for option in value.get("anyOf", []):
+        yield option
+        yield from _alternatives(option)
 
 
 def _default(value: dict[str, Any]) -> str:

@@ -63,3 +63,18 @@ def reset(connection: socket.socket) -> None:
 
 def sha256(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
+
+
+def connect_from(source: str, port: int) -> socket.socket:
+    """Connect to a local port from one of this machine's addresses."""
+    return socket.create_connection(
+        ("127.0.0.1", port), timeout=TIMEOUT_S, source_address=(source, 0)
+    )
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the other side has ended the connection, in whatever way, without a byte."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True

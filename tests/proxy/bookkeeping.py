@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.pump.endpoint import Endpoint
 from spliceproxy.pump.link import Link
+from spliceproxy.pump.paced_endpoint import PacedEndpoint
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.splice_flow import SpliceFlow
 
@@ -47,7 +48,8 @@ def check_bookkeeping(worker: Worker) -> None:
 
 
 def _check_watched(endpoint: Endpoint, interest: dict[int, int]) -> None:
-    reads = not endpoint.inbound.done and not endpoint.inbound.paused
+    waits = isinstance(endpoint, PacedEndpoint) and endpoint._waits
+    reads = not endpoint.inbound.done and not endpoint.inbound.paused and not waits
     needed = select.EPOLLIN * reads | select.EPOLLOUT * endpoint.outbound.paused
     if endpoint.fd in interest:
         assert interest[endpoint.fd] & _ASKED_FOR == needed

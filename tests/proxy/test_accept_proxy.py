@@ -1,0 +1,137 @@
+"""A header of the PROXY protocol: read to its last byte, and no further."""
+
+import pytest
+import trio
+import trio.lowlevel
+
+from spliceproxy.formats.proxy_protocol import version1, version2
+from spliceproxy.formats.proxy_protocol.decode import decode
+from spliceproxy.formats.proxy_protocol.header import ProxyHeader
+from tests.proxy.relay import eventually
+from tests.proxy.routed import routed
+
+FAR, HERE = ("192.0.2.7", 4711), ("198.51.100.1", 443)
+FAR6, HERE6 = ("2001:db8::7", 4711), ("2001:db8::1", 443)
+HEADERS = [
+    version1.encode(FAR, HERE),
+    version2.encode(FAR, HERE),
+    version2.encode(FAR, HERE, [(2, b"example.org"), (5, b"x" * 100)]),
+]
+NAME = "192.0.2.7:4711"
+
+
+def route(*lines: str, backends: str = "${one}", trusted: str = "127.0.0.1") -> str:
+    start = "- listen: 127.0.0.1:0", f"backends: {backends}", "accept_proxy: required"
+    return "\n  ".join([*start, f"trusted: {trusted}", *lines])
+
+
+whole_or_in_bytes = pytest.mark.parametrize("size", [10_000, 1], ids=["whole", "bytes"])
+
+
+@whole_or_in_bytes
+@pytest.mark.parametrize("header", HEADERS)
+async def test_the_client_is_who_the_header_says(header: bytes, size: int) -> None:
+    data = header + b"GET / HTTP/1.0\r\n\r\n"
+    async with routed(route("mirrors: ['null:']")) as it:
+        client = await it.open_client()
+        for start in range(0, len(data), size):
+            await client.send(data[start : start + size])
+            await trio.lowlevel.checkpoint()
+        backend = await it.accept()
+        assert await backend.receive_exactly(18) == b"GET / HTTP/1.0\r\n\r\n"
+        await backend.send(b"answer")
+        assert await client.receive_exactly(6) == b"answer"
+        client.reset()
+        await eventually(lambda: bool(it.events("connection")))
+    (line,) = it.events("connection")
+    assert (line["client"], line["request_bytes"]) == (NAME, 18)
+    offered = {each["direction"]: each["offered_bytes"] for each in line["mirrors"]}
+    assert offered["request"] == 18
+
+
+async def test_what_follows_may_come_much_later() -> None:
+    async with routed(route("timeouts: {client_hello: 100ms}")) as it:
+        client = await it.open_client()
+        await client.send(HEADERS[0])
+        backend = await it.accept()
+        await trio.sleep(0.3)
+        await client.send(b"late")
+        assert await backend.receive_exactly(4) == b"late"
+
+
+@pytest.mark.parametrize("header", [version1.encode(None, None), version2.encode(None, None)])
+async def test_a_connection_of_the_proxys_own_speaks_for_itself(header: bytes) -> None:
+    async with routed(route("deny: 192.0.2.0/24")) as it:
+        client = await it.open_client()
+        await client.send(header + b"ping")
+        assert await (await it.accept()).receive_exactly(4) == b"ping"
+        client.reset()
+        await eventually(lambda: bool(it.events("connection")))
+    assert str(it.events("connection")[0]["client"]).startswith("127.0.0.1:")
+
+
+async def test_the_real_client_is_admitted_or_not() -> None:
+    async with routed(route("deny: 192.0.2.0/24")) as it:
+        client = await it.open_client()
+        await client.send(HEADERS[1])
+        await it.turns_away(client)
+        await it.refused("denied")
+        assert it.events("clients_refused")[0]["last_client"] == NAME
+
+
+async def test_the_real_clients_are_limited_one_by_one() -> None:
+    async with routed(route("per_client: {max_connections: 1}")) as it:
+        first, again, other = [await it.open_client() for _ in range(3)]
+        await first.send(version2.encode(FAR6, HERE6))
+        await it.accept()
+        await again.send(version2.encode(("2001:db8::8", 1), HERE6))
+        await it.turns_away(again)
+        await other.send(version2.encode(("2001:db8:1::8", 1), HERE6))
+        await it.accept()
+        await it.refused("client_limit")
+        first.reset()
+        await eventually(lambda: it.taken == 1)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_backends_are_told_of_the_real_client(version: str) -> None:
+    backends = f"[{{address: '${{one}}', send_proxy: {version}}}]"
+    async with routed(route(backends=backends)) as it:
+        client = await it.open_client()
+        await client.send(HEADERS[0])
+        backend = await it.accept()
+        told = decode(await backend.receive_some())
+        assert isinstance(told, ProxyHeader)
+        assert (told.source, told.destination) == (FAR, HERE)
+
+
+async def test_who_is_not_trusted_is_refused_before_a_byte() -> None:
+    async with routed(route(trusted="127.0.0.2")) as it:
+        await it.turns_away(await it.open_client("127.0.0.3"))
+        await it.refused("untrusted")
+        client = await it.open_client("127.0.0.2")
+        await client.send(HEADERS[0])
+        await it.accept()
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x02\x00", b"PROXY TCP4 1 2 3 4\r\n", b"\r\n"]
+)
+async def test_what_is_no_header_is_refused(data: bytes) -> None:
+    async with routed(route()) as it:
+        client = await it.open_client()
+        await client.send(data)
+        if len(data) == 2:  # the beginning of one
+            client.finish()
+        await it.turns_away(client)
+        await it.refused("bad_proxy_header")
+        assert it.route().accepted == 0
+
+
+async def test_a_header_and_an_end_right_behind_it() -> None:
+    async with routed(route()) as it:
+        client = await it.open_client()
+        await client.send(HEADERS[1] + b"all")
+        client.finish()
+        backend = await it.accept()
+        assert await backend.receive_rest() == (b"all", "eof")

@@ -1,0 +1,125 @@
+"""Bandwidth of connections and routes, through whole sessions."""
+
+import pytest
+import trio
+
+from tests.proxy.payload import assert_same, random_bytes
+from tests.proxy.peer import Peer
+from tests.proxy.relay import eventually
+from tests.proxy.routed import Routed, routed
+
+RATE = 4 << 20
+BURST_S = 0.1
+DATA = random_bytes(RATE // 2)
+
+BLOCKING = "[{to: 'exec:cat > /dev/null', shell: true, overflow: block, direction: both}]"
+tapped_or_not = pytest.mark.parametrize("mirrors", ["[]", "['null:']", BLOCKING])
+both_modes = pytest.mark.parametrize("splice", ["true", "false"], ids=["splice", "copy"])
+
+
+def route(bandwidth: str, mirrors: str = "[]", splice: str = "true") -> str:
+    lines = "- listen: 127.0.0.1:0", "backends: ${one}", f"bandwidth: {bandwidth}"
+    return "\n  ".join([*lines, f"mirrors: {mirrors}"]) + f"\nsplice: {splice}"
+
+
+async def seconds_for(sender: Peer, receiver: Peer, data: bytes) -> float:
+    """How long bytes and their end take; they arrive whole."""
+    began_s = trio.current_time()
+
+    async def send() -> None:
+        await sender.send(data)
+        sender.finish()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        received, end = await receiver.receive_rest()
+    assert end == "eof"
+    assert_same(received, data)
+    return trio.current_time() - began_s
+
+
+@both_modes
+@tapped_or_not
+@pytest.mark.parametrize("limit", ["connection", "route"])
+async def test_each_direction_takes_its_time(splice: str, mirrors: str, limit: str) -> None:
+    async with routed(route(f"{{{limit}: 4MiB/s}}", mirrors, splice)) as it:
+        client, backend = await it.connect()
+        for ends in ((client, backend), (backend, client)):
+            assert await seconds_for(*ends, DATA) >= 0.5 - BURST_S - 0.01
+        await eventually(lambda: bool(it.events("connection")))
+    (line,) = it.events("connection")
+    assert line["reason"] == "closed"
+    assert line["request_bytes"] == line["response_bytes"] == len(DATA)
+    for mirror in line.get("mirrors", []):
+        assert mirror["offered_bytes"] == mirror["delivered_bytes"] == len(DATA)
+
+
+async def test_the_limit_of_a_connection_is_each_ones_own() -> None:
+    async with routed(route("{connection: 1MiB/s}")) as it:
+        ends = [await it.connect() for _ in range(3)]
+        began_s = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for client, backend in ends:
+                nursery.start_soon(seconds_for, client, backend, DATA[: 1 << 19])
+        assert trio.current_time() - began_s < 1.2  # one after the other they would take 1.2 s
+
+
+async def test_connections_of_a_route_share_alike() -> None:
+    async with routed(route("{route: 2MiB/s}")) as it:
+        ends = [await it.connect() for _ in range(4)]
+        received = [0] * len(ends)
+
+        async def move(number: int, client: Peer, backend: Peer) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.send, bytes(1 << 24))
+                while True:
+                    received[number] += len(await backend.receive_some())
+
+        began_s = trio.current_time()
+        with trio.move_on_after(1.0):
+            async with trio.open_nursery() as nursery:
+                for number, (client, backend) in enumerate(ends):
+                    nursery.start_soon(move, number, client, backend)
+        took_s = trio.current_time() - began_s
+        assert sum(received) <= (took_s + BURST_S + 0.1) * (2 << 20)
+        assert min(received) >= 0.5 * max(received)
+
+
+async def test_a_drain_of_one_that_waits() -> None:
+    async with routed(route("{connection: 1KiB/s}")) as it:
+        client, backend = await it.connect()
+        await client.send(bytes(100_000))
+        await backend.receive_some()
+        assert await it.proxy.worker.drain_within(0.05) == 1
+        _, end = await backend.receive_rest()
+        assert end == "reset"
+
+
+async def test_a_client_that_resets_while_it_is_made_to_wait() -> None:
+    async with routed(route("{connection: 100KiB/s}")) as it:
+        client, backend = await it.connect()
+        await client.send(DATA[:50_000])
+        await backend.receive_some(1)
+        client.reset()
+        received, end = await backend.receive_rest()
+        assert (len(received), end) == (49_999, "reset")
+        await closed(it, "client_reset")
+
+
+async def closed(it: Routed, reason: str) -> None:
+    await eventually(lambda: bool(it.events("connection")))
+    assert it.events("connection")[0]["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "reason"),
+    [("{lifetime: 200ms}", "lifetime_timeout"), ("{half_closed: 200ms}", "half_closed_timeout")],
+)
+async def test_the_limits_of_a_connections_life(timeouts: str, reason: str) -> None:
+    text = f"- listen: 127.0.0.1:0\n  backends: ${{one}}\n  timeouts: {timeouts}"
+    async with routed(text) as it:
+        client, backend = await it.connect()
+        client.finish()
+        assert await backend.receive_rest() == (b"", "eof")
+        await it.turns_away(client)
+        await closed(it, reason)
