@@ -18,7 +18,7 @@ from .conftest import StartProxy
 from .nginx import nginx
 from .notify import NotifySocket
 from .peers import random_bytes
-from .processes import wait_until
+from .processes import descriptors, resident_bytes, wait_until
 from .proxy_command import ProxyCommand
 from .reloading import RoutesFile
 from .servers import free_port, run, serving
@@ -29,6 +29,8 @@ RELOADS = 200
 RELOADS_BUDGET_S = 80
 ANSWER_BYTES = 96 << 20
 SEED = 11
+MOST_GROWTH_BYTES = 16 << 20
+"""Of the master: 80 KiB a reload would be a leak."""
 PIECE_BYTES = 64 << 10
 PAUSE_S = 0.1
 """So slowly is the long download read while reloads go on: its buffers hold less than all."""
@@ -159,6 +161,7 @@ def test_two_hundred_reloads_under_load(
     with NotifySocket(f"{tmp_path}/notify") as manager, ThreadPoolExecutor(5) as threads:
         proxy = start_proxy("--config", str(routes_file.path), launcher=manager.launcher())
         manager.wait("READY")
+        masters, resident = descriptors(proxy.pid), resident_bytes(proxy.pid)
         loads = [
             threads.submit(browse, program("wrk"), ports.web, all_done),
             threads.submit(ask, program("redis-benchmark"), ports.redis, 0, all_done),
@@ -171,6 +174,8 @@ def test_two_hundred_reloads_under_load(
         assert answer.result(60) == expected_sha256(ANSWER_BYTES, SEED)
     assert took_s < RELOADS_BUDGET_S
     wait_until(lambda: len(proxy.workers()) == 2, 20, "the older generations have ended")
+    assert descriptors(proxy.pid) == masters
+    assert resident_bytes(proxy.pid) < resident + MOST_GROWTH_BYTES
     [copy] = (tmp_path / "copies").glob("*-response")
     assert sha256(copy.read_bytes()).hexdigest() == expected_sha256(ANSWER_BYTES, SEED)
     assert proxy.log.all("unfinished_files") == []
