@@ -5,6 +5,7 @@ from typing import Any
 
 import trio
 
+from spliceproxy.admin.backend_orders import BackendOrder, find_backend
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
 from spliceproxy.observe.description import Description
@@ -72,6 +73,32 @@ class Operations:
         """Reset connections; returns how many."""
         answer = await self._ask_all("close", selection=selection.as_texts())
         return {"closed": sum(answer.pop("found")), **answer}
+
+    def set_backend(self, route: str, backend: str, order: BackendOrder) -> None:
+        """Change what a backend gets; live connections go on.
+
+        Only those of a disabled one are reset, where the route says `on_down: close`.
+
+        Raises:
+            RefusedError: there is no such backend.
+        """
+        order.give(self._reader, find_backend(self.description, route, backend))
+
+    def set_backend_state(self, route: str, backend: str, state: str) -> None:
+        """Let a backend have no new connections (`drain`, `disabled`), or have them again (`up`).
+
+        Raises:
+            RefusedError: there is no such backend or state.
+        """
+        self.set_backend(route, backend, BackendOrder(state=state))
+
+    def set_backend_weight(self, route: str, backend: str, weight: int) -> None:
+        """Give a backend another share of the connections.
+
+        Raises:
+            RefusedError: there is no such backend, or it is no weight.
+        """
+        self.set_backend(route, backend, BackendOrder(weight=weight))
 
     async def reload(self) -> dict[str, Any]:
         """Have the configuration read again, and wait for the outcome.

@@ -193,6 +193,21 @@ def close(to: Ctl, /, **selection: str | None) -> int:
 
 
 @ctl.command()
+@click.argument("route")
+@click.argument("backend")
+@click.option("--state", type=click.Choice(["up", "drain", "disabled"]), help="What it gets.")
+@click.option("--weight", type=int, help="Its share; that of the configuration: no order.")
+@click.pass_obj
+def backend(to: Ctl, route: str, backend: str, *, state: str | None, weight: int | None) -> int:
+    """Give a backend no new connections (drain, disabled), or another weight."""
+    given = {"state": state, "weight": weight}
+    order = {name: value for name, value in given.items() if value is not None}
+    answer = to.client.post("/api/backends/set", route=route, backend=backend, **order)
+    told = ", ".join(f"{name} {value}" for name, value in order.items())
+    return to.print(answer, f"{backend}: {told}")
+
+
+@ctl.command()
 @click.pass_obj
 def reload(to: Ctl) -> int:
     """Read the configuration again, and wait for the outcome."""

@@ -12,6 +12,8 @@ class BackendDescription:
     backup: bool = False
     health_row: str = ""
     """The row of the shared table with its health; empty if nobody judges it."""
+    orders_row: str = ""
+    """The one with the operator's orders."""
 
 
 @dataclass(frozen=True, slots=True)

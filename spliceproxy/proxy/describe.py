@@ -65,6 +65,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
                 member.weight,
                 member.settings.backup,
                 judged.row_name(member.name),
+                judged.orders_row_name(member.name),
             )
             for member in route.upstreams.members
         ),
