@@ -127,6 +127,7 @@ class AdminKeeper(Places):
             self._log.error("admin_not_started", error=str(error))
             self._restart_later()
             return
+        self._log.info("admin_started", pid=child.pid)
         child.orders.setblocking(False)
         for place, (ours, _) in self._lines.items():
             self._tell(MasterLine.add_worker, place, ours)
