@@ -32,6 +32,7 @@ class Api:
             "/api/connections/close": {"POST": self._close},
             "/api/backends/set": {"POST": self._set_backend},
             "/api/reload": {"POST": self._reload},
+            "/api/log": {"POST": self._set_log_level},
             "/api/drain": {"POST": self._drain},
         }
 
@@ -94,6 +95,12 @@ class Api:
 
     async def _reload(self, _request: Request) -> Response:
         return json_response(await self._operations.reload())
+
+    async def _set_log_level(self, request: Request) -> Response:
+        given = _json(request)
+        if given.keys() != {"level"}:
+            raise RefusedError(400, "expected a level, and nothing else")
+        return json_response(await self._operations.set_log_level(given["level"]))
 
     async def _drain(self, _request: Request) -> Response:
         return json_response(await self._operations.drain(), 202)

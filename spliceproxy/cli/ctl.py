@@ -9,6 +9,7 @@ import click
 from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
 from spliceproxy.errors import ExitStatus
+from spliceproxy.observe.levels import LEVELS
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 
 DEFAULT_ADMIN = "unix:/run/spliceproxy/admin.sock"
@@ -213,6 +214,14 @@ def reload(to: Ctl) -> int:
     """Read the configuration again, and wait for the outcome."""
     answer = to.client.post("/api/reload")
     return to.print(answer, f"reloaded: generation {answer['generation']}")
+
+
+@ctl.command()
+@click.argument("level", type=click.Choice(LEVELS))
+@click.pass_obj
+def log(to: Ctl, level: str) -> int:
+    """Log what is of this level or above, in all processes."""
+    return to.print(to.client.post("/api/log", level=level), f"log level {level}")
 
 
 @ctl.command()

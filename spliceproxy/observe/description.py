@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from spliceproxy.settings.options import LogLevel
+
 
 @dataclass(frozen=True, slots=True)
 class BackendDescription:
@@ -51,4 +53,5 @@ class Description:
     reloads_refused: int
     last_reload: str
     """Why the last one was refused; empty if it was not."""
+    log_level: LogLevel
     routes: tuple[RouteDescription, ...]

@@ -68,6 +68,7 @@ class Reader:
                 "failure": description.reloads_refused,
             },
             last_reload=description.last_reload,
+            log_level=description.log_level,
             workers=_workers(rows[Kind.WORKER], active),
             routes=[_route(route, sums, self._others) for route in description.routes],
         )

@@ -13,6 +13,7 @@ from spliceproxy.observe.description import (
 )
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.settings.options import LogLevel
 from spliceproxy.upstream.health import judging
 
 
@@ -36,7 +37,12 @@ class Story:
         self._last_reload = why
 
     def describe(
-        self, routes: Iterable[PreparedRoute], *, generation: int = 0, draining: bool = False
+        self,
+        routes: Iterable[PreparedRoute],
+        *,
+        generation: int = 0,
+        draining: bool = False,
+        log_level: LogLevel = "info",
     ) -> Description:
         """Describe the proxy as it is now."""
         return Description(
@@ -47,6 +53,7 @@ class Story:
             reloads_succeeded=self._succeeded,
             reloads_refused=self._refused,
             last_reload=self._last_reload,
+            log_level=log_level,
             routes=tuple(map(describe_route, routes)),
         )
 
