@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from spliceproxy.admin.backend_orders import BackendOrder
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
 from spliceproxy.admin.metrics.page import render
 from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
@@ -29,7 +30,9 @@ class Api:
             "/api/status": {"GET": self._status},
             "/api/connections": {"GET": self._connections},
             "/api/connections/close": {"POST": self._close},
+            "/api/backends/set": {"POST": self._set_backend},
             "/api/reload": {"POST": self._reload},
+            "/api/log": {"POST": self._set_log_level},
             "/api/drain": {"POST": self._drain},
         }
 
@@ -81,8 +84,23 @@ class Api:
             raise RefusedError(400, "nothing is selected: route, backend, client or number")
         return json_response(await self._operations.close_connections(selection))
 
+    async def _set_backend(self, request: Request) -> Response:
+        given = _json(request)
+        names = {name: given.pop(name, None) for name in ("route", "backend")}
+        if not all(isinstance(name, str) for name in names.values()):
+            raise RefusedError(400, "route and backend are texts, and both are needed")
+        order = _backend_order(given)
+        self._operations.set_backend(names["route"], names["backend"], order)
+        return json_response({**names, **given})
+
     async def _reload(self, _request: Request) -> Response:
         return json_response(await self._operations.reload())
+
+    async def _set_log_level(self, request: Request) -> Response:
+        given = _json(request)
+        if given.keys() != {"level"}:
+            raise RefusedError(400, "expected a level, and nothing else")
+        return json_response(await self._operations.set_log_level(given["level"]))
 
     async def _drain(self, _request: Request) -> Response:
         return json_response(await self._operations.drain(), 202)
@@ -93,6 +111,13 @@ def _selection(given: Mapping[str, Any]) -> Selection:
         return Selection.parse(given)
     except SelectionError as error:
         raise RefusedError(400, str(error)) from None
+
+
+def _backend_order(given: dict[str, Any]) -> BackendOrder:
+    unknown = given.keys() - {"state", "weight"}
+    if unknown:
+        raise RefusedError(400, f"{min(unknown)[:60]!r} orders nothing: state, weight")
+    return BackendOrder(**given)
 
 
 def _count(text: str) -> int:

@@ -18,6 +18,8 @@ from spliceproxy.observe.description import (
 
 RELOAD = "reload"
 DRAIN = "drain"
+LOG_LEVEL = "log_level"
+"""With the level as `level`."""
 
 
 class MasterLine:

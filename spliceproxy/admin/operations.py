@@ -1,21 +1,29 @@
 """What can be asked of a running proxy, and done to it, by whatever way somebody asks."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
+from spliceproxy.admin.backend_orders import BackendOrder, find_backend
+from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
 from spliceproxy.observe.description import Description
+from spliceproxy.observe.levels import LEVELS
 from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
 
 MAX_CONNECTIONS_TOLD = 10_000
 _RELOAD_TIMEOUT_S = 120.0
+_ORDER_TIMEOUT_S = 5.0
 
-TellMaster = Callable[[str], Awaitable[None]]
+
+class TellMaster(Protocol):
+    """Passes an order on to the master."""
+
+    async def __call__(self, what: str, **details: str) -> None:
+        """Pass it on, with what belongs to it."""
 
 
 class Operations:
@@ -73,6 +81,32 @@ class Operations:
         answer = await self._ask_all("close", selection=selection.as_texts())
         return {"closed": sum(answer.pop("found")), **answer}
 
+    def set_backend(self, route: str, backend: str, order: BackendOrder) -> None:
+        """Change what a backend gets; live connections go on.
+
+        Only those of a disabled one are reset, where the route says `on_down: close`.
+
+        Raises:
+            RefusedError: there is no such backend.
+        """
+        order.give(self._reader, find_backend(self.description, route, backend))
+
+    def set_backend_state(self, route: str, backend: str, state: str) -> None:
+        """Let a backend have no new connections (`drain`, `disabled`), or have them again (`up`).
+
+        Raises:
+            RefusedError: there is no such backend or state.
+        """
+        self.set_backend(route, backend, BackendOrder(state=state))
+
+    def set_backend_weight(self, route: str, backend: str, weight: int) -> None:
+        """Give a backend another share of the connections.
+
+        Raises:
+            RefusedError: there is no such backend, or it is no weight.
+        """
+        self.set_backend(route, backend, BackendOrder(weight=weight))
+
     async def reload(self) -> dict[str, Any]:
         """Have the configuration read again, and wait for the outcome.
 
@@ -80,7 +114,7 @@ class Operations:
             RefusedError: the new one was refused, or it takes too long.
         """
         before = self.description
-        await self._tell_master("reload")
+        await self._tell_master(RELOAD)
         with trio.move_on_after(_RELOAD_TIMEOUT_S):
             while True:
                 now = self.description
@@ -91,9 +125,24 @@ class Operations:
                 await self._described.wait()
         raise RefusedError(504, "the reload goes on; its outcome will be in the log")
 
+    async def set_log_level(self, level: object) -> dict[str, Any]:
+        """Have all processes log what is of this level or above.
+
+        Raises:
+            RefusedError: there is no such level, or nobody follows.
+        """
+        if not isinstance(level, str) or level not in LEVELS:
+            raise RefusedError(400, f"{repr(level)[:60]} is no level: {', '.join(LEVELS)}")
+        await self._tell_master(LOG_LEVEL, level=level)
+        with trio.move_on_after(_ORDER_TIMEOUT_S):
+            while self.description.log_level != level:
+                await self._described.wait()
+            return {"level": level}
+        raise RefusedError(504, "the master does not follow")
+
     async def drain(self) -> dict[str, Any]:
         """Have the proxy end when its connections have, as SIGTERM does."""
-        await self._tell_master("drain")
+        await self._tell_master(DRAIN)
         return {"draining": True}
 
     async def _ask_all(self, what: str, **details: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.lines import LineBuffer, flush_task
 from spliceproxy.observe.reading import Reader
 
@@ -53,10 +54,12 @@ class AdminProcess:
                 line = WorkerLine(_place(message), socket.socket(fileno=fd))
                 self._operations.add_worker(line)
             elif fd is not None:
-                self._operations.describe(read_description(fd))
+                description = read_description(fd)
+                set_level(description.log_level)
+                self._operations.describe(description)
 
-    async def _tell_master(self, what: str) -> None:
-        packet = encode({"what": what})
+    async def _tell_master(self, what: str, **details: str) -> None:
+        packet = encode({"what": what, **details})
         await trio.lowlevel.wait_writable(self._master)
         self._master.send(packet)
 

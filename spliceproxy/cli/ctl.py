@@ -9,6 +9,7 @@ import click
 from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
 from spliceproxy.errors import ExitStatus
+from spliceproxy.observe.levels import LEVELS
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 
 DEFAULT_ADMIN = "unix:/run/spliceproxy/admin.sock"
@@ -193,11 +194,34 @@ def close(to: Ctl, /, **selection: str | None) -> int:
 
 
 @ctl.command()
+@click.argument("route")
+@click.argument("backend")
+@click.option("--state", type=click.Choice(["up", "drain", "disabled"]), help="What it gets.")
+@click.option("--weight", type=int, help="Its share; that of the configuration: no order.")
+@click.pass_obj
+def backend(to: Ctl, route: str, backend: str, *, state: str | None, weight: int | None) -> int:
+    """Give a backend no new connections (drain, disabled), or another weight."""
+    given = {"state": state, "weight": weight}
+    order = {name: value for name, value in given.items() if value is not None}
+    answer = to.client.post("/api/backends/set", route=route, backend=backend, **order)
+    told = ", ".join(f"{name} {value}" for name, value in order.items())
+    return to.print(answer, f"{backend}: {told}")
+
+
+@ctl.command()
 @click.pass_obj
 def reload(to: Ctl) -> int:
     """Read the configuration again, and wait for the outcome."""
     answer = to.client.post("/api/reload")
     return to.print(answer, f"reloaded: generation {answer['generation']}")
+
+
+@ctl.command()
+@click.argument("level", type=click.Choice(LEVELS))
+@click.pass_obj
+def log(to: Ctl, level: str) -> int:
+    """Log what is of this level or above, in all processes."""
+    return to.print(to.client.post("/api/log", level=level), f"log level {level}")
 
 
 @ctl.command()

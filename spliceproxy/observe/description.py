@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from spliceproxy.settings.options import LogLevel
+
 
 @dataclass(frozen=True, slots=True)
 class BackendDescription:
@@ -12,6 +14,8 @@ class BackendDescription:
     backup: bool = False
     health_row: str = ""
     """The row of the shared table with its health; empty if nobody judges it."""
+    orders_row: str = ""
+    """The one with the operator's orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +53,5 @@ class Description:
     reloads_refused: int
     last_reload: str
     """Why the last one was refused; empty if it was not."""
+    log_level: LogLevel
     routes: tuple[RouteDescription, ...]

@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.observe.levels import FollowingLogger, set_level
 from spliceproxy.observe.lines import LineBuffer
 from spliceproxy.settings.options import LogFormat, LogLevel
 
@@ -88,7 +89,7 @@ def configure(
 def follow(log_format: LogFormat, level: LogLevel, stream_fd: int = STANDARD_OUTPUT) -> None:
     """Change the log of this process, and of those that it forks from now on.
 
-    What `bind()` has returned before keeps its level.
+    What `bind()` has returned before follows.
     """
     if _line_logger.buffer is not None:
         _set_up(_line_logger.buffer, log_format, level, stream_fd)
@@ -97,9 +98,10 @@ def follow(log_format: LogFormat, level: LogLevel, stream_fd: int = STANDARD_OUT
 def _set_up(buffer: LineBuffer, log_format: LogFormat, level: LogLevel, stream_fd: int) -> None:
     render = _renderer(log_format, stream_fd)
     buffer.loss_line = _loss_line_with(render)
+    set_level(level)
     structlog.configure(
         processors=[stamp, render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=FollowingLogger,
         logger_factory=lambda *_: _line_logger,
         cache_logger_on_first_use=False,
     )

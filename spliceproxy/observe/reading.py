@@ -33,7 +33,7 @@ from spliceproxy.observe.status import (
     Status,
     WorkerStatus,
 )
-from spliceproxy.policy.health.cells import HealthCell, condition
+from spliceproxy.policy.health.cells import OrderCell, condition
 
 Key = tuple[Kind, tuple[str, ...]]
 
@@ -68,11 +68,24 @@ class Reader:
                 "failure": description.reloads_refused,
             },
             last_reload=description.last_reload,
+            log_level=description.log_level,
             workers=_workers(rows[Kind.WORKER], active),
             routes=[_route(route, sums, self._others) for route in description.routes],
         )
 
+    def find(self, name: str) -> Row | None:
+        """Return a row that is about no worker, such as a backend's health; None: there is none."""
+        self._read_new_rows()
+        return self._others.get(name)
+
     def _rows_by_kind(self) -> dict[Kind, list[tuple[RowName, Row]]]:
+        self._read_new_rows()
+        by_kind: dict[Kind, list[tuple[RowName, Row]]] = defaultdict(list)
+        for name, row in self._named:
+            by_kind[name.kind].append((name, row))
+        return by_kind
+
+    def _read_new_rows(self) -> None:
         rows = self._table.rows()
         for row in rows[self._seen :]:
             name = parse_row_name(row.name)
@@ -81,10 +94,6 @@ class Reader:
             else:
                 self._others[row.name] = row
         self._seen = len(rows)
-        by_kind: dict[Kind, list[tuple[RowName, Row]]] = defaultdict(list)
-        for name, row in self._named:
-            by_kind[name.kind].append((name, row))
-        return by_kind
 
 
 class Sums:
@@ -179,12 +188,12 @@ def _backend(
     route: str, backend: BackendDescription, sums: Sums, health: Mapping[str, Row]
 ) -> BackendStatus:
     cells = sums.cells(Kind.BACKEND, route, backend.name)
-    row = health.get(backend.health_row)
+    row, orders = health.get(backend.health_row), health.get(backend.orders_row)
     return BackendStatus(
         name=backend.name,
-        state="up" if row is None else condition(row.cells, time.monotonic()),
+        state=condition(row.cells, orders.cells, time.monotonic()) if row and orders else "up",
         reason="" if row is None else row.text,
-        weight=(row and row.cells[HealthCell.WEIGHT]) or backend.weight,
+        weight=(orders and orders.cells[OrderCell.WEIGHT]) or backend.weight,
         backup=backend.backup,
         active=cells[BackendCell.ACTIVE],
         connections=cells[BackendCell.CONNECTIONS],

@@ -123,6 +123,7 @@ class Status:
     """How many, by ``success`` and ``failure``."""
     last_reload: str
     """Why the last one was refused; empty if it was not."""
+    log_level: str
     workers: list[WorkerStatus]
     routes: list[RouteStatus]
 

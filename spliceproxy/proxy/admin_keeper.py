@@ -14,7 +14,7 @@ import trio
 from spliceproxy.admin.master_line import MasterLine
 from spliceproxy.admin.process import AdminProcess
 from spliceproxy.admin.server import Door
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, decode, make_line
+from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.description import Description
@@ -102,7 +102,7 @@ class AdminKeeper(Places):
         """When `tend` has something to do, whatever the descriptors say."""
         return self._restart_s
 
-    def tend(self) -> list[str]:
+    def tend(self) -> list[Message]:
         """Bury and replace; return the orders that clients have given."""
         if self._restart_s is not None and self._restart_s <= time.monotonic():
             self._restart_s = None
@@ -127,6 +127,7 @@ class AdminKeeper(Places):
             self._log.error("admin_not_started", error=str(error))
             self._restart_later()
             return
+        self._log.info("admin_started", pid=child.pid)
         child.orders.setblocking(False)
         for place, (ours, _) in self._lines.items():
             self._tell(MasterLine.add_worker, place, ours)
@@ -144,12 +145,12 @@ class AdminKeeper(Places):
             self._log_lines.close(_LAST_LINES_S)
         return ExitStatus.OK
 
-    def _hear(self) -> list[str]:
+    def _hear(self) -> list[Message]:
         orders = []
         if self._child is not None:
             with contextlib.suppress(OSError):
                 while packet := self._child.orders.recv(MAX_PACKET_BYTES):
-                    orders.append(str(decode(packet)["what"]))
+                    orders.append(decode(packet))
         return orders
 
     def _tell(

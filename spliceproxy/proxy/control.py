@@ -5,6 +5,9 @@ whole process group, so a worker would count one order twice, and a second one m
 A worker whose master is gone reads the end of the stream, and drains.
 """
 
+from spliceproxy.observe.levels import LEVELS
+from spliceproxy.settings.options import LogLevel
+
 MAX_MESSAGE_BYTES = 64
 
 GONE = b""
@@ -17,6 +20,7 @@ STOP = b"stop"
 """Master to worker: reset everything and exit."""
 
 _DRAIN = b"drain "
+_LOG_LEVEL = b"log_level "
 
 
 def drain(timeout_s: float) -> bytes:
@@ -27,3 +31,14 @@ def drain(timeout_s: float) -> bytes:
 def drain_timeout_s(message: bytes) -> float | None:
     """Return the timeout of an order to drain; None for another message."""
     return float(message.removeprefix(_DRAIN)) if message.startswith(_DRAIN) else None
+
+
+def log_level(level: LogLevel) -> bytes:
+    """Master to worker: log what is of this level or above."""
+    return _LOG_LEVEL + level.encode()
+
+
+def parse_log_level(message: bytes) -> LogLevel | None:
+    """Return the level that is ordered; None for another message."""
+    ordered = message.removeprefix(_LOG_LEVEL).decode() if message.startswith(_LOG_LEVEL) else ""
+    return next((level for level in LEVELS if level == ordered), None)

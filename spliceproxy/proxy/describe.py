@@ -12,6 +12,7 @@ from spliceproxy.observe.description import (
 )
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.settings.options import LogLevel
 from spliceproxy.upstream.health import judging
 
 
@@ -35,7 +36,12 @@ class Story:
         self._last_reload = why
 
     def describe(
-        self, routes: Iterable[PreparedRoute], *, generation: int = 0, draining: bool = False
+        self,
+        routes: Iterable[PreparedRoute],
+        *,
+        generation: int = 0,
+        draining: bool = False,
+        log_level: LogLevel = "info",
     ) -> Description:
         """Describe the proxy as it is now."""
         return Description(
@@ -46,6 +52,7 @@ class Story:
             reloads_succeeded=self._succeeded,
             reloads_refused=self._refused,
             last_reload=self._last_reload,
+            log_level=log_level,
             routes=tuple(map(describe_route, routes)),
         )
 
@@ -64,6 +71,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
                 member.weight,
                 member.settings.backup,
                 judged.row_name(member.name),
+                judged.orders_row_name(member.name),
             )
             for member in route.upstreams.members
         ),

@@ -38,7 +38,7 @@ class Frontend:
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
         self.listeners: list[Listener] = []
         self.counting = counting
-        self._tells_connections = tells_connections
+        self.tells_connections = tells_connections
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
@@ -155,5 +155,5 @@ class Frontend:
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
-        if self._tells_connections:
+        if self.tells_connections:
             self._log.info("connection", **record.line())

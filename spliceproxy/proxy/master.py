@@ -15,12 +15,13 @@ from functools import partial
 
 import structlog
 
-from spliceproxy.admin.master_line import DRAIN, RELOAD
+from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.admin.server import Door
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe import log
+from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.lines import LineBuffer
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
@@ -28,6 +29,7 @@ from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
 from spliceproxy.proxy.describe import Story
 from spliceproxy.proxy.difference import compare_settings, describe_listeners
 from spliceproxy.proxy.generation import Generation, make_generation
+from spliceproxy.proxy.generations import Generations
 from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.proxy.places import InheritedPlace
@@ -36,7 +38,7 @@ from spliceproxy.proxy.reloads import Reloads
 from spliceproxy.proxy.report import Report
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.proxy.worker_process import run_worker
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.options import LogLevel, Settings
 
 
 class Master:
@@ -62,8 +64,8 @@ class Master:
         self._manager = manager
         self._signal_fd = signal_fd
         self._lines = lines
-        self._current: Generation
-        self._ending: list[Generation] = []
+        self._generations: Generations
+        self._log_level: LogLevel = "info"
         self._report = Report(manager, table, self._admin)
         self._reloads = Reloads(self._start_reload, self._take_over, self._refuse)
         self._numbers = 0
@@ -76,23 +78,25 @@ class Master:
         Raises:
             BootProblem: a worker of the first generation ended before it served.
         """
-        self._current = self._make_generation(loaded, change.sockets)
+        self._log_level = loaded.settings.log.level
+        self._generations = Generations(self._make_generation(loaded, change.sockets))
         started = False
         try:
-            self._current.workers.start()
-            while self._is_alive():
+            self._generations.current.workers.start()
+            while self._generations.alive:
                 self._wait()
                 self._follow_signals()  # first: a worker that a signal ended has not failed
-                self._tend()
-                if not (started or self._stopping) and self._current.workers.all_ready_once:
+                self._generations.tend()
+                current = self._generations.current
+                if not (started or self._stopping) and current.workers.all_ready_once:
                     started = True
-                    self._log.info("started", **self._current.describe(), pid=os.getpid())
-                    self._report.ready(self._current, self._ending)
+                    self._log.info("started", **current.describe(), pid=os.getpid())
+                    self._report.ready(self._generations)
                     self._describe()
                 if started:
                     self._follow_admin()
                     self._reloads.tend()
-                self._report.tend(self._current, self._ending)
+                self._report.tend(self._generations)
         except BaseException:
             self._end_all()
             raise
@@ -117,13 +121,14 @@ class Master:
             generation=generation.number,
             admin_line=self._admin.worker_end(place),
         )
+        log.follow(generation.settings.log.format, self._log_level)
+        worker.set_log_level(self._log_level)
         timeout_s = generation.settings.drain_timeout_s
         return run_worker(worker, timeout_s, orders, self._lines)
 
     def _forget(self) -> None:
         """In a child: close what stands for the others."""
-        for generation in (self._current, *self._ending):
-            generation.workers.forget()
+        self._generations.forget()
         self._reloads.forget()
 
     def _forget_for_admin(self) -> None:
@@ -132,26 +137,37 @@ class Master:
 
     def _describe(self) -> None:
         """Tell the admin process what there is now."""
-        current = self._current
+        current = self._generations.current
         self._admin.describe(
-            self._story.describe(current.routes, generation=current.number, draining=self._stopping)
+            self._story.describe(
+                current.routes,
+                generation=current.number,
+                draining=self._stopping,
+                log_level=self._log_level,
+            )
         )
 
     def _follow_admin(self) -> None:
         for order in self._admin.tend():
-            if order == RELOAD:
+            if order["what"] == RELOAD:
                 self._want_reload("admin")
-            elif order == DRAIN and not self._stopping:
+            elif order["what"] == LOG_LEVEL:
+                self._set_log_level(order["level"])
+            elif order["what"] == DRAIN and not self._stopping:
                 self._drain("admin")
 
-    def _is_alive(self) -> bool:
-        generations = [self._current, *self._ending]
-        return any(generation.workers.alive for generation in generations)
+    def _set_log_level(self, level: LogLevel) -> None:
+        """Have all processes log at this level, until a reload changes the configured one."""
+        self._log_level = level
+        set_level(level)
+        for generation in filter(None, (*self._generations, self._reloads.generation)):
+            generation.workers.set_log_level(level)
+        self._log.info("log_level_set", log_level=level)
+        self._describe()
 
     def _wait(self) -> None:
-        generations = [self._current, *self._ending]
-        descriptors = [fd for each in generations for fd in each.workers.descriptors()]
-        deadlines = [each.workers.next_deadline_s() for each in generations]
+        descriptors = self._generations.descriptors()
+        deadlines = self._generations.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         descriptors += self._admin.descriptors()
         descriptors += self._reloads.descriptors()
@@ -164,14 +180,6 @@ class Master:
             poll.poll()
         else:
             poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
-
-    def _tend(self) -> None:
-        self._current.workers.tend()
-        for generation in list(self._ending):
-            generation.workers.tend()
-            if not generation.workers.alive:
-                self._ending.remove(generation)
-                self._log.info("generation_ended", generation=generation.number)
 
     def _follow_signals(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -190,13 +198,12 @@ class Master:
 
     def _drain(self, signal_name: str) -> None:
         """Stop, and let connections finish."""
-        timeout_s = self._current.settings.drain_timeout_s
+        timeout_s = self._generations.current.settings.drain_timeout_s
         self._log.info("draining", signal=signal_name, drain_timeout_s=timeout_s)
         self._begin_to_stop()
         # First the workers, which take what waits in the backlog: the last holder of a
         # listening socket to close it resets what is left there.
-        for generation in (self._current, *self._ending):
-            generation.workers.drain(timeout_s)
+        self._generations.drain(timeout_s)
         self._listeners.close()
 
     def _stop(self, signal_name: str) -> None:
@@ -204,8 +211,7 @@ class Master:
         self._log.warning("stopping_at_once", signal=signal_name)
         self._begin_to_stop()
         self._listeners.close()
-        for generation in (self._current, *self._ending):
-            generation.workers.stop()
+        self._generations.stop()
 
     def _begin_to_stop(self) -> None:
         self._stopping = True
@@ -227,11 +233,7 @@ class Master:
         assert self._source is not None  # noqa: S101 - else nobody wants one
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
-        used = [
-            directory
-            for generation in (self._current, *self._ending)
-            for directory in generation.mirror_directories
-        ]
+        used = self._generations.mirror_directories
 
         def forget() -> None:
             self._forget_for_admin()
@@ -242,19 +244,20 @@ class Master:
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
         if generation is not None:
-            self._ending.append(generation)
+            self._generations.ending.append(generation)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._story.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
         if not self._stopping:
-            self._report.ready(self._current, self._ending, f"reload refused: {refused.reason}")
+            self._report.ready(self._generations, f"reload refused: {refused.reason}")
 
     def _take_over(self, done: Reloaded) -> None:
         """Let the old generation drain: the new one accepts already."""
-        old, self._current = self._current, done.generation
-        self._ending.append(old)
-        settings = self._current.settings
-        log.follow(settings.log.format, settings.log.level)
+        old = self._generations.replace(done.generation)
+        settings = done.generation.settings
+        log.follow(settings.log.format, self._log_level)
+        if settings.log.level != old.settings.log.level:
+            self._set_log_level(settings.log.level)
         told = {
             **compare_settings(old.settings, settings),
             "listeners": describe_listeners(done.change),
@@ -265,10 +268,12 @@ class Master:
         self._inherited = self._inherited.without(
             {place.fd for place in closed if isinstance(place, InheritedPlace)}
         )
-        draining = [generation for generation in self._ending if generation.workers.alive]
+        draining = [
+            generation for generation in self._generations.ending if generation.workers.alive
+        ]
         self._log.info(
             "reloaded",
-            generation=self._current.number,
+            generation=done.generation.number,
             **told,
             draining_generations=len(draining),
             draining_workers=sum(len(each.workers.children) for each in draining),
@@ -277,14 +282,13 @@ class Master:
             self._log.warning("restart_needed", settings=["admin"])
         self._story.reloaded()
         self._describe()
-        self._report.ready(self._current, self._ending)
+        self._report.ready(self._generations)
 
     def _end_all(self) -> None:
         self._stopping = True
         self._reloads.abandon("the proxy ends")
         self._listeners.close()
-        for generation in (self._current, *self._ending):
-            generation.workers.stop()
-        while self._is_alive():
+        self._generations.stop()
+        while self._generations.alive:
             self._wait()
-            self._tend()
+            self._generations.tend()

@@ -23,6 +23,11 @@ class Reloads:
         self._reload: Reload | None = None
         self._wanted = False
 
+    @property
+    def generation(self) -> Generation | None:
+        """The one to come, as soon as it is there."""
+        return None if self._reload is None else self._reload.generation
+
     def want(self) -> None:
         """Reload, now or when the one that is under way has ended."""
         self._wanted = True

@@ -1,13 +1,13 @@
 """What the master tells the service manager: that it is ready, well, or on its way out."""
 
 import time
-from collections.abc import Sequence
 
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.places import Places
 from spliceproxy.observe.rows import Kind, RouteCell, parse_row_name
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.proxy.generation import Generation
+from spliceproxy.proxy.generations import Generations
 
 _STATUS_INTERVAL_S = 5.0
 
@@ -26,9 +26,9 @@ class Report:
         self._stopping = False
         self.next_deadline_s: float | None = None
 
-    def ready(self, current: Generation, ending: Sequence[Generation], trouble: str = "") -> None:
+    def ready(self, generations: Generations, trouble: str = "") -> None:
         """Tell that the proxy serves."""
-        status = self._status(current, ending)
+        status = self._status(generations)
         self._manager.ready(f"{status}; {trouble}" if trouble else status)
         if self._manager.listens and self.next_deadline_s is None:
             self.next_deadline_s = time.monotonic()
@@ -42,16 +42,16 @@ class Report:
         self._stopping = True
         self._manager.stopping("draining")
 
-    def tend(self, current: Generation, ending: Sequence[Generation]) -> None:
+    def tend(self, generations: Generations) -> None:
         """Tell that all is well, if it is time for that, and it is."""
         now_s = time.monotonic()
         if self.next_deadline_s is None or now_s < self.next_deadline_s:
             return
         self.next_deadline_s = now_s + self._interval_s
-        if self._is_well(current, now_s):
+        if self._is_well(generations.current, now_s):
             self._manager.is_well()
         if not self._stopping:
-            self._manager.tell(self._status(current, ending))
+            self._manager.tell(self._status(generations))
 
     def _is_well(self, current: Generation, now_s: float) -> bool:
         """Whether all workers that accept have been heard of within the watchdog's time.
@@ -67,7 +67,8 @@ class Report:
         ]
         return all(now_s - last_s < watchdog_s for last_s in heard_s)
 
-    def _status(self, current: Generation, ending: Sequence[Generation]) -> str:
+    def _status(self, generations: Generations) -> str:
+        current = generations.current
         connections = sum(
             row.cells[RouteCell.ACTIVE]
             for row in self._table.rows()
@@ -78,7 +79,7 @@ class Report:
             f"generation {current.number}: {_count(len(current.routes), 'route')}, "
             f"{_count(connections, 'connection')}, {_count(workers, 'worker')}"
         )
-        draining = sum(len(generation.workers.children) for generation in ending)
+        draining = sum(len(generation.workers.children) for generation in generations.ending)
         return f"{status}; {draining} of earlier generations" if draining else status
 
 

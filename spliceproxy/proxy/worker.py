@@ -9,6 +9,7 @@ import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
+from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
@@ -24,7 +25,7 @@ from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.options import LogLevel, Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.lookups import Lookups
@@ -137,10 +138,16 @@ class Worker:
             worker=self._number,
             generation=self._generation,
             counting=Counting(self._tally, prepared.settings.name, prepared.max_sessions, mirrors),
-            tells_connections=self._settings.log.level in ("debug", "info"),
+            tells_connections=tells_connections(self._settings.log.level),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
         return frontend
+
+    def set_log_level(self, level: LogLevel) -> None:
+        """Log what is of this level or above."""
+        set_level(level)
+        for frontend in self._frontends:
+            frontend.tells_connections = tells_connections(level)
 
     @property
     def sessions(self) -> set[Session]:

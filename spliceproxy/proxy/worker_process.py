@@ -66,7 +66,10 @@ class WorkerProcess:
             except ConnectionResetError:  # the master died before it had read all of ours
                 order = control.GONE
             timeout_s = control.drain_timeout_s(order)
-            if order == control.STOP:
+            level = control.parse_log_level(order)
+            if level is not None:
+                self._worker.set_log_level(level)
+            elif order == control.STOP:
                 self._stop()
             else:
                 self._drain(self._drain_timeout_s if timeout_s is None else timeout_s)

@@ -14,6 +14,7 @@ from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.proxy import control
 from spliceproxy.proxy.child import Child, fork_child
+from spliceproxy.settings.options import LogLevel
 
 _RESTART = Backoff(first_s=0.1, longest_s=10.0)
 _STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
@@ -97,6 +98,11 @@ class Workers:
     def stop(self) -> None:
         """Tell all to end at once."""
         self._end(control.STOP, _STOP_GRACE_S)
+
+    def set_log_level(self, level: LogLevel) -> None:
+        """Have all log what is of this level or above."""
+        for child in self._children.values():
+            child.order(control.log_level(level))
 
     def _end(self, order: bytes, kill_after_s: float) -> None:
         """Give an order; a worker that does not follow it in time is killed."""

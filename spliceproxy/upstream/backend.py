@@ -40,7 +40,8 @@ class Backend:
             max_connections=settings.max_connections or UNLIMITED,
         )
         row = claim_row(table, judging.row_name(name))
-        self.health = BackendHealth(judging, self.state, row)
+        orders = claim_row(table, judging.orders_row_name(name))
+        self.health = BackendHealth(judging, self.state, row, orders)
 
     def update(self, member: Member) -> None:
         """Take over what has changed of it; where nothing is found any more, what was stays."""

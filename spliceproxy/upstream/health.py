@@ -12,9 +12,11 @@ from spliceproxy.policy.backoff import Backoff
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.policy.health.cells import (
     CELLS_USED,
+    ORDERS_USED,
     Admin,
-    HealthCell,
+    OrderCell,
     adopt,
+    orders_row_name,
     restore,
     row_name,
     write_checked,
@@ -41,6 +43,10 @@ class Judging:
         """Name the row of a backend."""
         return row_name(self.route, backend, self.rules_text)
 
+    def orders_row_name(self, backend: str) -> str:
+        """Name the row with the operator's orders for a backend."""
+        return orders_row_name(self.route, backend)
+
 
 def judging(route: str, settings: PoolSettings) -> Judging:
     """Return how the backends of a route are judged."""
@@ -66,11 +72,12 @@ class BackendHealth:
     Whoever decides tells the log and the row; the others learn of it by `look`.
     """
 
-    def __init__(self, judging: Judging, state: BackendState, row: Row) -> None:
+    def __init__(self, judging: Judging, state: BackendState, row: Row, orders: Row) -> None:
         self._rules = judging.rules
         self._state = state
         self._weight = state.weight
         self._row = row
+        self._orders = orders
         now_s = time.monotonic()
         self._health = restore(row.cells, row.text, now_s)
         self._seen = b""
@@ -93,7 +100,7 @@ class BackendHealth:
         Returns whether anything is different now.
         """
         cells = self._row.cells[:CELLS_USED]
-        seen = cells.tobytes()
+        seen = cells.tobytes() + self._orders.cells[:ORDERS_USED].tobytes()
         if seen == self._seen and now_s < self._changes_s:
             return False
         self._seen = seen
@@ -153,11 +160,11 @@ class BackendHealth:
     def _apply(self, now_s: float) -> Verdict:
         """Let balancing know."""
         verdict = self._health.verdict(self._rules, now_s)
-        cells, state = self._row.cells, self._state
-        admin = cells[HealthCell.ADMIN]
+        orders, state = self._orders.cells, self._state
+        admin = orders[OrderCell.ADMIN]
         state.up = verdict.up and admin == Admin.NORMAL
         state.ejected = verdict.condition is Condition.EJECTED and admin == Admin.NORMAL
-        state.weight = max(cells[HealthCell.WEIGHT], 0) or self._weight
+        state.weight = orders[OrderCell.WEIGHT] or self._weight
         self.lost = verdict.condition is Condition.DOWN or admin == Admin.DISABLED
         self._changes_s = self._health.changes_s(now_s)
         return verdict

@@ -91,7 +91,8 @@ class ProxyCommand:
         return int(self.listener.rpartition(":")[2])
 
     def workers(self) -> list[int]:
-        return children(self.pid)
+        admin = {event["pid"] for event in self.log.all("admin_started")}
+        return [child for child in children(self.pid) if child not in admin]
 
     def stderr(self) -> str:
         self._stderr.seek(0)

@@ -15,6 +15,7 @@ import structlog
 import spliceproxy
 from spliceproxy.errors import StartProblem
 from spliceproxy.observe import log
+from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.lines import DEFAULT_MAX_BYTES
 from spliceproxy.settings.options import LogFormat, LogLevel
 
@@ -195,3 +196,18 @@ def test_a_forked_child_starts_with_an_empty_buffer() -> None:
     child, parent = outcome.stdout.splitlines()
     assert json.loads(child)["event"] == "child"
     assert parent == b"the parent's"
+
+
+def test_loggers_that_were_bound_before_follow_the_level(pipe: Pipe) -> None:
+    reader, writer = pipe
+    log.configure("json", "warning", writer)
+    bound = structlog.get_logger().bind(worker=1)
+    bound.info("unwanted")
+    set_level("debug")
+    bound.debug("wanted")
+    bound.bind(more=2).debug("wanted too")
+    set_level("error")
+    bound.warning("unwanted")
+    structlog.get_logger().warning("unwanted")
+    events = [json.loads(line)["event"] for line in read(reader).splitlines()]
+    assert events == ["wanted", "wanted too"]

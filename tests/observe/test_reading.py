@@ -34,6 +34,7 @@ PROXY = Description(
     reloads_succeeded=0,
     reloads_refused=0,
     last_reload="",
+    log_level="info",
     routes=(WEB,),
 )
 

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from spliceproxy.policy.health.cells import Admin, HealthCell
+from spliceproxy.policy.health.cells import Admin, OrderCell
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from tests.proxy.pooled import Pooled, pooled
 from tests.proxy.relay import eventually
@@ -105,14 +105,14 @@ async def test_the_only_backend_is_tried_although_it_is_ejected() -> None:
 async def test_orders_of_the_operator() -> None:
     async with pooled({}, {}, balance="first", on_down="close") as proxied:
         _, client, _ = await proxied.connect()
-        row = proxied.backends[0].health._row
-        row.cells[HealthCell.ADMIN] = Admin.DRAIN
+        row = proxied.backends[0].health._orders
+        row.cells[OrderCell.ADMIN] = Admin.DRAIN
         await goes(proxied, 0, up=False)
         assert await proxied.numbers(1) == [1]
         assert proxied.events("connection") == []
         (route,) = proxied.proxy.status().routes
         assert [backend.state for backend in route.backends] == ["draining", "up"]
-        row.cells[HealthCell.ADMIN] = Admin.DISABLED
+        row.cells[OrderCell.ADMIN] = Admin.DISABLED
         assert await client.receive_rest() == (b"", "reset")
         assert (await proxied.ended())["reason"] == "backend_down"
 

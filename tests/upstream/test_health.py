@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.policy.health.cells import Admin, HealthCell
+from spliceproxy.policy.health.cells import Admin, OrderCell, orders_row_name
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.upstream.health import BackendHealth, claim_row, judging
@@ -19,14 +19,15 @@ POOL = PoolSettings(health_check=HealthCheckSettings(rise=2, fall=2), ejection=E
 
 @pytest.fixture
 def table() -> Iterator[SharedTable]:
-    with closing(SharedTable(2)) as table:
+    with closing(SharedTable(4)) as table:
         yield table
 
 
 def worker(table: SharedTable, settings: PoolSettings = POOL) -> tuple[BackendHealth, BackendState]:
     state = BackendState(0, "b:1", weight=3)
     judged = judging("r", settings)
-    return BackendHealth(judged, state, claim_row(table, judged.row_name("b:1"))), state
+    rows = (judged.row_name("b:1"), judged.orders_row_name("b:1"))
+    return BackendHealth(judged, state, *(claim_row(table, name) for name in rows)), state
 
 
 def look(health: BackendHealth) -> bool:
@@ -115,19 +116,19 @@ def test_ejection_can_be_turned_off(table: SharedTable) -> None:
 @pytest.mark.parametrize(("order", "lost"), [(Admin.DRAIN, False), (Admin.DISABLED, True)])
 def test_orders_of_the_operator(table: SharedTable, order: Admin, lost: bool) -> None:
     health, state = worker(table)
-    (row,) = table.rows()
-    row.cells[HealthCell.ADMIN] = order
-    row.cells[HealthCell.WEIGHT] = 7
+    row = table.claim(orders_row_name("r", "b:1"))
+    row.cells[OrderCell.ADMIN] = order
+    row.cells[OrderCell.WEIGHT] = 7
     assert look(health)
     assert (state.up, state.ejected, state.weight, health.lost) == (False, False, 7, lost)
-    row.cells[HealthCell.ADMIN] = Admin.NORMAL
-    row.cells[HealthCell.WEIGHT] = 0
+    row.cells[OrderCell.ADMIN] = Admin.NORMAL
+    row.cells[OrderCell.WEIGHT] = 0
     look(health)
     assert (state.up, state.weight, health.lost) == (True, 3, False)
 
 
 def test_a_full_table_leaves_each_worker_to_itself(table: SharedTable) -> None:
-    for number in range(2):
+    for number in range(4):
         table.claim(f"other {number}")
     with capture_logs() as log:
         health, state = worker(table)

@@ -1,7 +1,8 @@
 """The health of a backend as numbers that processes share, so that all know and it outlives them.
 
 Who checks a backend writes what checks have said; who ejects it writes until when. Orders of the
-operator are in cells of their own, which nobody here writes.
+operator are in a row of their own, written by the admin process alone: they hold whatever becomes
+of the rules by which health is judged.
 """
 
 from enum import IntEnum
@@ -13,6 +14,8 @@ from spliceproxy.policy.health.health import Condition, Health
 
 ROW_KIND = "health"
 """What the names of these rows begin with."""
+
+ORDERS_ROW_KIND = "orders"
 
 _MAX_NAME_BYTES = 254
 _HASH_BYTES = 8
@@ -27,11 +30,19 @@ class HealthCell(IntEnum):
     DUE_US = 3
     EJECTED_UNTIL_US = 4
     EJECTIONS = 5
-    ADMIN = 6  # see `Admin`
-    WEIGHT = 7  # in place of the configured one; 0: none
 
 
 CELLS_USED = len(HealthCell)
+
+
+class OrderCell(IntEnum):
+    """Cells of the row with a backend's orders."""
+
+    ADMIN = 0  # see `Admin`
+    WEIGHT = 1  # in place of the configured one; 0: none
+
+
+ORDERS_USED = len(OrderCell)
 
 
 class Checked(IntEnum):
@@ -54,9 +65,18 @@ class Admin(IntEnum):
 
 def row_name(route: str, backend: str, rules: str) -> str:
     """Name the row of a backend: another one if anything changes that its health hangs on."""
-    whole = "\t".join((route, backend, rules)).encode(errors="replace")
+    return _row_name(ROW_KIND, route, backend, rules)
+
+
+def orders_row_name(route: str, backend: str) -> str:
+    """Name the row with a backend's orders: the same one as long as it has that name."""
+    return _row_name(ORDERS_ROW_KIND, route, backend)
+
+
+def _row_name(kind: str, route: str, backend: str, *more: str) -> str:
+    whole = "\t".join((route, backend, *more)).encode(errors="replace")
     digest = blake2b(whole, digest_size=_HASH_BYTES).hexdigest()
-    name = "\t".join((ROW_KIND, digest, route, backend)).encode(errors="replace")
+    name = "\t".join((kind, digest, route, backend)).encode(errors="replace")
     return name[:_MAX_NAME_BYTES].decode(errors="ignore")
 
 
@@ -87,9 +107,9 @@ def adopt(health: Health, cells: memoryview) -> None:
         health.ejection.adopt(until_s, cells[HealthCell.EJECTIONS])
 
 
-def condition(cells: memoryview, now_s: float) -> str:
+def condition(cells: memoryview, orders: memoryview, now_s: float) -> str:
     """Return ``up``, ``down``, ``ejected``, ``draining`` or ``disabled``."""
-    admin = cells[HealthCell.ADMIN]
+    admin = orders[OrderCell.ADMIN]
     if admin != Admin.NORMAL:
         return "draining" if admin == Admin.DRAIN else "disabled"
     if cells[HealthCell.CHECKED] == Checked.DOWN:

@@ -5,7 +5,7 @@ import pytest
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.policy.health.cells import (
     Admin,
-    HealthCell,
+    OrderCell,
     adopt,
     condition,
     restore,
@@ -23,6 +23,9 @@ RULES = HealthRules(
 )
 
 
+NO_ORDERS = memoryview(bytes(8 * 32)).cast("q")
+
+
 @pytest.fixture
 def cells() -> memoryview:
     return memoryview(bytearray(8 * 32)).cast("q")
@@ -30,7 +33,7 @@ def cells() -> memoryview:
 
 def test_empty_cells_are_a_new_backend(cells: memoryview) -> None:
     assert restore(cells, "", 7.0) == Health.at_start(7.0)
-    assert condition(cells, 7.0) == "up"
+    assert condition(cells, NO_ORDERS, 7.0) == "up"
 
 
 def test_checks_go_on_where_another_process_stopped(cells: memoryview) -> None:
@@ -44,7 +47,7 @@ def test_checks_go_on_where_another_process_stopped(cells: memoryview) -> None:
     restored.on_check(RULES, 12.0, 0.5, "refused")
     assert restored.verdict(RULES, 12.0).condition is Condition.DOWN
     write_checked(cells, restored.checked)
-    assert condition(cells, 12.0) == "down"
+    assert condition(cells, NO_ORDERS, 12.0) == "down"
     assert "refused" in restore(cells, "refused", 13.0).verdict(RULES, 13.0).reason
 
 
@@ -56,7 +59,7 @@ def test_an_ejection_is_everybodys(cells: memoryview) -> None:
     for health in (one, other):
         assert health.verdict(RULES, 105.0).condition is Condition.EJECTED
         assert health.verdict(RULES, 105.2).condition is Condition.UP
-    assert [condition(cells, now_s) for now_s in (105.0, 105.2)] == ["ejected", "up"]
+    assert [condition(cells, NO_ORDERS, now_s) for now_s in (105.0, 105.2)] == ["ejected", "up"]
     # On probation: one more failure, and for longer, whoever meets it.
     other.on_connect(RULES, 106.0, 0.5, "refused")
     assert other.verdict(RULES, 115.9).condition is Condition.EJECTED
@@ -79,8 +82,9 @@ def test_what_has_been_adopted_already_is_not_adopted_again(cells: memoryview) -
     ("admin", "text"), [(Admin.DRAIN, "draining"), (Admin.DISABLED, "disabled")]
 )
 def test_the_operator_goes_first(cells: memoryview, admin: Admin, text: str) -> None:
-    cells[HealthCell.ADMIN] = admin
-    assert condition(cells, 1.0) == text
+    orders = memoryview(bytearray(NO_ORDERS)).cast("q")
+    orders[OrderCell.ADMIN] = admin
+    assert condition(cells, orders, 1.0) == text
 
 
 def test_names_of_rows() -> None:

@@ -1,0 +1,71 @@
+"""The generations that there are: one accepts, older ones drain."""
+
+from collections.abc import Iterator
+
+import structlog
+
+from spliceproxy.proxy.generation import Generation
+
+
+class Generations:
+    """Watches the workers of all of them."""
+
+    def __init__(self, first: Generation) -> None:
+        self.current = first
+        self.ending: list[Generation] = []
+        self._log = structlog.get_logger()
+
+    def __iter__(self) -> Iterator[Generation]:
+        yield self.current
+        yield from list(self.ending)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker of any of them lives, or will again."""
+        return any(generation.workers.alive for generation in self)
+
+    @property
+    def mirror_directories(self) -> list[str]:
+        """Where their workers write."""
+        return [directory for generation in self for directory in generation.mirror_directories]
+
+    def descriptors(self) -> list[int]:
+        """What to poll for."""
+        return [fd for generation in self for fd in generation.workers.descriptors()]
+
+    def deadlines(self) -> list[float | None]:
+        """When `tend` has something to do, whatever the descriptors say."""
+        return [generation.workers.next_deadline_s() for generation in self]
+
+    def tend(self) -> None:
+        """Look after the workers, and forget generations of which nothing is left.
+
+        Raises:
+            BootProblem: a worker ended before all of them had accepted for the first time.
+        """
+        for generation in self:
+            generation.workers.tend()
+            if generation is not self.current and not generation.workers.alive:
+                self.ending.remove(generation)
+                self._log.info("generation_ended", generation=generation.number)
+
+    def replace(self, new: Generation) -> Generation:
+        """Let another one be the current one; returns the one before, which is to drain."""
+        old, self.current = self.current, new
+        self.ending.append(old)
+        return old
+
+    def drain(self, timeout_s: float) -> None:
+        """Tell all workers to let their connections finish within the timeout."""
+        for generation in self:
+            generation.workers.drain(timeout_s)
+
+    def stop(self) -> None:
+        """Tell all workers to end at once."""
+        for generation in self:
+            generation.workers.stop()
+
+    def forget(self) -> None:
+        """In a child: close what stands for the others."""
+        for generation in self:
+            generation.workers.forget()
