@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing here: machines are shared.
+settings.register_profile("spliceproxy", deadline=None)
+settings.load_profile("spliceproxy")
 
 # Assertions outside test files tell their values, too.
 pytest.register_assert_rewrite("tests.e2e")

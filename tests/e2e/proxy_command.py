@@ -125,7 +125,7 @@ class ProxyCommand:
             raise
 
     def _leaks(self) -> dict[int, dict[str, int]]:
-        leaks = {}
+        leaks = {}  # fewer than before are none: a health check may have been under way then
         for pid in self.workers():
             more = descriptors(pid)
             more.subtract(self._baseline_of(pid))

@@ -114,11 +114,11 @@ def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -
     content = yaml.safe_load(shown.stdout)
     for route in content["routes"]:
         # Only the ports are others, so that the test can run beside anything else.
-        addresses = [listen["address"] for listen in route["listen"]]
-        route["listen"] = [
-            f"unix:{tmp_path}/{number}" if address.startswith("unix:") else "127.0.0.1:0"
-            for number, address in enumerate(addresses)
-        ]
+        for number, listen in enumerate(route.get("listen", ())):  # none: by server name alone
+            unix = listen["address"].startswith("unix:")
+            listen["address"] = f"unix:{tmp_path}/{number}" if unix else "127.0.0.1:0"
+            for account in ("owner", "group"):  # giving a socket away takes rights
+                listen.pop(account, None)
         route["backends"] = [f"127.0.0.1:{free_port()}"]
     copy = tmp_path / "routes.yaml"
     copy.write_text(yaml.safe_dump(content))

@@ -82,7 +82,7 @@ SCENARIOS = st.builds(
 @pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_every_copy_is_right(count: int, splice: bool) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(st.lists(choices(), min_size=count, max_size=count), SCENARIOS)
     def check(chosen: list[Choice], scenario: Scenario) -> None:
         trio.run(run_scenario, chosen, scenario, splice)

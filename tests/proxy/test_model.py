@@ -82,7 +82,7 @@ class Side:
 
 @both_modes
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(script=scripts, small=buffers)
 async def test_what_arrives_is_what_was_sent_or_a_reset_says_so(
     splice: bool, script: list[Step], small: Buffers

@@ -145,7 +145,7 @@ async def test_what_nobody_foresaw(make, data, kind, monkeypatch) -> None:  # ty
 
 
 @given(data=damaged_headers() | st.binary(max_size=60), cuts=st.lists(st.integers(0, 60)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_hostile_bytes(data: bytes, cuts: list[int]) -> None:
     routes = by_name("accept_proxy: required", "trusted: 127.0.0.1")
     async with routed(routes) as it:

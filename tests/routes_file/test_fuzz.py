@@ -124,7 +124,7 @@ def test_any_values(tree: object) -> None:
 
 
 @given(st.fixed_dictionaries({"routes": st.lists(TREES, max_size=3), "defaults": TREES}))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_values_where_routes_are_expected(tree: object) -> None:
     check(flow(tree).encode(errors="replace"))
 

@@ -52,14 +52,14 @@ async def exchange(directory: Path, sent: bytes, *, is_head: bool = False) -> li
     return replies(received, is_head=is_head) if b"HEAD" not in sent or is_head else []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sent=st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES)).map(b"".join)))
 async def test_any_bytes(small_root: Path, sent: bytes) -> None:
     for reply in await exchange(small_root, sent):
         assert reply.status in KNOWN
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     target=st.text("/.%2eftx?#ab:@\\~", max_size=30),
     method=st.sampled_from(["GET", "HEAD", "PUT"]),
