@@ -105,19 +105,16 @@ def check(data: bytes) -> None:
         assert read_settings(show(read).encode(), {}) == (read, [])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     check(data)
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_pieces_of_yaml(text: str) -> None:
     check(text.encode())
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_any_values(tree: object) -> None:
     check(flow(tree).encode(errors="replace"))

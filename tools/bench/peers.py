@@ -49,6 +49,23 @@ def spliceproxy(
     return Peer(name, argv, (*command, "--version"), f"`{' '.join(command)}` does not run")
 
 
+def spliceproxy_pool(command: Sequence[str] = SPLICEPROXY_COMMAND) -> Peer:
+    """Return spliceproxy with a routes file, where four backends stand for the one origin."""
+
+    def argv(relay: proxy_configs.Relay) -> list[str]:
+        file = relay.directory / "pool.yaml"
+        backend = f"{ports.HOST}:{relay.backend_port}"
+        file.write_text(
+            proxy_configs.SPLICEPROXY_POOL.format(
+                host=ports.HOST, listen_port=relay.listen_port, backends=", ".join([backend] * 4)
+            )
+        )
+        return [*command, "--config", str(file)]
+
+    missing = f"`{' '.join(command)}` does not run"
+    return Peer("spliceproxy-pool", argv, (*command, "--version"), missing)
+
+
 def _haproxy(name: str, command: Command, *, is_baseline: bool) -> Peer:
     return Peer(name, command, ("haproxy", "-v"), "apt install haproxy", is_baseline)
 
@@ -57,6 +74,7 @@ def built_in(spliceproxy_command: Sequence[str] = SPLICEPROXY_COMMAND) -> dict[s
     """Return every peer that can be named without defining it."""
     all_peers = [
         spliceproxy(command=spliceproxy_command),
+        spliceproxy_pool(spliceproxy_command),
         spliceproxy("spliceproxy-copy", spliceproxy_command, ("--splice", "off")),
         _haproxy("haproxy", proxy_configs.haproxy, is_baseline=True),
         _haproxy("haproxy-auto", proxy_configs.haproxy_auto, is_baseline=True),

@@ -38,6 +38,17 @@ listen relay
 
 SPLICE_ALWAYS = "option splice-request\n  option splice-response"
 
+SPLICEPROXY_POOL = """\
+workers: 1
+log: {{level: warning}}
+routes:
+  - name: relay
+    listen: "{host}:{listen_port}"
+    backends: [{backends}]
+    balance: least_connections
+    health_check: tcp
+"""
+
 NGINX_STREAM = """\
 {load_module}
 daemon off;

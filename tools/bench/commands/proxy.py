@@ -13,7 +13,7 @@ from tools.bench.errors import BenchError
 from tools.bench.placement import Placement
 from tools.bench.works.catalogue import catalogue
 
-DEFAULT_PEERS = "spliceproxy,haproxy,haproxy-auto,nginx,socat,direct"
+DEFAULT_PEERS = "spliceproxy,spliceproxy-pool,haproxy,haproxy-auto,nginx,socat,direct"
 OUTPUT_PATH = click.Path(dir_okay=False, path_type=Path)
 
 
