@@ -130,7 +130,8 @@ class ProxyCommand:
             more.subtract(self._baseline_of(pid))
             if more["pipe"] <= KEPT_PIPE_DESCRIPTORS:
                 del more["pipe"]
-            if left := {kind: count for kind, count in more.items() if count != 0}:
+            # Fewer: a check or a lookup was under way when the baseline was taken.
+            if left := {kind: count for kind, count in more.items() if count > 0}:
                 leaks[pid] = left
         return leaks
 
