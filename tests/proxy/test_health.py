@@ -129,3 +129,15 @@ async def test_room_at_a_backend_that_is_up_again_goes_to_who_waits() -> None:
         await eventually(lambda: len(proxied.proxy.worker.pools[0].line) == 1)
         proxied.start_again(1)
         await receive_by(proxied, 1, b"second")
+
+
+async def test_a_worker_that_drains_checks_no_more() -> None:
+    async with pooled({}, health_check=CHECK) as proxied:
+        client = await proxied.open_client()
+        await client.send(b"hello")
+        await receive_by(proxied, 0, b"hello")
+        proxied.proxy.worker.drain()
+        proxied.stop(0)
+        await trio.sleep(0.3)
+        assert proxied.backends[0].state.up
+        assert proxied.events("backend_down") == []
