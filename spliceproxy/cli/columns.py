@@ -15,11 +15,14 @@ def align(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(
-        cell.rjust(width)
-        if cell[:1].isdecimal() and cell[-1:].isalnum() and ":" not in cell
-        else cell.ljust(width)
+        cell.rjust(width) if is_number(cell) else cell.ljust(width)
         for cell, width in zip(cells, widths, strict=True)
     )
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell belongs to the right: a number, with or without a unit, and no address."""
+    return text[:1].isdecimal() and text[-1:].isalnum() and ":" not in text
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """The live screen of `top`."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -8,10 +8,10 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
-from spliceproxy.cli.columns import printable
+from spliceproxy.cli.columns import is_number, printable
 from spliceproxy.cli.top.look import Client, Look, Rates
 from spliceproxy.cli.top.summary import summarize
-from spliceproxy.cli.top.views import VIEWS, Cell, View, arrange, select
+from spliceproxy.cli.top.views import VIEWS, Cell, Row, View, arrange, select
 from spliceproxy.cli.top.watcher import Watcher
 from spliceproxy.errors import AskingProblem
 
@@ -29,6 +29,7 @@ class Seen(Message):
 class TopScreen(App[None]):
     """Shows one table at a time, sorted and filtered as asked."""
 
+    TITLE = "spliceproxy top"
     CSS = """
     #summary { height: auto; padding: 0 1; }
     #trouble { height: auto; padding: 0 1; color: $text-error; display: none; }
@@ -42,11 +43,11 @@ class TopScreen(App[None]):
         ("b", "view(1)", "Backends"),
         ("m", "view(2)", "Mirrors"),
         ("c", "view(3)", "Connections"),
-        ("s", "sort(1)", "Sort by the next column"),
-        ("S", "sort(-1)", "the one before"),
-        ("o", "turn", "Order"),
+        ("s", "sort(1)", "Next column"),
+        ("S", "sort(-1)", "Previous column"),
+        ("o", "turn", "Turn"),
         ("slash", "filter", "Filter"),
-        ("escape", "clear", "All"),
+        ("escape", "clear", "Show all"),
         ("space", "pause", "Pause"),
         ("q", "quit", "Quit"),
     ]
@@ -158,12 +159,19 @@ class TopScreen(App[None]):
             parts.append("paused")
         return " · ".join(parts)
 
-    def _fill(self, view: View, sorted_by: int, rows: list[list[Cell]]) -> None:
+    def _fill(self, view: View, sorted_by: int, rows: list[Row]) -> None:
         table, top, cursor = self._table, self._table.scroll_y, self._table.cursor_row
         table.clear(columns=True)
         for number, title in enumerate(view.columns):
-            table.add_column(Text(title, style="reverse" if number == sorted_by else ""))
+            label = Text(title, style="reverse" if number == sorted_by else "")
+            widths = (len(row[number].text) for row in rows)
+            table.add_column(label, width=max(len(title), *widths, 0))
         for row in rows:
-            table.add_row(*(Text(cell.text, style=_STYLES[cell.mark]) for cell in row))
+            table.add_row(*map(_draw_cell, row))
         table.move_cursor(row=min(cursor, max(len(rows) - 1, 0)), scroll=False)
         table.scroll_to(y=top, animate=False)
+
+
+def _draw_cell(cell: Cell) -> Text:
+    justify: Literal["right", "left"] = "right" if is_number(cell.text) else "left"
+    return Text(cell.text, style=_STYLES[cell.mark], justify=justify)

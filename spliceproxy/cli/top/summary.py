@@ -27,7 +27,7 @@ def summarize(seen: Look, rates: Rates) -> Iterator[str]:
     )
     if status["last_reload"]:
         yield printable(f"the last reload was refused: {status['last_reload']}")
-    if active > MAX_CONNECTIONS_SEEN:
-        yield f"of the connections {MAX_CONNECTIONS_SEEN} are looked at"
+    if len(seen.connections) == MAX_CONNECTIONS_SEEN:
+        yield f"of the connections only {MAX_CONNECTIONS_SEEN} are looked at"
     for silence in seen.silent:
         yield printable(f"incomplete: {silence}")
