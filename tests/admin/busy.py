@@ -1,5 +1,6 @@
 """A proxy with something to tell: routes, backends in each state, mirrors, connections."""
 
+import math
 import time
 from typing import Any
 
@@ -70,7 +71,7 @@ def _web(step: int) -> RouteStatus:
         active=1141,
         limit=20_000,
         request_bytes=(40 + 3 * step) * MIB,
-        response_bytes=(900 + 58 * step + 9 * (step % 7)) * MIB,
+        response_bytes=_uneven(900, 58, step),
         spliced_bytes=(930 + 60 * step) * MIB,
         copied_bytes=10 * MIB,
         ended={"closed": 86_000, "client_reset": 812, "idle_timeout": 5},
@@ -89,9 +90,15 @@ def _postgres(step: int) -> RouteStatus:
         active=60,
         limit=500,
         request_bytes=(12 + step) * MIB,
-        response_bytes=(230 + 6 * step + 3 * (step % 5)) * MIB,
+        response_bytes=_uneven(230, 6, step),
         ended={"closed": 852},
     )
+
+
+def _uneven(first_mib: int, each_mib: int, step: int) -> int:
+    """Return bytes that grow by more at some steps than at others, and never shrink."""
+    growth = each_mib * (step + 2.5 * math.sin(step / 5) + math.sin(step / 1.9) / 2)
+    return int((first_mib + growth) * MIB)
 
 
 def _backend(name: str, step: int, share: int, **details: Any) -> BackendStatus:
