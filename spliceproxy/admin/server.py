@@ -11,7 +11,7 @@ import trio
 from spliceproxy.admin.connection import HttpConnection
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response, refusal
-from spliceproxy.admin.reception import Reception
+from spliceproxy.admin.acceptor import Acceptor
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -33,11 +33,11 @@ class Server:
 
     async def run(self) -> None:
         """Accept clients."""
-        reception = Reception()
+        acceptor = Acceptor()
         async with trio.open_nursery() as nursery:
             for door in self._doors:
                 serve = partial(self._serve, door.guard)
-                nursery.start_soon(reception.accept, door.sock, serve)
+                nursery.start_soon(acceptor.accept, door.sock, serve)
 
     async def _serve(self, guard: Guard, stream: trio.SocketStream, asker: str) -> None:
         async def answer(request: Request) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from spliceproxy.admin.reception import Reception
+from spliceproxy.admin.acceptor import Acceptor
 from spliceproxy.admin.stats_socket.conversation import Conversation, Stats
 from spliceproxy.admin.stats_socket.lines import LineReader, TooLongError, split_commands
 
@@ -31,10 +31,10 @@ class StatsServer:
 
     async def run(self) -> None:
         """Accept clients."""
-        reception = Reception()
+        acceptor = Acceptor()
         async with trio.open_nursery() as nursery:
             for door in self._doors:
-                nursery.start_soon(reception.accept, door.sock, self._serve)
+                nursery.start_soon(acceptor.accept, door.sock, self._serve)
 
     async def _serve(self, stream: trio.SocketStream, asker: str) -> None:
         try:

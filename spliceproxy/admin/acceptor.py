@@ -16,7 +16,7 @@ _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED, unix(7)
 Serve = Callable[[trio.SocketStream, str], Awaitable[None]]
 
 
-class Reception:
+class Acceptor:
     """Lets clients in by several sockets; none of them can end it."""
 
     def __init__(self) -> None:
