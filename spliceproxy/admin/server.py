@@ -8,10 +8,10 @@ from functools import partial
 import structlog
 import trio
 
+from spliceproxy.admin.acceptor import Acceptor
 from spliceproxy.admin.connection import HttpConnection
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response, refusal
-from spliceproxy.admin.acceptor import Acceptor
 
 Handle = Callable[[Request], Awaitable[Response]]
 

@@ -10,13 +10,13 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
 from spliceproxy.admin.master_line import DRAIN, RELOAD
-from spliceproxy.admin.server import Door
+from spliceproxy.admin.process import AnyDoor
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
@@ -47,7 +47,7 @@ class Master:
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
         listeners: Listeners,
-        doors: list[Door],
+        doors: Sequence[AnyDoor],
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
