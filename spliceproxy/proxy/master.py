@@ -26,7 +26,7 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
 from spliceproxy.proxy.describe import Story
-from spliceproxy.proxy.difference import compare_settings, describe_listeners
+from spliceproxy.proxy.difference import compare_settings, describe_listeners, needs_restart
 from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
@@ -273,8 +273,8 @@ class Master:
             draining_generations=len(draining),
             draining_workers=sum(len(each.workers.children) for each in draining),
         )
-        if old.settings.admin != settings.admin:
-            self._log.warning("restart_needed", settings=["admin"])
+        if waiting := needs_restart(old.settings, settings):
+            self._log.warning("restart_needed", settings=waiting)
         self._story.reloaded()
         self._describe()
         self._report.ready(self._current, self._ending)
