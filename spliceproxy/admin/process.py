@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import trio
 
@@ -10,6 +10,7 @@ from spliceproxy.admin.api import Api
 from spliceproxy.admin.master_line import read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
+from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
 from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.kernel.shared_table import SharedTable
@@ -17,14 +18,19 @@ from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.lines import LineBuffer, flush_task
 from spliceproxy.observe.reading import Reader
 
+AnyDoor = Door | StatsDoor
+
 
 class AdminProcess:
     """Serves clients, and hears from the master who there is to ask; ends with the master."""
 
-    def __init__(self, doors: list[Door], table: SharedTable, master: socket.socket) -> None:
+    def __init__(self, doors: Sequence[AnyDoor], table: SharedTable, master: socket.socket) -> None:
         self._master = master
         self._operations = Operations(Reader(table), self._tell_master)
-        self._server = Server(doors, Api(self._operations).handle)
+        http = [door for door in doors if isinstance(door, Door)]
+        self._server = Server(http, Api(self._operations).handle)
+        stats = [door for door in doors if isinstance(door, StatsDoor)]
+        self._stats_server = StatsServer(stats, self._operations)
 
     async def main(self, lines: LineBuffer) -> None:
         """Serve until the master is gone, or told to end."""
@@ -33,6 +39,7 @@ class AdminProcess:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
                 nursery.start_soon(flush_task, lines)
                 nursery.start_soon(self._server.run)
+                nursery.start_soon(self._stats_server.run)
                 nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
                 await self._follow_master()
                 nursery.cancel_scope.cancel()

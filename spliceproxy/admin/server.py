@@ -1,21 +1,17 @@
-"""Listening for the clients of the admin interface."""
+"""Serving the HTTP clients of the admin interface."""
 
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
 
+from spliceproxy.admin.acceptor import Acceptor
 from spliceproxy.admin.connection import HttpConnection
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response, refusal
-from spliceproxy.kernel.addresses import name_peer
-
-MAX_CONNECTIONS = 64
-"""At once; the others wait in the backlog."""
-_PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED, unix(7)
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -34,40 +30,20 @@ class Server:
     def __init__(self, doors: list[Door], handle: Handle) -> None:
         self._doors = doors
         self._handle = handle
-        self._room = trio.CapacityLimiter(MAX_CONNECTIONS)
 
     async def run(self) -> None:
         """Accept clients."""
+        acceptor = Acceptor()
         async with trio.open_nursery() as nursery:
             for door in self._doors:
-                nursery.start_soon(self._accept, door, nursery)
+                serve = partial(self._serve, door.guard)
+                nursery.start_soon(acceptor.accept, door.sock, serve)
 
-    async def _accept(self, door: Door, nursery: trio.Nursery) -> None:
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(door.sock))
-        while True:
-            ticket = object()
-            await self._room.acquire_on_behalf_of(ticket)
-            try:
-                stream = await listener.accept()
-            except OSError as error:  # out of descriptors or memory: others free some
-                self._room.release_on_behalf_of(ticket)
-                structlog.get_logger().warning("admin_accept_failed", error=str(error))
-                await trio.sleep(1)
-                continue
-            nursery.start_soon(self._serve, door.guard, stream, ticket)
-
-    async def _serve(self, guard: Guard, stream: trio.SocketStream, ticket: object) -> None:
+    async def _serve(self, guard: Guard, stream: trio.SocketStream, asker: str) -> None:
         async def answer(request: Request) -> Response:
             return await self._answer(guard, request)
 
-        try:
-            async with stream:
-                asker = _name_asker(stream.socket)
-                await HttpConnection(stream, asker, answer).serve()
-        except OSError:  # gone before it could be asked who it is
-            return
-        finally:
-            self._room.release_on_behalf_of(ticket)
+        await HttpConnection(stream, asker, answer).serve()
 
     async def _answer(self, guard: Guard, request: Request) -> Response:
         try:
@@ -78,11 +54,3 @@ class Server:
         except Exception as error:
             structlog.get_logger().error("internal_error", path=request.path, exc_info=error)
             return json_response({"error": "internal error; see the log"}, 500)
-
-
-def _name_asker(sock: trio.socket.SocketType) -> str:
-    if sock.family != socket.AF_UNIX:
-        return name_peer(sock.getpeername())
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    pid, uid, _ = _PEER_CREDENTIALS.unpack(credentials)
-    return f"uid={uid} pid={pid}"

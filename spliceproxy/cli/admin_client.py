@@ -14,22 +14,25 @@ _LONGEST_ANSWER_BYTES = 64 << 20
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
 class AdminClient:
     """Asks one proxy; a connection for each question."""
 
-    def __init__(self, address: Address, token: str | None) -> None:
+    def __init__(
+        self, address: Address, token: str | None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._address = address
         self._token = token
+        self._timeout_s = timeout_s
 
     def get(self, path: str, **query: str) -> Any:
         """Ask for something.
@@ -67,10 +70,10 @@ class AdminClient:
 
     def _connection(self) -> http.client.HTTPConnection:
         if isinstance(self._address, UnixAddress):
-            return _UnixConnection(self._address.path)
+            return _UnixConnection(self._address.path, self._timeout_s)
         assert isinstance(self._address, TcpAddress)  # noqa: S101 - there are no others to connect to
         return http.client.HTTPConnection(
-            self._address.host or "localhost", self._address.port, timeout=TIMEOUT_S
+            self._address.host or "localhost", self._address.port, timeout=self._timeout_s
         )
 
 

@@ -8,18 +8,26 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 def align(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return lines whose columns stand below one another; numbers to the right."""
-    lines = [list(headings), *([str(cell) for cell in row] for row in rows)]
+    lines = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_line(line, widths).rstrip() for line in lines)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(
-        cell.rjust(width)
-        if cell[:1].isdecimal() and cell[-1:].isalnum() and ":" not in cell
-        else cell.ljust(width)
+        cell.rjust(width) if is_number(cell) else cell.ljust(width)
         for cell, width in zip(cells, widths, strict=True)
     )
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell belongs to the right: a number, with or without a unit, and no address."""
+    return text[:1].isdecimal() and text[-1:].isalnum() and ":" not in text
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal only shows: no control characters of names or reasons."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def human_bytes(count: float) -> str:

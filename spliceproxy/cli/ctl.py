@@ -7,12 +7,10 @@ from typing import Any
 import click
 
 from spliceproxy.cli.admin_client import AdminClient
+from spliceproxy.cli.asking import asking
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
+from spliceproxy.cli.options import LOG_LEVELS
 from spliceproxy.errors import ExitStatus
-from spliceproxy.observe.levels import LEVELS
-from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
-
-DEFAULT_ADMIN = "unix:/run/spliceproxy/admin.sock"
 
 
 class Ctl:
@@ -30,25 +28,8 @@ class Ctl:
         return ExitStatus.REFUSED if answer.get("silent") else ExitStatus.OK
 
 
-def _parse_address(_ctx: click.Context, param: click.Parameter, text: str) -> Any:
-    try:
-        return parse_backend(text)
-    except ValueError as problem:
-        raise click.BadParameter(str(problem), param=param) from None
-
-
 @click.group()
-@click.option(
-    "--admin",
-    "address",
-    default=DEFAULT_ADMIN,
-    show_default=True,
-    envvar="SPLICEPROXY_ADMIN",
-    callback=_parse_address,
-    metavar="ADDRESS",
-    help=f"The proxy's admin interface: {BACKEND_FORMS}.",
-)
-@click.option("--token", envvar="SPLICEPROXY_ADMIN_TOKEN", metavar="TOKEN", help="If it needs one.")
+@asking
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 @click.pass_context
 def ctl(ctx: click.Context, *, address: Any, token: str | None, as_json: bool) -> None:
@@ -217,7 +198,7 @@ def reload(to: Ctl) -> int:
 
 
 @ctl.command()
-@click.argument("level", type=click.Choice(LEVELS))
+@click.argument("level", type=click.Choice(LOG_LEVELS))
 @click.pass_obj
 def log(to: Ctl, level: str) -> int:
     """Log what is of this level or above, in all processes."""

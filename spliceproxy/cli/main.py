@@ -13,6 +13,7 @@ from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
 from spliceproxy.cli.routes_file import check, schema
+from spliceproxy.cli.top.command import top
 from spliceproxy.errors import ExitStatus, Problem, RefusedFile, one_line
 
 PROGRAM = "spliceproxy"
@@ -63,6 +64,7 @@ command.add_command(check)
 command.add_command(doctor)
 command.add_command(schema)
 command.add_command(ctl)
+command.add_command(top)
 
 
 def run(arguments: Sequence[str]) -> int:

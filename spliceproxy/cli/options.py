@@ -22,6 +22,8 @@ from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
 from spliceproxy.settings.mirror_options import OPTIONS
 from spliceproxy.settings.units import parse_positive_size
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 SECTIONS = {
     "Routes file": ("config",),
     "Traffic": ("listen", "backends", "splice"),
@@ -200,7 +202,7 @@ PROXY_OPTIONS = (
     setting(
         "--log-level",
         "log_level",
-        type=click.Choice(["debug", "info", "warning", "error"]),
+        type=click.Choice(LOG_LEVELS),
         default="info",
         help="'info' has one line for each connection.",
     ),

@@ -1,37 +1,48 @@
-"""Opening the sockets of the admin interface."""
+"""Opening the sockets of the admin process."""
 
 import contextlib
 import socket
 from collections.abc import Iterator
 
 from spliceproxy.admin.guard import Guard
+from spliceproxy.admin.process import AnyDoor
 from spliceproxy.admin.server import Door
+from spliceproxy.admin.stats_socket.server import StatsDoor
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.proxy.listening import OpenListener, Wanted, open_listener
+from spliceproxy.proxy.listening import Wanted, open_listener
 from spliceproxy.proxy.places import find_places, refusal
-from spliceproxy.settings.admin import AdminSettings
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.settings.options import Settings
 
 _BACKLOG = 64
 
 
 @contextlib.contextmanager
-def open_doors(settings: AdminSettings, inherited: InheritedSockets) -> Iterator[list[Door]]:
-    """Listen for clients of the admin interface; on leaving, close and remove the sockets.
+def open_doors(settings: Settings, inherited: InheritedSockets) -> Iterator[list[AnyDoor]]:
+    """Listen for clients of the admin process; on leaving, close and remove the sockets.
 
     Raises:
         StartProblem: an address cannot be listened on; none stays open.
     """
     with contextlib.ExitStack() as on_exit:
-        listeners: list[OpenListener] = []
-        for listen in settings.listen:
-            for place in find_places(listen, inherited):
+
+        def listen_at(where: ListenSettings) -> Iterator[socket.socket]:
+            for place in find_places(where, inherited):
                 try:
                     listener = open_listener(Wanted(place, _BACKLOG, 0.0))
                 except OSError as error:
                     raise refusal(place, error) from error
                 on_exit.callback(listener.close)
-                listeners.append(listener)
-        yield [_door(listener.sock, settings.token) for listener in listeners]
+                yield listener.sock
+
+        doors: list[AnyDoor] = [
+            _door(sock, settings.admin.token)
+            for where in settings.admin.listen
+            for sock in listen_at(where)
+        ]
+        if settings.stats_socket is not None:
+            doors += map(StatsDoor, listen_at(settings.stats_socket))
+        yield doors
 
 
 def _door(sock: socket.socket, token: str | None) -> Door:

@@ -5,15 +5,14 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec
 
 import structlog
 import trio
 
 from spliceproxy.admin.master_line import MasterLine
-from spliceproxy.admin.process import AdminProcess
-from spliceproxy.admin.server import Door
+from spliceproxy.admin.process import AdminProcess, AnyDoor
 from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.shared_table import SharedTable
@@ -36,7 +35,11 @@ class AdminKeeper(Places):
     """Gives workers their places, and the admin process a line to each of them."""
 
     def __init__(
-        self, doors: list[Door], table: SharedTable, lines: LineBuffer, forget: Callable[[], None]
+        self,
+        doors: Sequence[AnyDoor],
+        table: SharedTable,
+        lines: LineBuffer,
+        forget: Callable[[], None],
     ) -> None:
         """`forget` closes, in the child, what is not the admin process's business."""
         super().__init__(table)

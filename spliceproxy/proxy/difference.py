@@ -5,6 +5,14 @@ from typing import Any
 from spliceproxy.proxy.listening import ListenerChange
 from spliceproxy.settings.options import Settings
 
+_NEEDS_RESTART = ("admin", "stats_socket")
+"""What the admin process listens on; it outlives reloads."""
+
+
+def needs_restart(old: Settings, new: Settings) -> list[str]:
+    """Return the settings that a reload has not changed, though the file has."""
+    return [name for name in _NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
+
 
 def compare_settings(old: Settings, new: Settings) -> dict[str, Any]:
     """Return which routes came, went and changed, and which of the other settings did."""

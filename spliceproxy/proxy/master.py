@@ -10,13 +10,13 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
 from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
-from spliceproxy.admin.server import Door
+from spliceproxy.admin.process import AnyDoor
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
@@ -27,7 +27,7 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
 from spliceproxy.proxy.describe import Story
-from spliceproxy.proxy.difference import compare_settings, describe_listeners
+from spliceproxy.proxy.difference import compare_settings, describe_listeners, needs_restart
 from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.generations import Generations
 from spliceproxy.proxy.listening import ListenerChange, Listeners
@@ -49,7 +49,7 @@ class Master:
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
         listeners: Listeners,
-        doors: list[Door],
+        doors: Sequence[AnyDoor],
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
@@ -278,8 +278,8 @@ class Master:
             draining_generations=len(draining),
             draining_workers=sum(len(each.workers.children) for each in draining),
         )
-        if old.settings.admin != settings.admin:
-            self._log.warning("restart_needed", settings=["admin"])
+        if waiting := needs_restart(old.settings, settings):
+            self._log.warning("restart_needed", settings=waiting)
         self._story.reloaded()
         self._describe()
         self._report.ready(self._generations)

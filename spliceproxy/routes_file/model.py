@@ -16,6 +16,7 @@ from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.settings.sni import SniSettings
+from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
 
 
@@ -37,6 +38,7 @@ class RoutesFile(Settings):
 MODELS: tuple[type[BaseModel], ...] = (
     RoutesFile,
     AdminSettings,
+    StatsSocketSettings,
     LogSettings,
     RouteSettings,
     ListenSettings,

@@ -30,6 +30,7 @@ from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
+from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
 
 LogFormat = Literal["auto", "console", "json"]
@@ -136,6 +137,11 @@ class Settings(Model):
     admin: Annotated[AdminSettings, Shorthand("listen", "string", "array")] = Field(
         default=AdminSettings(),
         description="The admin interface; without an address there is none.",
+    )
+    stats_socket: Annotated[StatsSocketSettings | None, Shorthand("address")] = Field(
+        default=None,
+        description="Answer to HAProxy's tools, such as hatop and Telegraf, on this unix socket: "
+        "unix:PATH, or a mapping with its mode, owner and group.",
     )
     log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
     dns: DnsSettings = Field(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from spliceproxy.admin import connection, server
+from spliceproxy.admin import acceptor, connection
 from spliceproxy.admin.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
@@ -104,7 +104,7 @@ async def test_garbage_disturbs_nobody(garbage: list[bytes]) -> None:
 async def test_clients_that_stall_are_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(acceptor, "MAX_CONNECTIONS", 2)
     monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.05)
     monkeypatch.setattr(connection, "IDLE_TIMEOUT_S", 0.05)
     async with serving(tmp_path / "s", echo):

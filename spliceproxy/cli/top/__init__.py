@@ -1,0 +1,1 @@
+"""`spliceproxy top`: what a running proxy is doing, again and again."""

@@ -1,0 +1,44 @@
+"""Looking at a proxy from a thread, so that whoever shows it never waits."""
+
+import threading
+from collections.abc import Callable
+
+from spliceproxy.cli.top.look import Client, Look, look
+from spliceproxy.errors import AskingProblem
+
+Deliver = Callable[[Look | AskingProblem], None]
+
+
+class Watcher:
+    """Looks again and again, until it is told to stop; delivers from its own thread."""
+
+    def __init__(self, client: Client, interval_s: float, deliver: Deliver) -> None:
+        self._client = client
+        self._interval_s = interval_s
+        self._deliver = deliver
+        self._stopping = threading.Event()
+        self._delivering = threading.Lock()
+        # A daemon: the end of the program does not wait for a proxy that does not answer.
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Deliver nothing any more."""
+        with self._delivering:
+            self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval_s):
+            seen = self._look()
+            with self._delivering:
+                if not self._stopping.is_set():
+                    self._deliver(seen)
+
+    def _look(self) -> Look | AskingProblem:
+        try:
+            return look(self._client)
+        except AskingProblem as problem:
+            return problem
