@@ -18,6 +18,7 @@ from spliceproxy.observe.description import (
 
 RELOAD = "reload"
 DRAIN = "drain"
+REOPEN_LOGS = "reopen_logs"
 
 
 class MasterLine:
@@ -44,6 +45,10 @@ class MasterLine:
     def remove_worker(self, place: int) -> None:
         """Tell that a worker has ended."""
         self._send({"what": "worker_gone", "place": place}, [])
+
+    def reopen_logs(self) -> None:
+        """Tell to open the log's files again, which have been renamed."""
+        self._send({"what": REOPEN_LOGS}, [])
 
     def _send(self, message: dict[str, object], fds: list[int]) -> None:
         socket.send_fds(self._socket, [encode(message)], fds, socket.MSG_NOSIGNAL)

@@ -7,30 +7,33 @@ from collections.abc import AsyncIterator
 import trio
 
 from spliceproxy.admin.api import Api
-from spliceproxy.admin.master_line import read_description, receive
+from spliceproxy.admin.master_line import REOPEN_LOGS, read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.reading import Reader
 
 
 class AdminProcess:
     """Serves clients, and hears from the master who there is to ask; ends with the master."""
 
-    def __init__(self, doors: list[Door], table: SharedTable, master: socket.socket) -> None:
+    def __init__(
+        self, doors: list[Door], table: SharedTable, master: socket.socket, logs: Logs
+    ) -> None:
         self._master = master
+        self._logs = logs
         self._operations = Operations(Reader(table), self._tell_master)
         self._server = Server(doors, Api(self._operations).handle)
 
-    async def main(self, lines: LineBuffer) -> None:
+    async def main(self) -> None:
         """Serve until the master is gone, or told to end."""
         self._master.setblocking(False)
         async with trio.open_nursery() as nursery:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
-                nursery.start_soon(flush_task, lines)
+                nursery.start_soon(self._logs.flush)
                 nursery.start_soon(self._server.run)
                 nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
                 await self._follow_master()
@@ -47,7 +50,9 @@ class AdminProcess:
             if told is None:
                 return
             message, fd = told
-            if message["what"] == "worker_gone":
+            if message["what"] == REOPEN_LOGS:
+                self._logs.reopen()
+            elif message["what"] == "worker_gone":
                 self._operations.remove_worker(_place(message))
             elif fd is not None and message["what"] == "worker":
                 line = WorkerLine(_place(message), socket.socket(fileno=fd))

@@ -27,6 +27,8 @@ class ConnectionRecord:
     server_name: str | None = None
     """What the client's TLS hello asked for."""
     backend: str = ""
+    backend_name: str = ""
+    """The same backend as it is configured."""
     attempts: int = 0
     """Connects that were tried, with the one that a close has cut short."""
     queue_s: float | None = None

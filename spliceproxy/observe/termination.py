@@ -95,6 +95,9 @@ CAUSES = {
     reason.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
     reason.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
     reason.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),
+    reason.BACKEND_DOWN: _proxy(
+        "D", "checks found the backend down, and the route says `on_down: close`", _INCOMPLETE
+    ),
     reason.CONNECT_TIMEOUT: _proxy("s", "no backend answered within the connect timeout"),
     reason.QUEUE_TIMEOUT: _proxy("s", "every backend that could be reached was full for too long"),
     reason.QUEUE_FULL: _proxy("P", "every backend was full, and the queue as well"),
@@ -103,7 +106,11 @@ CAUSES = {
         "c", "one direction had ended, and the other was silent for too long", _INCOMPLETE
     ),
     reason.LIFETIME_TIMEOUT: _proxy("P", "the connection was older than it may be", _INCOMPLETE),
-    reason.DRAIN_DEADLINE: _proxy("K", "the drain timeout was over", _INCOMPLETE),
+    reason.DRAIN_DEADLINE: _proxy(
+        "K",
+        "the proxy was asked to stop, or had been reloaded, and the drain timeout was over",
+        _INCOMPLETE,
+    ),
     reason.STOPPED: _proxy("K", "the proxy was told to stop at once", _INCOMPLETE),
     reason.CLOSED_BY_OPERATOR: _proxy("K", "`spliceproxy ctl` was told to end it", _INCOMPLETE),
     reason.MIRROR_FAILED: _proxy(

@@ -16,6 +16,9 @@ READY = b"ready"
 STOP = b"stop"
 """Master to worker: reset everything and exit."""
 
+REOPEN_LOGS = b"reopen logs"
+"""Master to worker: open the log's files again, which have been renamed."""
+
 _DRAIN = b"drain "
 
 

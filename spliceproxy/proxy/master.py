@@ -6,10 +6,8 @@ runs it too. A worker forked from it shares its memory and costs a few MiB.
 
 import contextlib
 import os
-import select
 import signal
 import socket
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,8 +18,7 @@ from spliceproxy.admin.server import Door
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe import log
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
@@ -30,12 +27,10 @@ from spliceproxy.proxy.difference import compare_settings, describe_listeners
 from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
-from spliceproxy.proxy.places import InheritedPlace
 from spliceproxy.proxy.reload import Reload, Reloaded
 from spliceproxy.proxy.reloads import Reloads
 from spliceproxy.proxy.report import Report
-from spliceproxy.proxy.worker import Worker
-from spliceproxy.proxy.worker_process import run_worker
+from spliceproxy.proxy.waiting import wait
 from spliceproxy.settings.options import Settings
 
 
@@ -51,17 +46,17 @@ class Master:
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
-        lines: LineBuffer,
+        logs: Logs,
     ) -> None:
         self._source = source
         self._inherited = inherited
         self._listeners = listeners
         self._table = table
-        self._admin = AdminKeeper(doors, table, lines, self._forget_for_admin)
+        self._admin = AdminKeeper(doors, table, logs, self._forget_for_admin)
         self._story = Story()
         self._manager = manager
         self._signal_fd = signal_fd
-        self._lines = lines
+        self.logs = logs
         self._current: Generation
         self._ending: list[Generation] = []
         self._report = Report(manager, table, self._admin)
@@ -103,22 +98,17 @@ class Master:
 
     def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
         self._numbers += 1
-        return make_generation(self._numbers, loaded, listening, self._admin, self._work)
+        logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
+        return make_generation(self._numbers, loaded, logs, listening, self._admin, self._work)
 
     def _work(self, generation: Generation, number: int, place: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
         self._forget()
         self._listeners.forget_all_but(generation.sockets)
-        worker = Worker(
-            generation.settings,
-            generation.routes,
-            Tally(self._table, place),
-            number=number,
-            generation=generation.number,
-            admin_line=self._admin.worker_end(place),
-        )
-        timeout_s = generation.settings.drain_timeout_s
-        return run_worker(worker, timeout_s, orders, self._lines)
+        for other in self._generations():
+            other.logs.close_all_but(generation.logs)
+        admin_line = self._admin.worker_end(place)
+        return generation.serve(number, Tally(self._table, place), orders, admin_line)
 
     def _forget(self) -> None:
         """In a child: close what stands for the others."""
@@ -144,9 +134,12 @@ class Master:
             elif order == DRAIN and not self._stopping:
                 self._drain("admin")
 
+    def _generations(self) -> list[Generation]:
+        """All that have workers, with the one to come."""
+        return [self._current, *self._ending, *filter(None, [self._reloads.to_come])]
+
     def _is_alive(self) -> bool:
-        generations = [self._current, *self._ending]
-        return any(generation.workers.alive for generation in generations)
+        return any(each.workers.alive for each in (self._current, *self._ending))
 
     def _wait(self) -> None:
         generations = [self._current, *self._ending]
@@ -156,14 +149,8 @@ class Master:
         descriptors += self._admin.descriptors()
         descriptors += self._reloads.descriptors()
         deadlines.append(self._reloads.next_deadline_s())
-        poll = select.poll()
-        for fd in (self._signal_fd, *descriptors):
-            poll.register(fd, select.POLLIN)
-        deadline_s = min(filter(None, deadlines), default=None)
-        if deadline_s is None:
-            poll.poll()
-        else:
-            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+        wait([self._signal_fd, *descriptors], self.logs.unwritten(), deadlines)
+        self.logs.write()
 
     def _tend(self) -> None:
         self._current.workers.tend()
@@ -180,13 +167,27 @@ class Master:
 
     def _follow_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGUSR1:
-            self._log.info("signal_ignored", signal=number.name, why="no file to reopen")
+            self._reopen_logs()
         elif number == signal.SIGHUP:
             self._want_reload(number.name)
         elif self._stopping or number == signal.SIGQUIT:
             self._stop(number.name)
         else:
             self._drain(number.name)
+
+    def _follow_logs(self, logs: Logs) -> None:
+        """Log as the new configuration wants it."""
+        before, self.logs = self.logs, logs
+        logs.use()
+        self._admin.log_to(logs)
+        before.close_all_but(logs)
+
+    def _reopen_logs(self) -> None:
+        """Let everybody go on in the files that have the names of the log's files now."""
+        for generation in self._generations():
+            generation.logs.reopen()
+            generation.workers.reopen_logs()
+        self._admin.reopen_logs()
 
     def _drain(self, signal_name: str) -> None:
         """Stop, and let connections finish."""
@@ -227,22 +228,19 @@ class Master:
         assert self._source is not None  # noqa: S101 - else nobody wants one
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
-        used = [
-            directory
-            for generation in (self._current, *self._ending)
-            for directory in generation.mirror_directories
-        ]
+        used = [place for each in self._generations() for place in each.mirror_directories]
 
         def forget() -> None:
             self._forget_for_admin()
             self._admin.worker_end(NO_PLACE)
 
-        loading = Loading(partial(load, self._source, self._inherited, used), self._lines, forget)
+        loading = Loading(partial(load, self._source, self._inherited, used), self.logs, forget)
         return Reload(loading, self._listeners, self._make_generation)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
         if generation is not None:
             self._ending.append(generation)
+            generation.logs.close_all_but(self.logs)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._story.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
@@ -253,27 +251,18 @@ class Master:
         """Let the old generation drain: the new one accepts already."""
         old, self._current = self._current, done.generation
         self._ending.append(old)
-        settings = self._current.settings
-        log.follow(settings.log.format, settings.log.level)
+        self._follow_logs(self._current.logs)
         told = {
-            **compare_settings(old.settings, settings),
+            **compare_settings(old.settings, self._current.settings),
             "listeners": describe_listeners(done.change),
         }
-        closed = [listener.wanted.listen.place for listener in done.change.removed]
-        old.workers.drain(settings.reload_drain_timeout_s)
+        self._inherited = self._inherited.without(done.change.inherited_removed)
+        old.workers.drain(self._current.settings.reload_drain_timeout_s)
         done.change.commit()
-        self._inherited = self._inherited.without(
-            {place.fd for place in closed if isinstance(place, InheritedPlace)}
-        )
-        draining = [generation for generation in self._ending if generation.workers.alive]
-        self._log.info(
-            "reloaded",
-            generation=self._current.number,
-            **told,
-            draining_generations=len(draining),
-            draining_workers=sum(len(each.workers.children) for each in draining),
-        )
-        if old.settings.admin != settings.admin:
+        draining = [len(each.workers.children) for each in self._ending if each.workers.alive]
+        told |= {"draining_generations": len(draining), "draining_workers": sum(draining)}
+        self._log.info("reloaded", generation=self._current.number, **told)
+        if old.settings.admin != self._current.settings.admin:
             self._log.warning("restart_needed", settings=["admin"])
         self._story.reloaded()
         self._describe()

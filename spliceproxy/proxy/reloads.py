@@ -27,6 +27,11 @@ class Reloads:
         """Reload, now or when the one that is under way has ended."""
         self._wanted = True
 
+    @property
+    def to_come(self) -> Generation | None:
+        """The generation that is being started."""
+        return None if self._reload is None else self._reload.generation
+
     def descriptors(self) -> list[int]:
         """What to poll for."""
         return [] if self._reload is None else self._reload.descriptors()

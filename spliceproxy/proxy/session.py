@@ -141,6 +141,7 @@ class Session:
         record = self.record
         record.attempts += 1
         record.backend = target.name
+        record.backend_name = backend.state.name
         record.phase = Phase.DATA
         record.connect_s = connect_s = self.client.connect_s()
         self._owner.session_connected(self, connect_s)

@@ -9,6 +9,9 @@ import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
+from spliceproxy.observe.access_log import AccessLog
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.haproxy_line import OpenConnections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
@@ -44,6 +47,7 @@ class Worker:
         settings: Settings,
         routes: Sequence[PreparedRoute],
         tally: Tally,
+        access_log: AccessLog,
         *,
         number: int = 0,
         generation: int = 0,
@@ -52,7 +56,7 @@ class Worker:
         self.reactor = Reactor()
         self._settings = settings
         self._number = number
-        self._generation = generation
+        self._tell = access_log.teller(number, generation, self._count_open)
         self._tally = tally
         self._names = Names(settings.dns)
         self.pools: list[BackendPool] = []
@@ -134,13 +138,20 @@ class Worker:
             route,
             prepared.max_connections,
             self._note_if_idle,
-            worker=self._number,
-            generation=self._generation,
             counting=Counting(self._tally, prepared.settings.name, prepared.max_sessions, mirrors),
-            tells_connections=self._settings.log.level in ("debug", "info"),
+            tell=self._tell,
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
         return frontend
+
+    def _count_open(self, record: ConnectionRecord) -> OpenConnections:
+        """Return how many others are open when one is told of."""
+        frontend = next(one for one in self._frontends if one.name == record.route)
+        return OpenConnections(
+            worker=sum(len(one.sessions) for one in self._frontends),
+            route=len(frontend.sessions),
+            backend=frontend.counting.open_at(record.backend_name),
+        )
 
     @property
     def sessions(self) -> set[Session]:

@@ -94,6 +94,11 @@ class Workers:
         """Tell all to let their connections finish within the timeout, and replace none."""
         self._end(control.drain(timeout_s), timeout_s + _STOP_GRACE_S)
 
+    def reopen_logs(self) -> None:
+        """Tell all to open the log's files again."""
+        for child in self._children.values():
+            child.order(control.REOPEN_LOGS)
+
     def stop(self) -> None:
         """Tell all to end at once."""
         self._end(control.STOP, _STOP_GRACE_S)
