@@ -23,7 +23,8 @@ KEYS = {
     "backend": "the address that was connected; empty if none was",
     "attempts": "how many connects were tried",
     "queue_s": "seconds in the queue for a place at a backend; null without a queue",
-    "connect_s": "seconds from the accept until a backend had answered; null if none did",
+    "connect_s": "seconds from when the client was let in until a backend had answered, with those "
+    "in the queue; null if none did",
     "duration_s": "seconds from the accept to the end",
     "request_bytes": "bytes that the backend's socket has taken",
     "response_bytes": "bytes that the client's socket has taken",
@@ -44,7 +45,8 @@ This page is written by `python -m tools.document_access_log` from the tables th
 uses.
 
 Each connection has one line, written when it has ended, or when the copies of it have reached
-their mirrors.
+their mirrors. Clients that are turned away before they get to a route's backends are told together
+instead (`clients_refused` in the log).
 
 ## Where it goes
 
@@ -73,6 +75,9 @@ file and stay whole. After SIGUSR1 to the master, it and its workers open the na
 logrotate's `postrotate` sends that; lines that were on their way are in the file that was renamed.
 A name that cannot be opened is an error (`log_not_reopened`), and the old file stays in use. A disk
 that hangs holds up the worker that writes to it; syslog and pipes never do.
+
+A reload may change places and forms: the new workers write to the new ones, the old ones finish
+with those that they have. A place that cannot be opened refuses the reload.
 
 **syslog** messages have facility `daemon` and the line's severity. Over UDP they follow RFC 5424;
 at a unix socket they have the form of syslog(3), the only one that journald and rsyslog read

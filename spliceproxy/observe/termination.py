@@ -108,7 +108,7 @@ CAUSES = {
     reason.LIFETIME_TIMEOUT: _proxy("P", "the connection was older than it may be", _INCOMPLETE),
     reason.DRAIN_DEADLINE: _proxy(
         "K",
-        "the proxy was asked to stop, or had been reloaded, and the drain timeout was over",
+        "the time to drain was over, after a stop or a reload",
         _INCOMPLETE,
     ),
     reason.STOPPED: _proxy("K", "the proxy was told to stop at once", _INCOMPLETE),
