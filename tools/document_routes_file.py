@@ -10,6 +10,7 @@ _TABLES = {
     "Top level": "RoutesFile",
     "`admin`": "AdminSettings",
     "`log`": "LogSettings",
+    "`access_log`": "AccessLogSettings",
     "`routes`, each": "RouteSettings",
     "`listen`, each": "ListenSettings",
     "`timeouts`": "Timeouts",

@@ -20,6 +20,7 @@ RELOAD = "reload"
 DRAIN = "drain"
 LOG_LEVEL = "log_level"
 """With the level as `level`."""
+REOPEN_LOGS = "reopen_logs"
 
 
 class MasterLine:
@@ -46,6 +47,10 @@ class MasterLine:
     def remove_worker(self, place: int) -> None:
         """Tell that a worker has ended."""
         self._send({"what": "worker_gone", "place": place}, [])
+
+    def reopen_logs(self) -> None:
+        """Tell to open the log's files again, which have been renamed."""
+        self._send({"what": REOPEN_LOGS}, [])
 
     def _send(self, message: dict[str, object], fds: list[int]) -> None:
         socket.send_fds(self._socket, [encode(message)], fds, socket.MSG_NOSIGNAL)

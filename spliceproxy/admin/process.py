@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import trio
 
 from spliceproxy.admin.api import Api
-from spliceproxy.admin.master_line import read_description, receive
+from spliceproxy.admin.master_line import REOPEN_LOGS, read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
@@ -15,7 +15,7 @@ from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.levels import set_level
-from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.reading import Reader
 
 AnyDoor = Door | StatsDoor
@@ -24,20 +24,23 @@ AnyDoor = Door | StatsDoor
 class AdminProcess:
     """Serves clients, and hears from the master who there is to ask; ends with the master."""
 
-    def __init__(self, doors: Sequence[AnyDoor], table: SharedTable, master: socket.socket) -> None:
+    def __init__(
+        self, doors: Sequence[AnyDoor], table: SharedTable, master: socket.socket, logs: Logs
+    ) -> None:
         self._master = master
+        self._logs = logs
         self._operations = Operations(Reader(table), self._tell_master)
         http = [door for door in doors if isinstance(door, Door)]
         self._server = Server(http, Api(self._operations).handle)
         stats = [door for door in doors if isinstance(door, StatsDoor)]
         self._stats_server = StatsServer(stats, self._operations)
 
-    async def main(self, lines: LineBuffer) -> None:
+    async def main(self) -> None:
         """Serve until the master is gone, or told to end."""
         self._master.setblocking(False)
         async with trio.open_nursery() as nursery:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
-                nursery.start_soon(flush_task, lines)
+                nursery.start_soon(self._logs.flush)
                 nursery.start_soon(self._server.run)
                 nursery.start_soon(self._stats_server.run)
                 nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
@@ -55,7 +58,9 @@ class AdminProcess:
             if told is None:
                 return
             message, fd = told
-            if message["what"] == "worker_gone":
+            if message["what"] == REOPEN_LOGS:
+                self._logs.reopen()
+            elif message["what"] == "worker_gone":
                 self._operations.remove_worker(_place(message))
             elif fd is not None and message["what"] == "worker":
                 line = WorkerLine(_place(message), socket.socket(fileno=fd))

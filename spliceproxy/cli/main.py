@@ -29,7 +29,7 @@ with spaces between the items of a list. The command line goes first.
 
 \b
 Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
-  file of --config again.
+  file of --config again, USR1 opens log files again.
 Exit status: 0 asked to stop, 1 mistakes in the file or a fail of doctor, 2 usage,
   3 could not start, 4 workers fail to boot, 70 internal.
 """

@@ -18,6 +18,12 @@ from spliceproxy.settings.bounds import (
     parse_workers,
 )
 from spliceproxy.settings.listen_address import LISTEN_FORMS, parse_listen
+from spliceproxy.settings.log_place import (
+    ACCESS_LOG_FORMS,
+    LOG_FORMS,
+    parse_access_log_place,
+    parse_log_place,
+)
 from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
 from spliceproxy.settings.mirror_options import OPTIONS
 from spliceproxy.settings.units import parse_positive_size
@@ -37,7 +43,7 @@ SECTIONS = {
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
     "Operation": ("admin_listen", "admin_token"),
-    "Log": ("log_format", "log_level"),
+    "Log": ("log_to", "log_format", "log_level", "access_log", "access_log_format"),
 }
 
 
@@ -193,6 +199,14 @@ PROXY_OPTIONS = (
         "from elsewhere. Better given by the environment: others can read a command line.",
     ),
     setting(
+        "--log-to",
+        "log_to",
+        callback=reads(parse_log_place),
+        default="stdout",
+        metavar="PLACE",
+        help=f"Where to log: {LOG_FORMS}. SIGUSR1 opens files again.",
+    ),
+    setting(
         "--log-format",
         "log_format",
         type=click.Choice(["auto", "console", "json"]),
@@ -205,6 +219,21 @@ PROXY_OPTIONS = (
         type=click.Choice(LOG_LEVELS),
         default="info",
         help="'info' has one line for each connection.",
+    ),
+    setting(
+        "--access-log",
+        "access_log",
+        callback=reads(parse_access_log_place),
+        default="log",
+        metavar="PLACE",
+        help=f"Where the lines of connections go: {ACCESS_LOG_FORMS}.",
+    ),
+    setting(
+        "--access-log-format",
+        "access_log_format",
+        type=click.Choice(["auto", "console", "json", "haproxy-tcp"]),
+        default="auto",
+        help="'auto' is as for the log; 'haproxy-tcp' is HAProxy's option tcplog.",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spliceproxy.settings.options import LogLevel
+from spliceproxy.settings.log import LogLevel
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import structlog
 
-from spliceproxy.settings.options import LogLevel
+from spliceproxy.settings.log import LogLevel
 
 LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 """From the most that is told to the least."""

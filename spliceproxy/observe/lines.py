@@ -7,11 +7,9 @@ from time import monotonic
 
 import trio
 
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.outlet import Outlet
 
 DEFAULT_MAX_BYTES = 8 << 20  # the lines of 20,000 connections that end at once
-# Up to this many bytes, what several processes write to one pipe does not mix (pipe(7)).
-CHUNK_BYTES = select.PIPE_BUF
 
 
 def plain_loss_line(count: int) -> bytes:
@@ -20,18 +18,18 @@ def plain_loss_line(count: int) -> bytes:
 
 
 class LineBuffer:
-    """Whole lines on their way to a descriptor; not for use from several threads.
+    """Whole lines on their way to a place; not for use from several threads.
 
-    Lines leave in chunks of at most PIPE_BUF bytes, so that lines of several processes on one
-    pipe stay whole. A longer line leaves alone and in pieces, which others may come between.
+    Lines leave in chunks as large as the outlet writes at once, so that lines of several processes
+    stay whole. A longer line leaves alone.
 
     What does not fit is dropped and counted. From the first dropped line on nothing is accepted
     until the lines before it and a line with the count have left: a gap is reported once, where
     it is. A reader that has gone away is such a gap, which ends if another one comes.
     """
 
-    def __init__(self, fd: int, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        self._outlet = open_outlet(fd)
+    def __init__(self, outlet: Outlet, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._outlet = outlet
         self._max_bytes = max_bytes
         self._lines: deque[bytes] = deque()
         self._chunk = b""  # taken from the lines, and not yet written to its end
@@ -68,7 +66,7 @@ class LineBuffer:
         """Write what the reader takes now; False when something is left that needs room."""
         while self._chunk or self._take_chunk():
             try:
-                sent = self._outlet.send(self._chunk[:CHUNK_BYTES])
+                sent = self._outlet.send(self._chunk)
             except BlockingIOError:
                 return False
             except OSError:  # the reader has gone, the disk is full: not a reason to die
@@ -103,12 +101,12 @@ class LineBuffer:
 
     def _take_chunk(self) -> bool:
         """Take whole lines, or the report of a gap once all lines before it have left."""
-        lines = self._lines
+        lines, most_bytes = self._lines, self._outlet.chunk_bytes
         self._chunk_losses = self._chunk_lines = 0
         if lines:
             taken = [lines.popleft()]
             size = len(taken[0])
-            while lines and size + len(lines[0]) <= CHUNK_BYTES:
+            while lines and size + len(lines[0]) <= most_bytes:
                 size += len(lines[0])
                 taken.append(lines.popleft())
             self._chunk, self._chunk_lines = b"".join(taken), len(taken)

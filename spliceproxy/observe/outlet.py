@@ -11,11 +11,16 @@ import socket
 import stat
 from typing import Protocol
 
+CHUNK_BYTES = select.PIPE_BUF
+"""Up to this many bytes, what several processes write to one pipe does not mix (pipe(7))."""
+
 
 class Outlet(Protocol):
     """A descriptor to write to; `fd` is the one to wait on for room."""
 
     fd: int
+    chunk_bytes: int
+    """Whole lines are gathered up to this size before they are sent."""
 
     def send(self, chunk: bytes) -> int:
         """Write some of the chunk; BlockingIOError when nothing fits, OSError when it is over."""
@@ -30,13 +35,15 @@ class PrivateOutlet:
     A write of at most PIPE_BUF bytes to a non-blocking pipe is all or nothing (pipe(7)).
     """
 
+    chunk_bytes = CHUNK_BYTES
+
     def __init__(self, fd: int) -> None:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         self.fd = os.open(f"/proc/self/fd/{fd}", flags)
 
     def send(self, chunk: bytes) -> int:
         """Write without waiting."""
-        return os.write(self.fd, chunk)
+        return os.write(self.fd, chunk[:CHUNK_BYTES])
 
     def close(self) -> None:
         """Close the second file description; later sends meet EBADF."""
@@ -48,13 +55,15 @@ class PrivateOutlet:
 class SocketOutlet:
     """A socket, such as the one to the journal: not to wait is asked for in each call."""
 
+    chunk_bytes = CHUNK_BYTES
+
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=os.dup(fd))
         self.fd = self._socket.fileno()
 
     def send(self, chunk: bytes) -> int:
         """Write without waiting."""
-        return self._socket.send(chunk, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        return self._socket.send(chunk[:CHUNK_BYTES], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
     def close(self) -> None:
         """Close the duplicate."""
@@ -70,6 +79,8 @@ class PolledOutlet:
     the question and the write, and then the write waits for the reader.
     """
 
+    chunk_bytes = CHUNK_BYTES
+
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._poll = select.poll()
@@ -79,7 +90,7 @@ class PolledOutlet:
         """Write if there is room."""
         if not self._poll.poll(0):
             raise BlockingIOError
-        return os.write(self.fd, chunk)
+        return os.write(self.fd, chunk[:CHUNK_BYTES])
 
     def close(self) -> None:
         """Leave the shared descriptor as it is, and write no more to it."""

@@ -17,7 +17,7 @@ from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.description import Description
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.proxy.child import Child, fork_child
@@ -38,14 +38,14 @@ class AdminKeeper(Places):
         self,
         doors: Sequence[AnyDoor],
         table: SharedTable,
-        lines: LineBuffer,
+        logs: Logs,
         forget: Callable[[], None],
     ) -> None:
         """`forget` closes, in the child, what is not the admin process's business."""
         super().__init__(table)
         self._doors = doors
         self._table = table
-        self._log_lines = lines
+        self._logs = logs
         self._forget_others = forget
         self._lines: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._description: Description | None = None
@@ -96,6 +96,17 @@ class AdminKeeper(Places):
         else:
             self._tell(MasterLine.describe, description)
 
+    def log_to(self, logs: Logs) -> None:
+        """Log there; if that is elsewhere, it takes another process, which `describe` starts."""
+        moved = not logs.has_same_places(self._logs)
+        self._logs = logs
+        if moved:
+            self.stop()
+
+    def reopen_logs(self) -> None:
+        """Tell the admin process to open the log's files again."""
+        self._tell(MasterLine.reopen_logs)
+
     def descriptors(self) -> list[int]:
         """What to poll for."""
         return [] if self._child is None else [self._child.pidfd, self._child.orders.fileno()]
@@ -143,9 +154,9 @@ class AdminKeeper(Places):
             ours.close()
             theirs.close()
         try:
-            trio.run(AdminProcess(self._doors, self._table, master).main, self._log_lines)
+            trio.run(AdminProcess(self._doors, self._table, master, self._logs).main)
         finally:
-            self._log_lines.close(_LAST_LINES_S)
+            self._logs.close(_LAST_LINES_S)
         return ExitStatus.OK
 
     def _hear(self) -> list[Message]:

@@ -14,17 +14,31 @@ _numbers = count(1)  # of this process
 class Client:
     """A client, as far as it is known before it has sent a byte."""
 
-    __slots__ = ("_destination", "accepted_s", "address", "let_in_s", "listener_name", "number")
+    __slots__ = (
+        "_destination",
+        "accepted_s",
+        "address",
+        "let_in_s",
+        "listener_name",
+        "number",
+        "peer",
+        "server_name",
+    )
 
     def __init__(self, address: object, listener_name: str) -> None:
         self.address = address
         self._destination: Place | None = None
         self.listener_name = listener_name
+        self.peer: str | None = None
+        """The trusted proxy that has introduced it, as the log has it."""
+        self.server_name: str | None = None
+        """What its TLS hello asks for."""
         self.number = next(_numbers)
         self.accepted_s = self.let_in_s = time.monotonic()
 
     def introduce(self, source: Place, destination: Place | None) -> None:
         """Be who a trusted proxy says it is, and where it says it has connected to."""
+        self.peer = self.name
         self.address = source
         self._destination = destination
 

@@ -6,7 +6,7 @@ A worker whose master is gone reads the end of the stream, and drains.
 """
 
 from spliceproxy.observe.levels import LEVELS
-from spliceproxy.settings.options import LogLevel
+from spliceproxy.settings.log import LogLevel
 
 MAX_MESSAGE_BYTES = 64
 
@@ -18,6 +18,9 @@ READY = b"ready"
 
 STOP = b"stop"
 """Master to worker: reset everything and exit."""
+
+REOPEN_LOGS = b"reopen logs"
+"""Master to worker: open the log's files again, which have been renamed."""
 
 _DRAIN = b"drain "
 _LOG_LEVEL = b"log_level "

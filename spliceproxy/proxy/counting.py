@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.rows import BackendCell
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
 from spliceproxy.proxy.session import Session
 from spliceproxy.settings.mirror import MirrorSettings
@@ -45,6 +46,10 @@ class Counting:
         self.route.over()
         for mirror, branch in session.branches:
             self._mirrors[id(mirror)].ended(branch)
+
+    def open_at(self, backend: str) -> int:
+        """Return how many connections a backend has; none that has no name."""
+        return self.route.backend(backend).cells[BackendCell.ACTIVE] if backend else 0
 
     def look(self, sessions: Iterable[Session]) -> None:
         """Count what open connections have moved since the last time."""

@@ -12,7 +12,7 @@ from spliceproxy.observe.description import (
 )
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
-from spliceproxy.settings.options import LogLevel
+from spliceproxy.settings.log import LogLevel
 from spliceproxy.upstream.health import judging
 
 

@@ -3,9 +3,8 @@
 import socket
 from collections.abc import Callable, Iterable
 
-import structlog
-
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.observe.access_log import Tell
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.counting import Counting
@@ -28,22 +27,20 @@ class Frontend:
         max_connections: int,
         idle: Callable[[], None],
         *,
-        worker: int,
-        generation: int,
         counting: Counting,
-        tells_connections: bool,
+        tell: Tell,
     ) -> None:
         self.sessions: set[Session] = set()
         self.mirroring: set[Session] = set()
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
         self.listeners: list[Listener] = []
         self.counting = counting
-        self.tells_connections = tells_connections
+        self.tell = tell
+        self.name = route.name
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
         self._tell_idle = idle
-        self._log = structlog.get_logger().bind(worker=worker, generation=generation)
         self._taken = 0  # places, by clients that came in here, wherever they have gone from here
         self._visits: dict[Session, Visit] = {}
         self.reception: Reception | None = None
@@ -155,5 +152,4 @@ class Frontend:
 
     def connection_ended(self, record: ConnectionRecord) -> None:
         """Log the connection."""
-        if self.tells_connections:
-            self._log.info("connection", **record.line())
+        self.tell(record)

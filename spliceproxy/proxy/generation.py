@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
+from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
 from spliceproxy.proxy.loading import Loaded
 from spliceproxy.proxy.prepared import PreparedRoute, prepare
+from spliceproxy.proxy.worker import Worker
+from spliceproxy.proxy.worker_process import run_worker
 from spliceproxy.proxy.workers import Workers
+from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
@@ -21,6 +26,7 @@ class Generation:
 
     number: int
     settings: Settings
+    logs: Logs
     routes: list[PreparedRoute]
     nofile: int
     workers: Workers
@@ -35,6 +41,28 @@ class Generation:
         """Where its workers write."""
         mirrors = [mirror for route in self.settings.routes for mirror in route.mirrors]
         return [mirror.target for mirror in mirrors if mirror.kind == "file"]
+
+    def serve(
+        self,
+        number: int,
+        tally: Tally,
+        orders: socket.socket,
+        admin_line: socket.socket | None,
+        log_level: LogLevel,
+    ) -> int:
+        """Be one of its workers, in a child; returns the exit status."""
+        self.logs.use()
+        worker = Worker(
+            self.settings,
+            self.routes,
+            tally,
+            self.logs.access_log,
+            number=number,
+            generation=self.number,
+            admin_line=admin_line,
+        )
+        worker.set_log_level(log_level)
+        return run_worker(worker, self.settings.drain_timeout_s, orders, self.logs)
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
@@ -55,7 +83,12 @@ Work = Callable[[Generation, int, int, socket.socket], int]
 
 
 def make_generation(
-    number: int, loaded: Loaded, listening: list[list[socket.socket]], places: Places, work: Work
+    number: int,
+    loaded: Loaded,
+    logs: Logs,
+    listening: list[list[socket.socket]],
+    places: Places,
+    work: Work,
 ) -> Generation:
     """Prepare a generation; its workers are not started yet."""
     settings = loaded.settings
@@ -66,5 +99,5 @@ def make_generation(
         return work(generation, worker, place, orders)
 
     workers = Workers(number, settings.workers, places, body)
-    generation = Generation(number, settings, routes, capacity.nofile, workers)
+    generation = Generation(number, settings, logs, routes, capacity.nofile, workers)
     return generation

@@ -126,6 +126,12 @@ class ListenerChange:
         return [each for key, each in self._listeners.open.items() if key not in self._keys]
 
     @property
+    def inherited_removed(self) -> set[int]:
+        """The descriptors of those among them that were inherited."""
+        places = [listener.wanted.listen.place for listener in self.removed]
+        return {place.fd for place in places if isinstance(place, InheritedPlace)}
+
+    @property
     def kept(self) -> int:
         """How many stay as they are."""
         return len(self._keys) - len(self.added) - len(self.changed)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.child import fork_child
 from spliceproxy.proxy.places import ListenPlace, look_up_places
 from spliceproxy.proxy.prepared import Upstreams, look_up
@@ -80,9 +80,7 @@ def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
 class Loading:
     """A child that loads a configuration."""
 
-    def __init__(
-        self, load: Callable[[], Loaded], lines: LineBuffer, forget: Callable[[], None]
-    ) -> None:
+    def __init__(self, load: Callable[[], Loaded], logs: Logs, forget: Callable[[], None]) -> None:
         def body(result: socket.socket) -> int:
             forget()
             try:
@@ -93,7 +91,7 @@ class Loading:
                 content = ReloadRefused(str(problem))
             with contextlib.suppress(BrokenPipeError):  # the master is gone
                 result.sendall(pickle.dumps(content))
-            lines.close(_LAST_LINES_S)
+            logs.close(_LAST_LINES_S)
             return 0
 
         self._child = fork_child(0, body, socket.SOCK_STREAM)

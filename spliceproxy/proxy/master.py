@@ -6,11 +6,9 @@ runs it too. A worker forked from it shares its memory and costs a few MiB.
 
 import contextlib
 import os
-import select
 import signal
 import socket
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -20,9 +18,8 @@ from spliceproxy.admin.process import AnyDoor
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe import log
 from spliceproxy.observe.levels import set_level
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
@@ -32,13 +29,12 @@ from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.generations import Generations
 from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
-from spliceproxy.proxy.places import InheritedPlace
 from spliceproxy.proxy.reload import Reload, Reloaded
 from spliceproxy.proxy.reloads import Reloads
 from spliceproxy.proxy.report import Report
-from spliceproxy.proxy.worker import Worker
-from spliceproxy.proxy.worker_process import run_worker
-from spliceproxy.settings.options import LogLevel, Settings
+from spliceproxy.proxy.waiting import wait
+from spliceproxy.settings.log import LogLevel
+from spliceproxy.settings.options import Settings
 
 
 class Master:
@@ -53,17 +49,17 @@ class Master:
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
-        lines: LineBuffer,
+        logs: Logs,
     ) -> None:
         self._source = source
         self._inherited = inherited
         self._listeners = listeners
         self._table = table
-        self._admin = AdminKeeper(doors, table, lines, self._forget_for_admin)
+        self._admin = AdminKeeper(doors, table, logs, self._forget_for_admin)
         self._story = Story()
         self._manager = manager
         self._signal_fd = signal_fd
-        self._lines = lines
+        self.logs = logs
         self._generations: Generations
         self._log_level: LogLevel = "info"
         self._report = Report(manager, table, self._admin)
@@ -107,24 +103,18 @@ class Master:
 
     def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
         self._numbers += 1
-        return make_generation(self._numbers, loaded, listening, self._admin, self._work)
+        logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
+        return make_generation(self._numbers, loaded, logs, listening, self._admin, self._work)
 
     def _work(self, generation: Generation, number: int, place: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
         self._forget()
         self._listeners.forget_all_but(generation.sockets)
-        worker = Worker(
-            generation.settings,
-            generation.routes,
-            Tally(self._table, place),
-            number=number,
-            generation=generation.number,
-            admin_line=self._admin.worker_end(place),
-        )
-        log.follow(generation.settings.log.format, self._log_level)
-        worker.set_log_level(self._log_level)
-        timeout_s = generation.settings.drain_timeout_s
-        return run_worker(worker, timeout_s, orders, self._lines)
+        for other in self._all_generations():
+            other.logs.close_all_but(generation.logs)
+        admin_line = self._admin.worker_end(place)
+        tally = Tally(self._table, place)
+        return generation.serve(number, tally, orders, admin_line, self._log_level)
 
     def _forget(self) -> None:
         """In a child: close what stands for the others."""
@@ -160,10 +150,16 @@ class Master:
         """Have all processes log at this level, until a reload changes the configured one."""
         self._log_level = level
         set_level(level)
-        for generation in filter(None, (*self._generations, self._reloads.generation)):
+        for generation in self._all_generations():
             generation.workers.set_log_level(level)
         self._log.info("log_level_set", log_level=level)
         self._describe()
+
+    def _all_generations(self) -> Iterator[Generation]:
+        """All that have workers, with the one to come."""
+        yield from self._generations
+        if self._reloads.generation is not None:
+            yield self._reloads.generation
 
     def _wait(self) -> None:
         descriptors = self._generations.descriptors()
@@ -172,14 +168,8 @@ class Master:
         descriptors += self._admin.descriptors()
         descriptors += self._reloads.descriptors()
         deadlines.append(self._reloads.next_deadline_s())
-        poll = select.poll()
-        for fd in (self._signal_fd, *descriptors):
-            poll.register(fd, select.POLLIN)
-        deadline_s = min(filter(None, deadlines), default=None)
-        if deadline_s is None:
-            poll.poll()
-        else:
-            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+        wait([self._signal_fd, *descriptors], self.logs.unwritten(), deadlines)
+        self.logs.write()
 
     def _follow_signals(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -188,13 +178,28 @@ class Master:
 
     def _follow_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGUSR1:
-            self._log.info("signal_ignored", signal=number.name, why="no file to reopen")
+            self._reopen_logs()
         elif number == signal.SIGHUP:
             self._want_reload(number.name)
         elif self._stopping or number == signal.SIGQUIT:
             self._stop(number.name)
         else:
             self._drain(number.name)
+
+    def _follow_logs(self, logs: Logs) -> None:
+        """Log as the new configuration wants it."""
+        before, self.logs = self.logs, logs
+        logs.use()
+        set_level(self._log_level)
+        self._admin.log_to(logs)
+        before.close_all_but(logs)
+
+    def _reopen_logs(self) -> None:
+        """Let everybody go on in the files that have the names of the log's files now."""
+        for generation in self._all_generations():
+            generation.logs.reopen()
+            generation.workers.reopen_logs()
+        self._admin.reopen_logs()
 
     def _drain(self, signal_name: str) -> None:
         """Stop, and let connections finish."""
@@ -239,12 +244,13 @@ class Master:
             self._forget_for_admin()
             self._admin.worker_end(NO_PLACE)
 
-        loading = Loading(partial(load, self._source, self._inherited, used), self._lines, forget)
+        loading = Loading(partial(load, self._source, self._inherited, used), self.logs, forget)
         return Reload(loading, self._listeners, self._make_generation)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
         if generation is not None:
             self._generations.ending.append(generation)
+            generation.logs.close_all_but(self.logs)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._story.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
@@ -255,29 +261,20 @@ class Master:
         """Let the old generation drain: the new one accepts already."""
         old = self._generations.replace(done.generation)
         settings = done.generation.settings
-        log.follow(settings.log.format, self._log_level)
+        self._follow_logs(done.generation.logs)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
         told = {
             **compare_settings(old.settings, settings),
             "listeners": describe_listeners(done.change),
         }
-        closed = [listener.wanted.listen.place for listener in done.change.removed]
+        self._inherited = self._inherited.without(done.change.inherited_removed)
         old.workers.drain(settings.reload_drain_timeout_s)
         done.change.commit()
-        self._inherited = self._inherited.without(
-            {place.fd for place in closed if isinstance(place, InheritedPlace)}
-        )
-        draining = [
-            generation for generation in self._generations.ending if generation.workers.alive
-        ]
-        self._log.info(
-            "reloaded",
-            generation=done.generation.number,
-            **told,
-            draining_generations=len(draining),
-            draining_workers=sum(len(each.workers.children) for each in draining),
-        )
+        ending = [len(each.workers.children) for each in self._generations.ending]
+        draining = list(filter(None, ending))
+        told |= {"draining_generations": len(draining), "draining_workers": sum(draining)}
+        self._log.info("reloaded", generation=done.generation.number, **told)
         if waiting := needs_restart(old.settings, settings):
             self._log.warning("restart_needed", settings=waiting)
         self._story.reloaded()

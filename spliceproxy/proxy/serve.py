@@ -10,6 +10,7 @@ import trio
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.description import Description
 from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.rows import TABLE_ROWS
@@ -56,7 +57,8 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))
         routes = prepare(settings.routes, loaded.upstreams, served, capacity)
         with closing(SharedTable(TABLE_ROWS)) as table:
-            worker = Worker(settings, routes, Tally(table, place=0))
+            access_log = access_log_of_program(settings.access_log)
+            worker = Worker(settings, routes, Tally(table, place=0), access_log)
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)

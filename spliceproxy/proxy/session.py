@@ -11,6 +11,7 @@ from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
+from spliceproxy.observe.termination import Phase
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session_owner import SessionOwner
@@ -34,17 +35,15 @@ class Session:
         "_backend",
         "_client",
         "_client_watched",
-        "_connect_s",
         "_farewell",
         "_link",
         "_owner",
         "_reactor",
-        "_record",
         "_route",
         "_tapped",
-        "_target",
         "backend",
         "client",
+        "record",
     )
 
     def __init__(
@@ -59,18 +58,18 @@ class Session:
         self._owner = owner
         self._route = route
         self.client = client
+        self.record = ConnectionRecord(
+            route.name, client.listener_name, client.name, client.peer, client.server_name
+        )
         self._client: Socket | None = sock
         self._client_watched = False
         self._attempt: Attempt | None = None
         self._backend: Socket | None = None
         self.backend: Backend | None = None
         """Whom it is connected to, until both sockets are closed."""
-        self._target: SocketAddress | None = None
-        self._connect_s: float | None = None
         self._link: Link | None = None
         self._farewell: ResetAfterDelivery | None = None
         self._tapped: TappedConnection | None = None
-        self._record: ConnectionRecord | None = None
 
     @property
     def backend_name(self) -> str:
@@ -120,6 +119,13 @@ class Session:
         assert self._client is not None  # noqa: S101 - it is closed only after the attempt
         return self.client.places(self._client)
 
+    def _end_attempt(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self.record.queue_s = attempt.queue_s
+            if attempt.is_queued:
+                self.record.phase = Phase.QUEUE
+
     def _watch_client_while_connecting(self) -> None:
         if self._attempt is not None and self._client is not None:
             # Watched for nothing, the client still reports a reset.
@@ -129,12 +135,16 @@ class Session:
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Relay."""
         assert self._client is not None  # noqa: S101 - it is closed only after the attempt
-        self._attempt = None
+        self._end_attempt()
         self._backend = sock
         self.backend = backend
-        self._target = target
-        self._connect_s = self.client.connect_s()
-        self._owner.session_connected(self, self._connect_s)
+        record = self.record
+        record.attempts += 1
+        record.backend = target.name
+        record.backend_name = backend.state.name
+        record.phase = Phase.DATA
+        record.connect_s = connect_s = self.client.connect_s()
+        self._owner.session_connected(self, connect_s)
         self._tap()
         tapped = self._tapped
         self._link = Link(
@@ -177,19 +187,20 @@ class Session:
 
     def mirrors_ended(self) -> None:
         """Tell the connection's story, of which the mirrors were the last part."""
-        if self._record is not None and self._tapped is not None:
-            self._record.mirrors = self._tapped.report()
-            self._owner.connection_ended(self._record)
+        if self._tapped is not None:
+            self.record.mirrors = self._tapped.report()
+            self._owner.connection_ended(self.record)
         self._owner.session_over(self)
 
     def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Tell that a backend did not answer."""
+        self.record.attempts += 1
         self._owner.connect_failed(backend.state.name, why)
         self._log().warning("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
         """Turn the client away: no backend answers."""
-        self._attempt = None
+        self._end_attempt()
         self._end_without_link(why)
 
     def on_events(self, events: int) -> None:
@@ -211,8 +222,9 @@ class Session:
     def close(self, why: str) -> None:
         """End at once, with a reset on both sides, and drop what is on its way to mirrors."""
         if self._attempt is not None:
+            self.record.attempts += self._attempt.is_dialling
             self._attempt.cancel()
-            self._attempt = None
+            self._end_attempt()
         if self._farewell is not None:
             self._farewell.cut()
         elif self._link is not None:
@@ -248,16 +260,15 @@ class Session:
 
     def _gone(self) -> None:
         """Both sockets are closed; what is left are mirrors."""
-        assert self._record is not None  # noqa: S101 - it is noted before
         self._farewell = None
-        self._owner.session_ended(self, self._record)
+        self._owner.session_ended(self, self.record)
         if self.backend is not None:
             self._route.backends.give_back(self.backend)
             self.backend = None
         if self._tapped is not None:
-            self._tapped.end(self._record.line())
+            self._tapped.end(self.record.line())
         else:
-            self._owner.connection_ended(self._record)
+            self._owner.connection_ended(self.record)
             self._owner.session_over(self)
 
     def _end_without_link(self, why: str) -> None:
@@ -275,16 +286,12 @@ class Session:
 
     def _note(self, why: str, link: Link | None) -> None:
         """Keep what is to be told of the connection."""
-        record = self._record = ConnectionRecord(
-            route=self._route.name,
-            listener=self.client.listener_name,
-            client=self.client.name,
-            backend="" if self._target is None else self._target.name,
-            connect_s=self._connect_s,
-            duration_s=self.client.age_s(),
-            reason=why,
-        )
-        if link is not None:
+        record = self.record
+        record.duration_s = self.client.age_s()
+        if link is None:
+            record.end(why)
+        else:
+            record.end(why, link.first_to_end)
             record.count(link.request, link.response)
 
     def _log(self) -> Any:

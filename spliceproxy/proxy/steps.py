@@ -62,6 +62,7 @@ class ClientHelloStep:
             raise Refusal(reason.BAD_CLIENT_HELLO, str(error)) from None
         if isinstance(hello, NeedMore):
             return hello
+        visit.client.server_name = hello.server_name
         visit.destination = self._table.lookup(hello.server_name, hello.alpn)
         if visit.destination is None:
             raise Refusal(reason.NO_ROUTE, hello.server_name or "")

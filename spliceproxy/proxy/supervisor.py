@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe import log
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.proxy.admin_doors import open_doors
@@ -30,14 +30,16 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
     """
     inherited = find_inherited()
     manager = ServiceManager()
-    lines = log.configure(settings.log.format, settings.log.level)
+    logs = Logs(settings.log, settings.access_log)
+    logs.use()
     with contextlib.ExitStack() as on_exit:
-        on_exit.callback(lines.close, _LAST_LINES_S)
+        on_exit.callback(logs.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
         listeners = on_exit.enter_context(contextlib.closing(Listeners()))
         loaded = load(lambda: settings, inherited)
         change = listeners.change(loaded.settings.routes, loaded.places)
         doors = on_exit.enter_context(open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
-        master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, lines)
+        master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, logs)
+        on_exit.callback(lambda: master.logs.close(_LAST_LINES_S))
         return master.run(loaded, change)

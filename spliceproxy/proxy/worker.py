@@ -9,6 +9,9 @@ import trio
 
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
+from spliceproxy.observe.access_log import AccessLog, Tell, follows_log, forget
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.observe.haproxy_line import OpenConnections
 from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
@@ -25,7 +28,8 @@ from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.settings.options import LogLevel, Settings
+from spliceproxy.settings.log import LogLevel
+from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.lookups import Lookups
@@ -45,6 +49,7 @@ class Worker:
         settings: Settings,
         routes: Sequence[PreparedRoute],
         tally: Tally,
+        access_log: AccessLog,
         *,
         number: int = 0,
         generation: int = 0,
@@ -53,7 +58,7 @@ class Worker:
         self.reactor = Reactor()
         self._settings = settings
         self._number = number
-        self._generation = generation
+        self._tell = access_log.teller(number, generation, self._count_open)
         self._tally = tally
         self._names = Names(settings.dns)
         self.pools: list[BackendPool] = []
@@ -135,10 +140,8 @@ class Worker:
             route,
             prepared.max_connections,
             self._note_if_idle,
-            worker=self._number,
-            generation=self._generation,
             counting=Counting(self._tally, prepared.settings.name, prepared.max_sessions, mirrors),
-            tells_connections=tells_connections(self._settings.log.level),
+            tell=self._tell_at(self._settings.log.level),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
         return frontend
@@ -147,7 +150,22 @@ class Worker:
         """Log what is of this level or above."""
         set_level(level)
         for frontend in self._frontends:
-            frontend.tells_connections = tells_connections(level)
+            frontend.tell = self._tell_at(level)
+
+    def _tell_at(self, level: LogLevel) -> Tell:
+        """Return what takes the records of connections when this is what is logged."""
+        if follows_log(self._settings.access_log) and not tells_connections(level):
+            return forget
+        return self._tell
+
+    def _count_open(self, record: ConnectionRecord) -> OpenConnections:
+        """Return how many others are open when one is told of."""
+        frontend = next(one for one in self._frontends if one.name == record.route)
+        return OpenConnections(
+            worker=sum(len(one.sessions) for one in self._frontends),
+            route=len(frontend.sessions),
+            backend=frontend.counting.open_at(record.backend_name),
+        )
 
     @property
     def sessions(self) -> set[Session]:

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from spliceproxy.errors import ExitStatus
-from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy import control
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.pump import reason
@@ -19,36 +19,37 @@ _COLLECT_AFTER_ALLOCATIONS = 20_000  # CPython's 700 cost 1.5 % of a busy worker
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
 
-def run_worker(
-    worker: Worker, drain_timeout_s: float, orders: socket.socket, lines: LineBuffer
-) -> int:
+def run_worker(worker: Worker, drain_timeout_s: float, orders: socket.socket, logs: Logs) -> int:
     """Serve until told to stop; returns the exit status."""
     # What is there at the start lives until the end: no use in looking at it again and again.
     # Connections untie their own cycles, so the collector finds next to nothing among them.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_ALLOCATIONS)
     try:
-        trio.run(WorkerProcess(worker, drain_timeout_s, orders).main, lines)
+        trio.run(WorkerProcess(worker, drain_timeout_s, orders, logs).main)
     finally:
-        lines.close(_LAST_LINES_S)
+        logs.close(_LAST_LINES_S)
     return ExitStatus.OK
 
 
 class WorkerProcess:
     """Follows the master's orders, and the signals that somebody may send to the worker alone."""
 
-    def __init__(self, worker: Worker, drain_timeout_s: float, orders: socket.socket) -> None:
+    def __init__(
+        self, worker: Worker, drain_timeout_s: float, orders: socket.socket, logs: Logs
+    ) -> None:
         self._worker = worker
         self._drain_timeout_s = drain_timeout_s
         self._orders = orders
+        self._logs = logs
         self._nursery: trio.Nursery
 
-    async def main(self, lines: LineBuffer) -> None:
+    async def main(self) -> None:
         """Serve; ends when the worker has no connection left after a drain, or at once."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
-                nursery.start_soon(flush_task, lines)
+                nursery.start_soon(self._logs.flush)
                 nursery.start_soon(self._follow_orders)
                 nursery.start_soon(self._follow_signals, signals)
                 async with trio.open_nursery() as serving:
@@ -69,6 +70,8 @@ class WorkerProcess:
             level = control.parse_log_level(order)
             if level is not None:
                 self._worker.set_log_level(level)
+            elif order == control.REOPEN_LOGS:
+                self._logs.reopen()
             elif order == control.STOP:
                 self._stop()
             else:

@@ -14,7 +14,7 @@ from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.proxy import control
 from spliceproxy.proxy.child import Child, fork_child
-from spliceproxy.settings.options import LogLevel
+from spliceproxy.settings.log import LogLevel
 
 _RESTART = Backoff(first_s=0.1, longest_s=10.0)
 _STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
@@ -94,6 +94,11 @@ class Workers:
     def drain(self, timeout_s: float) -> None:
         """Tell all to let their connections finish within the timeout, and replace none."""
         self._end(control.drain(timeout_s), timeout_s + _STOP_GRACE_S)
+
+    def reopen_logs(self) -> None:
+        """Tell all to open the log's files again."""
+        for child in self._children.values():
+            child.order(control.REOPEN_LOGS)
 
     def stop(self) -> None:
         """Tell all to end at once."""

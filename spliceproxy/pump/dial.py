@@ -72,7 +72,7 @@ class Dial:
         self._timer: Timer | None = None
         self._registered = False
         self._deadline_s = 0.0
-        self._why = "no_backend_address"
+        self._why = reason.NO_BACKEND_ADDRESS
 
     def start(self) -> None:
         """Try targets until one connects, or is under way."""

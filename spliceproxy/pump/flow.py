@@ -111,6 +111,7 @@ class Flow(ABC):
             self.link.end()
             return
         self.link.half_closed()
+        self.link.first_to_end = self.source.name
         self.source.update()
         try:
             self.destination.sock.shutdown(socket.SHUT_WR)

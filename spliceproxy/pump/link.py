@@ -40,6 +40,7 @@ class Link:
         "backend",
         "client",
         "failed",
+        "first_to_end",
         "last_active_s",
         "open",
         "reactor",
@@ -71,6 +72,8 @@ class Link:
         self.reason = reason.CLOSED
         self.failed: Endpoint | None = None
         """The peer that ended the link by failing, if one did."""
+        self.first_to_end = ""
+        """The name of the peer whose stream ended first, once one has."""
         self.open = True
         self.last_active_s = reactor.now_s
         self._timeouts = timeouts

@@ -13,7 +13,8 @@ from spliceproxy.settings.dns import DnsSettings
 from spliceproxy.settings.frequency import RateSettings
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import LogSettings, RouteDefaults, RouteSettings, Settings
+from spliceproxy.settings.log import AccessLogSettings, LogSettings
+from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.settings.sni import SniSettings
 from spliceproxy.settings.stats_socket import StatsSocketSettings
@@ -40,6 +41,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     AdminSettings,
     StatsSocketSettings,
     LogSettings,
+    AccessLogSettings,
     RouteSettings,
     ListenSettings,
     RouteDefaults,

@@ -60,9 +60,14 @@ def parse_tcp(text: str) -> TcpAddress:
     return _parse_tcp(text, TCP_FORMS, lowest_port=1)
 
 
+def parse_unix(text: str) -> UnixAddress:
+    """Return the socket of ``unix:PATH``."""
+    return UnixAddress(_check_unix_path(text.removeprefix(UNIX_PREFIX)))
+
+
 def _parse(text: str, forms: str, *, lowest_port: int) -> Address:
     if text.startswith(UNIX_PREFIX):
-        return UnixAddress(_check_unix_path(text.removeprefix(UNIX_PREFIX)))
+        return parse_unix(text)
     return _parse_tcp(text, forms, lowest_port=lowest_port)
 
 

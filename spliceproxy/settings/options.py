@@ -4,7 +4,7 @@ These models are also what a routes file looks like: a field's alias is its key 
 uses the names of the fields, which have their units.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -22,19 +22,16 @@ from spliceproxy.settings.fields import (
     Name,
     Size,
     Workers,
-    choice,
 )
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import LISTEN_FORMS
+from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
-
-LogFormat = Literal["auto", "console", "json"]
-LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class RouteDefaults(AdmissionSettings, PoolSettings):
@@ -64,7 +61,10 @@ class RouteSettings(EntranceSettings, RouteDefaults):
 
     name: Name = Field(default="default", description="Names the route in the log.")
     listen: Annotated[
-        tuple[Annotated[ListenSettings, Shorthand("address", "string", "integer")], ...],
+        tuple[
+            Annotated[ListenSettings, Shorthand("address", "string", "integer")],
+            ...,
+        ],
         NotEmpty(),
         OneOrMany(),
     ] = Field(
@@ -88,17 +88,6 @@ class RouteSettings(EntranceSettings, RouteDefaults):
     def addresses(self) -> tuple[BackendPlace, ...]:
         """Where the backends are."""
         return tuple(backend.address for backend in self.backends)
-
-
-class LogSettings(Model):
-    """The form of the log, and how much is in it."""
-
-    format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
-        default="auto", description="'auto' is console on a terminal and JSON otherwise."
-    )
-    level: Annotated[LogLevel, *choice("debug", "info", "warning", "error")] = Field(
-        default="info", description="'info' has one line for each connection."
-    )
 
 
 class Settings(Model):
@@ -143,9 +132,14 @@ class Settings(Model):
         description="Answer to HAProxy's tools, such as hatop and Telegraf, on this unix socket: "
         "unix:PATH, or a mapping with its mode, owner and group.",
     )
-    log: LogSettings = Field(default=LogSettings(), description="How to log, and how much.")
     dns: DnsSettings = Field(
         default=DnsSettings(), description="How backends' names are looked up."
+    )
+    log: LogSettings = Field(default=LogSettings(), description="Where to log, how, and how much.")
+    access_log: Annotated[AccessLogSettings, Shorthand("to", "string", "boolean")] = Field(
+        default=AccessLogSettings(),
+        description="Where the lines of connections go, a place or a mapping; false: nowhere. "
+        "See [access log](access-log.md).",
     )
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."

@@ -8,8 +8,17 @@ from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import ListenAddress
+from spliceproxy.settings.log import (
+    AccessLogFormat,
+    AccessLogSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+)
+from spliceproxy.settings.log_place import LogPlace
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.options import LogFormat, LogLevel, LogSettings, RouteSettings, Settings
+from spliceproxy.settings.model import Model
+from spliceproxy.settings.options import RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
 
 _TIMEOUTS = {
@@ -17,8 +26,12 @@ _TIMEOUTS = {
     "idle_timeout_s": "idle_s",
     "tcp_user_timeout_s": "tcp_user_s",
 }
-_ADMIN = {"admin_listen": "listen", "admin_token": "token"}
-_LOG = {"log_format": "format", "log_level": "level"}
+_GROUPS: dict[str, tuple[type[Model], dict[str, str]]] = {
+    "admin": (AdminSettings, {"admin_listen": "listen", "admin_token": "token"}),
+    "log": (LogSettings, {"log_to": "to", "log_format": "format", "log_level": "level"}),
+    "access_log": (AccessLogSettings, {"access_log": "to", "access_log_format": "format"}),
+}
+"""Of `Settings`: a field's model, and what its fields are called here."""
 _OF_ROUTE = {name: name for name in ("backlog", "max_connections", "mirrors")}
 ROUTE_OPTIONS = frozenset({"listen", "backends", *_OF_ROUTE, *_TIMEOUTS})
 """Those that a routes file has for each of its routes."""
@@ -41,8 +54,11 @@ class Options(TypedDict, total=False):
     mirror_budget_bytes: int
     admin_listen: tuple[ListenAddress, ...]
     admin_token: str | None
+    log_to: LogPlace
     log_format: LogFormat
     log_level: LogLevel
+    access_log: LogPlace
+    access_log_format: AccessLogFormat
 
 
 def single_route(
@@ -56,21 +72,24 @@ def single_route(
         timeouts=Timeouts(**_take(given, _TIMEOUTS)),
         **_take(given, _OF_ROUTE),
     )
-    log = LogSettings(**_take(given, _LOG))
-    admin = AdminSettings(**_take_admin(given))
-    return Settings(routes=(route,), log=log, admin=admin, **given)
+    groups: dict[str, Any] = {
+        name: model(**_take_group(given, name)) for name, (model, _) in _GROUPS.items()
+    }
+    return Settings(routes=(route,), **groups, **given)
 
 
 def override(settings: Settings, **options: Any) -> Settings:
     """Return the settings with some of those that concern no single route replaced."""
-    log = settings.log.model_copy(update=_take(options, _LOG))
-    admin = settings.admin.model_copy(update=_take_admin(options))
-    return settings.model_copy(update={**options, "log": log, "admin": admin})
+    groups = {
+        name: getattr(settings, name).model_copy(update=_take_group(options, name))
+        for name in _GROUPS
+    }
+    return settings.model_copy(update={**options, **groups})
 
 
-def _take_admin(options: dict[str, Any]) -> dict[str, Any]:
-    taken = _take(options, _ADMIN)
-    if "listen" in taken:
+def _take_group(options: dict[str, Any], name: str) -> dict[str, Any]:
+    taken = _take(options, _GROUPS[name][1])
+    if name == "admin" and "listen" in taken:
         taken["listen"] = tuple(ListenSettings(address=address) for address in taken["listen"])
     return taken
 

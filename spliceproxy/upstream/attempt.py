@@ -54,9 +54,12 @@ class Attempt:
         "_over",
         "_owner",
         "_pool",
+        "_queued_s",
         "_timer",
         "_tried",
         "_why",
+        "is_queued",
+        "queue_s",
     )
 
     def __init__(self, pool: "BackendPool", owner: AttemptOwner) -> None:
@@ -69,6 +72,16 @@ class Attempt:
         self._tried: tuple[BackendState, ...] = ()
         self._why = reason.BACKENDS_DOWN
         self._busy = False
+        self._queued_s = 0.0
+        self.is_queued = False
+        """Whether it waits for room, or waited when it ended."""
+        self.queue_s: float | None = None
+        """How long it has waited for room, if it had to."""
+
+    @property
+    def is_dialling(self) -> bool:
+        """Whether a connect is under way."""
+        return self._dial is not None
 
     def start(self) -> None:
         """Dial, or wait for room."""
@@ -116,6 +129,7 @@ class Attempt:
 
     def _start_dial(self, backend: Backend) -> None:
         self._backend = backend
+        self.is_queued = False
         backend.state.active += 1
         self._dial = self._pool.dial(self, backend)
         self._dial.start()
@@ -130,11 +144,13 @@ class Attempt:
     def _wait(self) -> None:
         if self._timer is not None:
             return
+        self.is_queued = True
         line = self._pool.line
         if line.full:
             self._fail(reason.QUEUE_FULL)
         else:
             line.join(self)
+            self._queued_s = self._pool.reactor.now_s
             self._timer = self._pool.reactor.timers.after(line.timeout_s, self)
 
     def _stop_waiting(self) -> None:
@@ -142,6 +158,7 @@ class Attempt:
             self._timer.cancel()
             self._timer = None
             self._pool.line.leave(self)
+            self.queue_s = (self.queue_s or 0.0) + self._pool.reactor.now_s - self._queued_s
 
     def on_deadline(self) -> None:
         """Turn the client away: nobody has had room in time."""

@@ -13,6 +13,7 @@ from spliceproxy.cli.options import SECTIONS
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.settings.log_place import LogPlace, parse_log_place
 from spliceproxy.settings.options import Settings
 from spliceproxy.settings.single_route import Options, single_route
 from tests.cli.conftest import SUPERVISOR, Supervise
@@ -38,7 +39,8 @@ def test_every_option(seen: list[Settings]) -> None:
         " --connect-timeout 250ms --idle-timeout 10m --drain-timeout 0 --max-connections 100"
         " --reload-drain-timeout 2h"
         " --tcp-user-timeout 30s --backlog 7 --splice off --no-raise-nofile --log-format json"
-        " --log-level debug"
+        " --log-level debug --log-to syslog:udp://h:514 --access-log file:/a"
+        " --access-log-format haproxy-tcp"
     )
     assert run(arguments.split()) == 0
     assert seen == [
@@ -57,6 +59,9 @@ def test_every_option(seen: list[Settings]) -> None:
             raise_nofile=False,
             log_format="json",
             log_level="debug",
+            log_to=parse_log_place("syslog:udp://h:514"),
+            access_log=LogPlace("file", path="/a"),
+            access_log_format="haproxy-tcp",
         )
     ]
 

@@ -69,7 +69,7 @@ def check_accounts(lines: Iterable[EventDict]) -> None:
 def check_totals(proxied: Mirrored) -> None:
     """The counters of all mirrors are the sums over all connections."""
     accounts = [
-        account for line in proxied.events("connection") for account in line.get("mirrors", [])
+        account for line in proxied.events("connection") for account in line["mirrors"] or ()
     ]
     mirrors = [mirror for route in proxied.proxy.status().routes for mirror in route.mirrors]
     for key in ("offered_bytes", "delivered_bytes", "dropped_bytes"):

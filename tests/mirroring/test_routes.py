@@ -55,7 +55,7 @@ async def test_each_has_its_own_mirrors(tmp_path: Path) -> None:
             assert worker.mirrors.open_streams == 0
     acceptor.close()
     lines = {line["route"]: line for line in log if line["event"] == "connection"}
-    assert {name: len(line.get("mirrors", ())) for name, line in lines.items()} == {
+    assert {name: len(line["mirrors"] or ()) for name, line in lines.items()} == {
         "a": 2,
         "b": 3,
         "plain": 0,

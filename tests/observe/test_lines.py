@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spliceproxy
-from spliceproxy.observe import lines as lines_module
-from spliceproxy.observe.lines import CHUNK_BYTES, LineBuffer, flush_task
-from spliceproxy.observe.outlet import Outlet, PolledOutlet, PrivateOutlet, open_outlet
+from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.outlet import CHUNK_BYTES, Outlet, PolledOutlet, PrivateOutlet, open_outlet
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
 
@@ -51,9 +50,7 @@ def numbered(number: int, length: int = 100) -> bytes:
 def line_buffer(
     fd: int, max_bytes: int = 1 << 20, outlet: OpenOutlet = open_outlet
 ) -> Iterator[LineBuffer]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines_module, "open_outlet", outlet)
-        buffer = LineBuffer(fd, max_bytes)
+    buffer = LineBuffer(outlet(fd), max_bytes)
     try:
         yield buffer
     finally:
@@ -171,15 +168,14 @@ def test_a_long_line_is_written_in_pieces(pipe: Pipe) -> None:
         assert drain(buffer, reader) == b"".join(written)
 
 
-def test_chunks_are_whole_lines_of_at_most_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_are_whole_lines_of_at_most_a_page() -> None:
     sent: list[bytes] = []
 
     def send(chunk: bytes) -> int:
         sent.append(chunk)
         return len(chunk)
 
-    monkeypatch.setattr(lines_module, "open_outlet", lambda _fd: ScriptedOutlet(send))
-    buffer = LineBuffer(1)
+    buffer = LineBuffer(ScriptedOutlet(send))
     for number in range(200):
         buffer.write(numbered(number))
     assert buffer.flush()
@@ -191,6 +187,7 @@ class ScriptedOutlet:
     """A descriptor that does as the test says."""
 
     fd = 0
+    chunk_bytes = CHUNK_BYTES
 
     def __init__(self, send: Callable[[bytes], int]) -> None:
         self.send = send
@@ -199,9 +196,7 @@ class ScriptedOutlet:
         pass
 
 
-def test_a_line_cut_short_by_a_full_disk_is_ended_before_the_report(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_line_cut_short_by_a_full_disk_is_ended_before_the_report() -> None:
     disk = bytearray()
     room = [5]
 
@@ -213,8 +208,7 @@ def test_a_line_cut_short_by_a_full_disk_is_ended_before_the_report(
         room[0] -= len(written)
         return len(written)
 
-    monkeypatch.setattr(lines_module, "open_outlet", lambda _fd: ScriptedOutlet(send))
-    buffer = LineBuffer(1)
+    buffer = LineBuffer(ScriptedOutlet(send))
     buffer.write(b"first line\n")
     assert buffer.flush()
     assert buffer.dropped_lines == 1
@@ -261,11 +255,11 @@ def test_a_socket_is_written_to_without_waiting(kind: socket.SocketKind) -> None
 
 def test_close_writes_what_is_left_and_counts_what_cannot_be(pipe: Pipe) -> None:
     reader, writer = pipe
-    buffer = LineBuffer(writer)
+    buffer = LineBuffer(open_outlet(writer))
     buffer.write(b"line\n")
     assert buffer.close(timeout_s=1) == 0
     assert read_all(reader) == b"line\n"
-    buffer = LineBuffer(writer)
+    buffer = LineBuffer(open_outlet(writer))
     for number in range(1000):
         buffer.write(numbered(number))
     assert buffer.close(timeout_s=0.01) > 0
@@ -281,7 +275,7 @@ def test_close_waits_for_the_reader(pipe: Pipe, tmp_path: Path) -> None:
     path = tmp_path / "copy"
     with path.open("wb") as copy, subprocess.Popen(["cat"], stdin=reader, stdout=copy):
         os.close(reader)
-        buffer = LineBuffer(writer)
+        buffer = LineBuffer(open_outlet(writer))
         for line in written:
             buffer.write(line)
         assert buffer.close(timeout_s=30) == 0
@@ -302,7 +296,8 @@ def test_forgotten_lines_are_not_written(pipe: Pipe) -> None:
 WRITER = """
 import sys
 from spliceproxy.observe.lines import LineBuffer
-buffer = LineBuffer(1, max_bytes=4 << 20)
+from spliceproxy.observe.outlet import open_outlet
+buffer = LineBuffer(open_outlet(1), max_bytes=4 << 20)
 name = sys.argv[1].encode()
 for number in range(3000):
     buffer.write(b"%s %d %s\\n" % (name, number, name * (number * 37 % 900)))

@@ -64,7 +64,7 @@ def mirror(table: SharedTable) -> MirrorStatus:
 
 
 def record(request_bytes: int, response_bytes: int, reason: str = "closed") -> ConnectionRecord:
-    record = ConnectionRecord("web", "127.0.0.1:8080", "127.0.0.1:1", "10.0.0.1:80")
+    record = ConnectionRecord("web", "127.0.0.1:8080", "127.0.0.1:1", backend="10.0.0.1:80")
     record.request_bytes, record.response_bytes = request_bytes, response_bytes
     record.spliced_bytes = request_bytes + response_bytes
     record.duration_s, record.reason = 0.5, reason

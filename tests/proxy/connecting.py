@@ -6,13 +6,14 @@ from tests.proxy.relay import Relay
 REFUSING = TcpAddress("127.0.0.1", 1)
 
 
-async def assert_turned_away(proxied: Relay, reason: str) -> None:
+async def assert_turned_away(proxied: Relay, reason: str, attempts: int = 1) -> None:
     """A client is reset, and the log says why."""
     client = await proxied.open_client()
     assert await client.receive_rest() == (b"", "reset")
     line = await proxied.line()
     assert line["reason"] == reason
-    assert line["connect_s"] is None
+    assert (line["attempts"], line["connect_s"]) == (attempts, None)
+    assert line["termination"][1] == "C"
     assert (line["request_bytes"], line["response_bytes"]) == (0, 0)
 
 
@@ -22,3 +23,6 @@ async def assert_reaches_the_second(proxied: Relay, reason: str) -> None:
     await connection.client.send(b"hello")
     assert await connection.backend.receive_exactly(5) == b"hello"
     assert [line["reason"] for line in proxied.events("connect_failed")] == [reason]
+    connection.client.finish()
+    connection.backend.finish()
+    assert (await proxied.line())["attempts"] == 2

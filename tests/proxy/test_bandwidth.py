@@ -50,7 +50,7 @@ async def test_each_direction_takes_its_time(splice: str, mirrors: str, limit: s
     (line,) = it.events("connection")
     assert line["reason"] == "closed"
     assert line["request_bytes"] == line["response_bytes"] == len(DATA)
-    for mirror in line.get("mirrors", []):
+    for mirror in line["mirrors"] or []:
         assert mirror["offered_bytes"] == mirror["delivered_bytes"] == len(DATA)
 
 

@@ -29,7 +29,7 @@ async def test_the_last_of_several_failures_is_the_reason(tmp_path: Path) -> Non
     absent = UnixAddress(str(tmp_path / "absent"))
     with trio.fail_after(20):
         async with relay(backends=lambda own: (REFUSING, absent)) as proxied:
-            await assert_turned_away(proxied, "backend_absent")
+            await assert_turned_away(proxied, "backend_absent", attempts=2)
             reasons = [line["reason"] for line in proxied.events("connect_failed")]
             assert reasons == ["backend_refused", "backend_absent"]
 

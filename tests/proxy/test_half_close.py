@@ -32,7 +32,7 @@ async def test_the_other_direction_goes_on_after_one_has_ended(
             assert_same(received, answer)
             line = await proxied.line()
     sizes = {first: len(question), "backend" if first == "client" else "client": len(answer)}
-    assert line["reason"] == "closed"
+    assert (line["reason"], line["closed_by"]) == ("closed", first)
     assert line["request_bytes"] == sizes["client"]
     assert line["response_bytes"] == sizes["backend"]
     assert line["undelivered_bytes"] == 0

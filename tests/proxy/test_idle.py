@@ -26,7 +26,7 @@ async def test_silence_ends_in_a_reset_on_both_sides(splice: bool) -> None:
             assert await connection.backend.receive_rest() == (b"", "reset")
             line = await proxied.line()
             assert time.monotonic() - started_s >= IDLE_TIMEOUT_S
-    assert line["reason"] == "idle_timeout"
+    assert (line["reason"], line["closed_by"]) == ("idle_timeout", "proxy")
 
 
 @senders

@@ -5,29 +5,29 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from spliceproxy.errors import RefusedFile, StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy import loading
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.log import AccessLogSettings, LogSettings
+from spliceproxy.settings.log_place import LogPlace
 from spliceproxy.settings.options import Settings
 from spliceproxy.settings.single_route import single_route
 from tests.e2e.processes import children
 
 
 @pytest.fixture
-def lines() -> Iterator[LineBuffer]:
-    reader, writer = os.pipe()
-    buffer = LineBuffer(writer)
-    yield buffer
-    buffer.close()
-    os.close(reader)
-    os.close(writer)
+def logs(tmp_path: Path) -> Iterator[Logs]:
+    place = LogPlace("file", path=str(tmp_path / "log"))
+    with closing(Logs(LogSettings(to=place), AccessLogSettings())) as logs:
+        yield logs
 
 
 @contextmanager
@@ -57,76 +57,76 @@ def settings() -> Settings:
     return single_route(listen, (TcpAddress("127.0.0.1", 9),))
 
 
-def run(load_it: Callable[[], Loaded], lines: LineBuffer) -> Loaded:
+def run(load_it: Callable[[], Loaded], logs: Logs) -> Loaded:
     with nothing_left():
-        return wait_for(Loading(load_it, lines, lambda: None))
+        return wait_for(Loading(load_it, logs, lambda: None))
 
 
-def refusal(load_it: Callable[[], Loaded], lines: LineBuffer) -> ReloadRefused:
+def refusal(load_it: Callable[[], Loaded], logs: Logs) -> ReloadRefused:
     with pytest.raises(ReloadRefused) as caught:
-        run(load_it, lines)
+        run(load_it, logs)
     return caught.value
 
 
-def test_a_large_result(lines: LineBuffer) -> None:
+def test_a_large_result(logs: Logs) -> None:
     def load_it() -> Loaded:
         return load(settings, InheritedSockets())
 
-    assert run(load_it, lines) == load_it()
+    assert run(load_it, logs) == load_it()
 
 
-def test_a_refused_file_with_its_mistakes(lines: LineBuffer) -> None:
+def test_a_refused_file_with_its_mistakes(logs: Logs) -> None:
     def load_it() -> Loaded:
         raise RefusedFile("a has 2 mistakes", "nothing was changed", ("a:1:1: b", "a:2:1: c"))
 
-    refused = refusal(load_it, lines)
+    refused = refusal(load_it, logs)
     assert refused.reason == "a has 2 mistakes; nothing was changed"
     assert refused.mistakes == ("a:1:1: b", "a:2:1: c")
 
 
-def test_a_problem(lines: LineBuffer) -> None:
+def test_a_problem(logs: Logs) -> None:
     def load_it() -> Loaded:
         raise StartProblem("x does not resolve", "check the name")
 
-    assert refusal(load_it, lines).reason == "x does not resolve; check the name"
+    assert refusal(load_it, logs).reason == "x does not resolve; check the name"
 
 
-def test_an_unexpected_exception(lines: LineBuffer, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_exception(logs: Logs, capfd: pytest.CaptureFixture[str]) -> None:
     def load_it() -> Loaded:
         raise ZeroDivisionError
 
-    assert "died (status 70)" in refusal(load_it, lines).reason
+    assert "died (status 70)" in refusal(load_it, logs).reason
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_a_death(lines: LineBuffer) -> None:
+def test_a_death(logs: Logs) -> None:
     def load_it() -> Loaded:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
-    assert "died (SIGKILL)" in refusal(load_it, lines).reason
+    assert "died (SIGKILL)" in refusal(load_it, logs).reason
 
 
-def test_a_time_out(lines: LineBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_out(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "LOAD_TIMEOUT_S", 0.1)
 
     def load_it() -> Loaded:
         time.sleep(60)
         raise AssertionError
 
-    assert "not looked up within 0.1 s" in refusal(load_it, lines).reason
+    assert "not looked up within 0.1 s" in refusal(load_it, logs).reason
 
 
-def test_a_result_that_is_too_large(lines: LineBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_is_too_large(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_MAX_RESULT_BYTES", 1000)
-    refused = refusal(lambda: load(settings, InheritedSockets()), lines)
+    refused = refusal(lambda: load(settings, InheritedSockets()), logs)
     assert refused.reason == "the configuration is too large"
 
 
-def test_one_that_is_given_up(lines: LineBuffer) -> None:
+def test_one_that_is_given_up(logs: Logs) -> None:
     def load_it() -> Loaded:
         time.sleep(60)
         raise AssertionError
 
     with nothing_left():
-        Loading(load_it, lines, lambda: None).stop()
+        Loading(load_it, logs, lambda: None).stop()

@@ -43,7 +43,8 @@ async def test_nobody_overtakes_those_who_wait() -> None:
         await wait_in_line(proxied, 2)
         late = await proxied.open_client()
         assert await late.receive_rest() == (b"", "reset")
-        assert (await proxied.ended())["reason"] == "queue_full"
+        line = await proxied.ended()
+        assert (line["reason"], line["termination"], line["queue_s"]) == ("queue_full", "PQ", None)
         client.reset()
         far.close()
         _, far = await proxied.arrival()
@@ -57,6 +58,8 @@ async def test_the_wait_is_bounded() -> None:
         assert await client.receive_rest() == (b"", "reset")
         line = await proxied.ended()
         assert (line["reason"], line["backend"]) == ("queue_timeout", "")
+        assert (line["termination"], line["attempts"]) == ("sQ", 0)
+        assert 0.1 <= line["queue_s"] < 10
 
 
 async def test_a_client_that_leaves_gives_up_its_place() -> None:
@@ -64,7 +67,8 @@ async def test_a_client_that_leaves_gives_up_its_place() -> None:
         _, holder, far = await proxied.connect()
         first, _ = await wait_in_line(proxied, 2)
         first.reset()
-        assert (await proxied.ended())["reason"] == "client_left"
+        line = await proxied.ended()
+        assert (line["reason"], line["termination"]) == ("client_left", "CQ")
         holder.close()
         far.close()
         _, far = await proxied.arrival()

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.proxy import control, reload
@@ -21,6 +22,8 @@ from spliceproxy.proxy.listening import Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.proxy.reload import Reload, Reloaded
 from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.log import AccessLogSettings, LogSettings
+from spliceproxy.settings.log_place import LogPlace
 from spliceproxy.settings.options import Settings
 from spliceproxy.settings.single_route import single_route
 from tests.e2e.processes import children, wait_until
@@ -41,22 +44,20 @@ class Parts:
     children: list[int]  # before it
 
     listeners: Listeners
-    lines: LineBuffer
+    logs: Logs
     places: Places
 
 
 @pytest.fixture
-def parts() -> Iterator[Parts]:
-    reader, writer = os.pipe()
+def parts(tmp_path: Path) -> Iterator[Parts]:
     before = children(os.getpid())
+    place = LogPlace("file", path=str(tmp_path / "log"))
     with (
-        closing(LineBuffer(writer)) as lines,
+        closing(Logs(LogSettings(to=place), AccessLogSettings())) as logs,
         closing(Listeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):
-        yield Parts(before, listeners, lines, Places(table))
-    os.close(reader)
-    os.close(writer)
+        yield Parts(before, listeners, logs, Places(table))
 
 
 def reload_with(work: Work, parts: Parts) -> Reload:
@@ -66,9 +67,9 @@ def reload_with(work: Work, parts: Parts) -> Reload:
         return work(orders)
 
     def make(loaded: Loaded, sockets: list[list[socket.socket]]) -> Generation:
-        return make_generation(2, loaded, sockets, parts.places, be_worker)
+        return make_generation(2, loaded, parts.logs, sockets, parts.places, be_worker)
 
-    loading = Loading(lambda: load(settings, InheritedSockets()), parts.lines, lambda: None)
+    loading = Loading(lambda: load(settings, InheritedSockets()), parts.logs, lambda: None)
     return Reload(loading, parts.listeners, make)
 
 

@@ -25,6 +25,8 @@ async def test_data_and_then_a_reset(splice: bool, failing: str) -> None:
             assert await survives.receive_rest() == (data, "reset")
             line = await proxied.line()
     assert line["reason"] == f"{failing}_reset"
+    assert line["closed_by"] == failing
+    assert line["termination"] == {"client": "CD", "backend": "SD"}[failing]
     assert line["request_bytes"] + line["response_bytes"] == len(data)
     assert line["undelivered_bytes"] == 0
 

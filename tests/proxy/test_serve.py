@@ -44,6 +44,7 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
             backend = "{}:{}".format(*proxied.acceptor.address)
             listener = "{}:{}".format(*proxied.proxy.addresses[0])
             assert line.pop("duration_s") >= line.pop("connect_s") >= 0
+            assert line.pop("closed_by") in {"client", "backend"}  # both, at once
     assert line == {
         "event": "connection",
         "log_level": "info",
@@ -52,13 +53,19 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "route": "default",
         "listener": listener,
         "client": client,
+        "peer": None,
+        "server_name": None,
         "backend": backend,
+        "attempts": 1,
+        "queue_s": None,
         "request_bytes": 4,
         "response_bytes": 11,
         "undelivered_bytes": 0,
         "spliced_bytes": 15 if splice else 0,
         "copied_bytes": 0 if splice else 15,
         "reason": "closed",
+        "termination": "--",
+        "mirrors": None,
     }
 
 

@@ -38,7 +38,9 @@ async def test_a_client_that_resets_meanwhile() -> None:
             await eventually(lambda: len(proxied.worker.sessions) == 1)
             await client.send(b"never read")
             client.reset()
-            assert (await proxied.line())["reason"] == "client_left"
+            line = await proxied.line()
+    assert (line["reason"], line["termination"]) == ("client_left", "CC")
+    assert (line["attempts"], line["connect_s"]) == (1, None)
 
 
 @both_transports

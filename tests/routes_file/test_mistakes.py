@@ -172,7 +172,7 @@ OLD_YAML = [
     (f"{ROUTE}log: !mine {{}}", ["2:6: log: tag '!mine' is not allowed: expected none"]),
     (
         f"{ROUTE}log: {{<<: {{level: info}}}}",
-        ["2:7: log['<<']: key '<<' is not known: expected format or level"],
+        ["2:7: log['<<']: key '<<' is not known: expected to, format or level"],
     ),
 ]  # fmt: skip
 

@@ -70,7 +70,8 @@ def test_everything_is_shown_with_its_unit() -> None:
         "mirror_budget": "256MiB",
         "admin": {"listen": []},
         "dns": {"servers": []},
-        "log": {"format": "auto", "level": "info"},
+        "log": {"to": "stdout", "format": "auto", "level": "info"},
+        "access_log": {"to": "log", "format": "auto"},
         "routes": [
             {
                 "name": "a",
@@ -109,6 +110,8 @@ def test_the_schema_accepts_the_examples(path: Path) -> None:
         f"{ROUTE}splice: 1",
         f"{ROUTE}drain_timeout: 5",
         f"{ROUTE}log: {{level: warn}}",
+        f"{ROUTE}log: {{to: none}}",
+        f"{ROUTE}access_log: {{to: 1}}",
         "routes: [{listen: 80, backends: [{adress: a:1}]}]",
         "routes: [{listen: {adress: 80}, backends: a:1}]",
         'routes: [{listen: {address: "unix:/a", mode: "0999"}, backends: a:1}]',

@@ -11,6 +11,7 @@ import trio
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.outlet import open_outlet
 from tools.origin.access_log import AccessLog
 from tools.origin.connection import Connection
 from tools.origin.file_cache import FileCache
@@ -38,7 +39,7 @@ class Program:
 
     def run_worker(self) -> int:
         """Serve until SIGTERM or SIGINT; returns the exit status."""
-        lines = None if self.log_fd is None else LineBuffer(self.log_fd)
+        lines = None if self.log_fd is None else LineBuffer(open_outlet(self.log_fd))
         try:
             trio.run(self._serve, lines)
         finally:

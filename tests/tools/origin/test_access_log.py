@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.outlet import open_outlet
 
 from .serving import request, serving, talk
 
@@ -15,7 +16,7 @@ class Log:
 
     def __init__(self) -> None:
         self._read_fd, self._write_fd = os.pipe()
-        self.buffer = LineBuffer(self._write_fd)
+        self.buffer = LineBuffer(open_outlet(self._write_fd))
 
     def lines(self) -> list[str]:
         self.buffer.flush()

@@ -9,6 +9,7 @@ import trio
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.outlet import open_outlet
 from tools.origin.limits import Limits
 
 from .conftest import TEXT
@@ -67,7 +68,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(root: Path) -> None:
     with (root / "large").open("wb") as file:
         file.truncate(LARGE_BYTES)
     read_fd, write_fd = os.pipe()
-    lines = LineBuffer(write_fd)
+    lines = LineBuffer(open_outlet(write_fd))
     async with (
         serving(root, limits=Limits(idle_timeout_s=0.2), log=lines) as port,
         await trio.open_tcp_stream("127.0.0.1", port) as stream,

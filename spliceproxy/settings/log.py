@@ -1,0 +1,56 @@
+"""Settings of the log, and of the lines that it has for connections."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainSerializer
+
+from spliceproxy.settings.fields import choice, described, reads
+from spliceproxy.settings.log_place import (
+    ACCESS_LOG_FORMS,
+    LOG_FORMS,
+    STANDARD_OUTPUT,
+    WITH_THE_LOG,
+    LogPlace,
+    parse_access_log_place,
+    parse_log_place,
+)
+from spliceproxy.settings.model import Model
+
+LogFormat = Literal["auto", "console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+AccessLogFormat = Literal["auto", "console", "json", "haproxy-tcp"]
+
+_PLACE = {"type": "string", "pattern": r"^(stdout|stderr|file:/.*|syslog(:(unix:|udp://).*)?)$"}
+_ACCESS_PLACE = {"type": "string", "pattern": rf"^(log|none)$|{_PLACE['pattern']}"}
+
+LogPlaceText = Annotated[
+    LogPlace, reads(parse_log_place), PlainSerializer(str), described("place", _PLACE)
+]
+AccessLogPlaceText = Annotated[
+    LogPlace, reads(parse_access_log_place), PlainSerializer(str), described("place", _ACCESS_PLACE)
+]
+
+
+class LogSettings(Model):
+    """Where the log goes, in what form, and how much is in it."""
+
+    to: LogPlaceText = Field(default=STANDARD_OUTPUT, description=f"{LOG_FORMS}.")
+    format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
+        default="auto", description="'auto' is console on a terminal and JSON otherwise."
+    )
+    level: Annotated[LogLevel, *choice("debug", "info", "warning", "error")] = Field(
+        default="info", description="'info' has one line for each connection."
+    )
+
+
+class AccessLogSettings(Model):
+    """Where the lines of connections go, and in what form."""
+
+    to: AccessLogPlaceText = Field(
+        default=WITH_THE_LOG,
+        description=f"{ACCESS_LOG_FORMS}. With the log they have level info.",
+    )
+    format: Annotated[AccessLogFormat, *choice("auto", "console", "json", "haproxy-tcp")] = Field(
+        default="auto",
+        description="'auto' is as for the log; 'haproxy-tcp' is HAProxy's `option tcplog`.",
+    )

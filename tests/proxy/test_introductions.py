@@ -1,0 +1,56 @@
+"""What the line of a connection tells of clients that say more than their address."""
+
+import socket
+from ipaddress import ip_network
+
+from spliceproxy.formats.proxy_protocol import version1
+from spliceproxy.kernel.sockets import Socket
+from spliceproxy.policy.admission import Admission
+from spliceproxy.policy.networks import AccessList
+from spliceproxy.policy.sni import SniTable
+from spliceproxy.proxy.client import Client
+from spliceproxy.proxy.steps import ClientHelloStep
+from spliceproxy.proxy.visit import Destination, Visit
+from tests.formats.hellos import real_hello
+from tests.proxy.pooled import Pooled, pooled
+
+REAL = ("192.0.2.7", 40112)
+
+
+async def told_of(proxied: Pooled, first: bytes) -> dict[str, object]:
+    """Begin a connection like this; returns the client's name and what its line says."""
+    client = await proxied.open_client()
+    name = "{}:{}".format(*client.sock.getsockname())
+    await client.send(first)
+    _, far = await proxied.arrival()
+    client.finish()
+    far.finish()
+    return {"name": name, **await proxied.ended()}
+
+
+async def test_a_client_that_another_proxy_speaks_for() -> None:
+    header = version1.encode(REAL, ("198.51.100.1", 443))
+    networks = (ip_network("127.0.0.0/8"),)
+    async with pooled({}, accept_proxy="required", trusted=networks) as proxied:
+        line = await told_of(proxied, header)
+    assert (line["client"], line["peer"]) == ("192.0.2.7:40112", line["name"])
+
+
+class Anywhere:
+    """A route that takes whatever comes, and where it came in."""
+
+    def leave_place(self) -> None:
+        pass
+
+    def start_session(self, client: Client, sock: Socket, visit: Visit | None) -> None:
+        pass
+
+
+def test_the_name_that_a_hello_asks_for() -> None:
+    anywhere, client = Anywhere(), Client(REAL, "127.0.0.1:443")
+    with socket.socket() as sock:
+        admission = Admission(AccessList((), ()))
+        visit = Visit(anywhere, admission, client, sock, None)
+        table = SniTable[Destination | None]({}, {}, anywhere)
+        assert ClientHelloStep(table).read(visit, real_hello("example.org")) == 0
+    assert client.server_name == "example.org"
