@@ -86,7 +86,7 @@ class Attempt:
     def start(self) -> None:
         """Dial, or wait for room."""
         line = self._pool.line
-        if line:  # nobody overtakes those who wait
+        if line.waiting:  # nobody overtakes those who wait
             self._wait()
             line.move_soon()
         else:

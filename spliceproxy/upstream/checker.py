@@ -68,4 +68,5 @@ class Checker:
                 )
                 error = INTERNAL_ERROR
         self._under_way.discard(backend)
-        backend.health.checked(error)
+        if not self._scope.cancel_called:  # else another checker knows better by now
+            backend.health.checked(error)

@@ -24,31 +24,29 @@ class Line:
         self._size = settings.size
         self._reactor = reactor
         self._has_room = has_room
-        self._waiting: dict[Waiting, None] = {}
+        self.waiting: dict[Waiting, None] = {}
+        """Empty most of the time, which costs nothing to see."""
         self._moving = False
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     @property
     def full(self) -> bool:
         """Whether nobody else may join."""
-        return len(self._waiting) >= self._size
+        return len(self.waiting) >= self._size
 
     def join(self, waiting: Waiting) -> None:
         """Wait at the end of the line."""
-        self._waiting[waiting] = None
+        self.waiting[waiting] = None
 
     def leave(self, waiting: Waiting) -> None:
         """Wait no more."""
-        self._waiting.pop(waiting, None)
+        self.waiting.pop(waiting, None)
 
     def move_soon(self) -> None:
         """Let those go on who can, when the reactor's batch is over."""
-        if self._waiting and not self._moving:
+        if self.waiting and not self._moving:
             self._moving = True
             self._reactor.at_batch_end(self._move)
 
@@ -57,9 +55,9 @@ class Line:
 
         One who has tried the backend with room, and may not have it again, holds up no other.
         """
-        for waiting in list(self._waiting):
+        for waiting in list(self.waiting):
             if not self._has_room():
                 break
-            if waiting in self._waiting and waiting.retry():
+            if waiting in self.waiting and waiting.retry():
                 self.leave(waiting)
         self._moving = False

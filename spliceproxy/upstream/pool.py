@@ -85,7 +85,8 @@ class BackendPool:
     def give_back(self, backend: Backend) -> None:
         """Count one connection less, or one that has not come about."""
         backend.state.active -= 1
-        self.line.move_soon()
+        if self.line.waiting:
+            self.line.move_soon()
 
     def look(self, now_s: float) -> None:
         """See what is new of the backends' health."""

@@ -135,7 +135,7 @@ async def pooled(*backends: dict[str, Any], **route: Any) -> AsyncIterator[Poole
                 await eventually(lambda: not proxy.worker.sessions)
                 pool = proxy.worker.pools[0]
                 assert [backend.state.active for backend in pool.backends] == [0] * len(backends)
-                assert not pool.line
+                assert not pool.line.waiting
     finally:
         close_all(players, peers, arrivals)
 

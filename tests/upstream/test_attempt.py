@@ -97,4 +97,4 @@ async def test_a_crash_of_who_is_connected_is_told(pool: BackendPool) -> None:
     pool.attempt(waiting).start()
     pool.give_back(pool.backends[0])
     assert waiting.heard == ["crashed: unforeseen"]
-    assert not pool.line
+    assert not pool.line.waiting
