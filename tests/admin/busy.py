@@ -154,6 +154,7 @@ class BusyClient:
 
     def __init__(self) -> None:
         self.steps = 0
+        self.listed = 0
         self.problem: Exception | None = None
         self.hostile = False
 
@@ -161,6 +162,7 @@ class BusyClient:
         if self.problem is not None:
             raise self.problem
         if path == "/api/connections":
+            self.listed += 1
             return {"found": busy_connections(self.steps), "silent": []}
         assert path == "/api/status"
         self.steps += 1

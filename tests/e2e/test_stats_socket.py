@@ -1,17 +1,9 @@
 """HAProxy's statistics socket beside a real HAProxy, and in the hands of HAProxy's own tools."""
 
-import fcntl
-import os
-import pty
 import re
-import select
-import signal
 import socket
 import stat
-import struct
 import subprocess
-import termios
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +15,7 @@ from .peers import Backend
 from .processes import wait_until
 from .proxy_command import ProxyCommand
 from .servers import free_port
+from .terminal import Terminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -162,49 +155,35 @@ def test_connections_are_counted_listed_and_shut_down(
     assert ask(path, "shutdown session 0x63") == "No such session (use 'show sess').\n\n"
 
 
-class Terminal:
-    """A program on a terminal, and all that it has drawn."""
-
-    def __init__(self, *command: str) -> None:
-        pid, self._fd = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "vt100"
-            os.execv(command[0], command)
-        self._pid = pid
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("4H", 40, 140, 0, 0))
-        self.drawn = ""
-
-    def wait(self, *texts: str) -> None:
-        deadline_s = time.monotonic() + 30
-        while not all(text in self.drawn for text in texts):
-            left_s = deadline_s - time.monotonic()
-            assert left_s > 0, f"not drawn: {texts}; but {self.drawn!r}"
-            if select.select([self._fd], [], [], left_s)[0]:
-                try:
-                    self.drawn += os.read(self._fd, 65536).decode(errors="replace")
-                except OSError:
-                    pytest.fail(f"it has ended: {self.drawn!r}")
-
-    def type(self, keys: str) -> None:
-        self.drawn = ""
-        os.write(self._fd, keys.encode())
-
-    def close(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        os.close(self._fd)
-
-
 def test_hatop_shows_routes_and_backends(
     proxy: ProxyCommand, backend: Backend, program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    hatop = Terminal(program("hatop"), "-s", str(tmp_path / "stats.sock"))
-    try:
-        with proxy.connect(), backend.accept():
-            hatop.wait("spliceproxy", ">>> web", "FRONTEND", backend.address, "BACKEND")
-            hatop.type("\x1b5")
-            hatop.wait("> ")
-            hatop.type("show sess\r")
-            hatop.wait(f"srv={backend.address}")
-    finally:
-        hatop.close()
+    command = (program("hatop"), "-s", str(tmp_path / "stats.sock"))
+    with Terminal(*command) as hatop, proxy.connect(), backend.accept():
+        hatop.wait("spliceproxy", ">>> web", "FRONTEND", backend.address, "BACKEND")
+        hatop.press("\x1b5")  # its command line
+        hatop.wait("> ")
+        hatop.press("show sess\r")
+        hatop.wait(f"srv={backend.address}")
+
+
+def test_a_backend_is_drained_weighed_and_taken_out_of_use(
+    proxy: ProxyCommand, backend: Backend, tmp_path: Path
+) -> None:
+    path = tmp_path / "stats.sock"
+
+    def row() -> dict[str, str]:
+        return table(ask(path, "show stat"))[1][backend.address]
+
+    server = f"web/{backend.address}"
+    assert ask(path, f"set server {server} weight 7") == "\n"
+    assert row()["weight"] == "7"
+    assert ask(path, f"set server {server} weight 100%") == "\n"
+    assert row()["weight"] == "2"
+    for state, status in (("drain", "DRAIN"), ("maint", "MAINT"), ("ready", "UP")):
+        assert ask(path, f"set server {server} state {state}") == "\n"
+        assert row()["status"] == status
+    with proxy.connect(), backend.accept():
+        pass
+    orders = proxy.log.wait("admin_order", count=5)
+    assert {line["path"] for line in orders} == {"stats_socket"}

@@ -74,4 +74,4 @@ def _show(client: AdminClient, interval_s: float) -> None:
         ) from None
     from spliceproxy.cli.top.look import look
 
-    TopScreen(client, interval_s, look(client)).run()
+    TopScreen(client, interval_s, look(client, connections=False)).run()

@@ -32,19 +32,21 @@ class Look:
     """By `time.monotonic`."""
     status: dict[str, Any]
     connections: list[dict[str, Any]]
-    """At most `MAX_CONNECTIONS_SEEN`, in no order."""
+    """At most `MAX_CONNECTIONS_SEEN`, in no order; none if nobody wanted to see them."""
     silent: list[str]
     """Workers that did not tell their connections, and why."""
 
 
-def look(client: Client) -> Look:
-    """Take a look.
+def look(client: Client, *, connections: bool = True) -> Look:
+    """Take a look; without connections workers are not asked, and have no work with it.
 
     Raises:
         AskingProblem: there is no answer, or it is a refusal.
     """
     status = client.get("/api/status")
     taken_s = time.monotonic()
+    if not connections:
+        return Look(taken_s, status, [], [])
     answer = client.get("/api/connections", limit=str(MAX_CONNECTIONS_SEEN))
     return Look(taken_s, status, answer["found"][:MAX_CONNECTIONS_SEEN], answer["silent"])
 

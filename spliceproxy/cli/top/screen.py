@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from spliceproxy.cli.columns import is_number, printable
 from spliceproxy.cli.top.look import Client, Look, Rates
 from spliceproxy.cli.top.summary import summarize
-from spliceproxy.cli.top.views import VIEWS, Cell, Row, View, arrange, select
+from spliceproxy.cli.top.views import CONNECTIONS, VIEWS, Cell, Row, View, arrange, select
 from spliceproxy.cli.top.watcher import Watcher
 from spliceproxy.errors import AskingProblem
 
@@ -107,6 +107,7 @@ class TopScreen(App[None]):
     def action_view(self, number: int) -> None:
         """Show another table."""
         self._view = VIEWS[number]
+        self._watcher.want_connections(wanted=self._view is CONNECTIONS)
         self._draw()
 
     def action_sort(self, step: int) -> None:

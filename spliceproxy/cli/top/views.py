@@ -162,9 +162,12 @@ _BACKEND = ("route", "backend", "state", "weight", "open", "new/s", "request", "
 _MIRROR = ("route", "mirror", "state", "open", "lag", "delivered", "losing", "lost", "incomplete")
 _CONNECTION = ("number", "route", "client", "backend", "age", "silent", "request", "response")
 
+CONNECTIONS = View(
+    "connections", (*_CONNECTION, "requested", "responded", "state"), 7, _connections
+)
 VIEWS = (
     View("routes", (*_ROUTE, "undelivered", "ended early", "refused", "listeners"), 1, _routes),
     View("backends", (*_BACKEND, "failed connects", "reason"), 4, _backends),
     View("mirrors", (*_MIRROR, "why lost"), 4, _mirrors),
-    View("connections", (*_CONNECTION, "requested", "responded", "state"), 7, _connections),
+    CONNECTIONS,
 )

@@ -16,7 +16,9 @@ class Watcher:
         self._client = client
         self._interval_s = interval_s
         self._deliver = deliver
+        self._connections = False
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
         self._delivering = threading.Lock()
         # A daemon: the end of the program does not wait for a proxy that does not answer.
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -25,13 +27,24 @@ class Watcher:
         """Begin."""
         self._thread.start()
 
+    def want_connections(self, *, wanted: bool) -> None:
+        """Look at connections too from now on, the first time at once; or no longer."""
+        if wanted and not self._connections:
+            self._hurry.set()
+        self._connections = wanted
+
     def stop(self) -> None:
         """Deliver nothing any more."""
         with self._delivering:
             self._stopping.set()
+        self._hurry.set()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval_s):
+        while True:
+            self._hurry.wait(self._interval_s)
+            self._hurry.clear()
+            if self._stopping.is_set():
+                return
             seen = self._look()
             with self._delivering:
                 if not self._stopping.is_set():
@@ -39,6 +52,6 @@ class Watcher:
 
     def _look(self) -> Look | AskingProblem:
         try:
-            return look(self._client)
+            return look(self._client, connections=self._connections)
         except AskingProblem as problem:
             return problem

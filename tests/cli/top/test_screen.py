@@ -29,7 +29,7 @@ def watch(
     """Run a check against a screen of 160 columns and 40 lines."""
 
     async def run() -> None:
-        screen = TopScreen(client, interval_s, look(BusyClient()))
+        screen = TopScreen(client, interval_s, look(BusyClient(), connections=False))
         async with screen.run_test(size=(160, 40)) as pilot:
             await check(screen, pilot)
             await pilot.press("q")
@@ -67,7 +67,7 @@ def test_the_keys_choose_the_table() -> None:
         await pilot.press("m")
         assert column(screen, 1) == ["shadow", "audit"]
         await pilot.press("c")
-        assert len(column(screen, 0)) == 24
+        await until(pilot, lambda: len(column(screen, 0)) == 24)
         await pilot.press("r")
         assert column(screen, 0) == ["web", "postgres"]
 
@@ -114,6 +114,22 @@ def test_the_figures_follow_until_they_are_held() -> None:
         assert "paused" in text(screen, "heading")
         await pilot.press("space")
         await until(pilot, lambda: text(screen, "summary") != held)
+
+    watch(client, check, interval_s=0.02)
+
+
+def test_workers_are_asked_for_connections_only_where_they_are_shown() -> None:
+    client = BusyClient()
+
+    async def check(screen: TopScreen, pilot: "Pilot[None]") -> None:
+        await until(pilot, lambda: client.steps > 3)
+        assert client.listed == 0
+        await pilot.press("c")
+        await until(pilot, lambda: client.listed > 3)
+        await pilot.press("r")
+        steps, listed = client.steps, client.listed
+        await until(pilot, lambda: client.steps > steps + 4)
+        assert client.listed <= listed + 1  # a look may have been under way
 
     watch(client, check, interval_s=0.02)
 
