@@ -14,7 +14,8 @@ from spliceproxy.admin.messages import RefusedError, Request, Response, json_res
 from spliceproxy.kernel.addresses import name_peer
 
 MAX_CONNECTIONS = 64
-"""At once; the others wait in the backlog."""
+"""At once by each door; the others wait in the backlog. Strangers who stall at a port of the
+network take no place from the operator at the unix socket."""
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED, unix(7)
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -34,7 +35,6 @@ class Server:
     def __init__(self, doors: list[Door], handle: Handle) -> None:
         self._doors = doors
         self._handle = handle
-        self._room = trio.CapacityLimiter(MAX_CONNECTIONS)
 
     async def run(self) -> None:
         """Accept clients."""
@@ -44,19 +44,19 @@ class Server:
 
     async def _accept(self, door: Door, nursery: trio.Nursery) -> None:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(door.sock))
+        room = trio.Semaphore(MAX_CONNECTIONS)
         while True:
-            ticket = object()
-            await self._room.acquire_on_behalf_of(ticket)
+            await room.acquire()
             try:
                 stream = await listener.accept()
             except OSError as error:  # out of descriptors or memory: others free some
-                self._room.release_on_behalf_of(ticket)
+                room.release()
                 structlog.get_logger().warning("admin_accept_failed", error=str(error))
                 await trio.sleep(1)
                 continue
-            nursery.start_soon(self._serve, door.guard, stream, ticket)
+            nursery.start_soon(self._serve, door.guard, stream, room)
 
-    async def _serve(self, guard: Guard, stream: trio.SocketStream, ticket: object) -> None:
+    async def _serve(self, guard: Guard, stream: trio.SocketStream, room: trio.Semaphore) -> None:
         async def answer(request: Request) -> Response:
             return await self._answer(guard, request)
 
@@ -67,7 +67,7 @@ class Server:
         except OSError:  # gone before it could be asked who it is
             return
         finally:
-            self._room.release_on_behalf_of(ticket)
+            room.release()
 
     async def _answer(self, guard: Guard, request: Request) -> Response:
         try:
