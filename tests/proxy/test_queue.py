@@ -1,6 +1,7 @@
 """Clients that wait because every backend is full."""
 
 import pytest
+import trio
 
 from spliceproxy.settings.pool import QueueSettings
 from spliceproxy.upstream.attempt import Attempt
@@ -111,6 +112,19 @@ async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
             far.close()
             number, far = await proxied.arrival()
         assert (number, await far.receive_exactly(1)) == (0, b"\0")
+
+
+async def test_stopping_connects_nobody_who_waits() -> None:
+    async with pooled(ONE) as proxied:
+        _, client, _ = await proxied.connect()
+        waiting = await wait_in_line(proxied, 5)
+        proxied.proxy.worker.drain(take_backlog=False)
+        assert proxied.proxy.worker.reset_all("stopped") == 6
+        for each in (client, *waiting):
+            assert await each.receive_rest() == (b"", "reset")
+        await assert_quiet()
+        with pytest.raises(trio.WouldBlock):
+            proxied.arrivals.receive_nowait()
 
 
 @pytest.mark.slow
