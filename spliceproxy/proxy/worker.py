@@ -245,8 +245,8 @@ class Worker:
         for frontend in self._frontends:
             left += frontend.preambles
         # First those who wait: else each would be connected to a backend for a moment.
-        left += sorted(self.sessions, key=lambda session: session.backend is not None)
-        left += self.mirroring
+        sessions = sorted(self.sessions, key=lambda session: session.backend is not None)
+        left += [*sessions, *self.mirroring]
         for each in left:
             each.close(why)
         self.reactor.end_batch()
