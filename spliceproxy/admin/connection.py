@@ -1,6 +1,7 @@
 """HTTP/1.1 on one connection: requests in, answers out, all of it bounded."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 import h11
 import trio
@@ -80,6 +81,10 @@ class HttpConnection:
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
         method, target = head.method.decode(), head.target.decode()
         self._body_wanted = method != "HEAD"
+        try:
+            urlsplit(target)
+        except ValueError as error:
+            raise RefusedError(400, f"the target is no URL: {error}") from None
         return Request(method, target, headers, bytes(body), self._asker)
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:

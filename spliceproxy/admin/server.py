@@ -33,11 +33,12 @@ class Server:
 
     async def run(self) -> None:
         """Accept clients."""
-        acceptor = Acceptor()
         async with trio.open_nursery() as nursery:
             for door in self._doors:
+                # Each door has room of its own: strangers who stall at a port of the network take
+                # no place from the operator at the unix socket.
                 serve = partial(self._serve, door.guard)
-                nursery.start_soon(acceptor.accept, door.sock, serve)
+                nursery.start_soon(Acceptor().accept, door.sock, serve)
 
     async def _serve(self, guard: Guard, stream: trio.SocketStream, asker: str) -> None:
         async def answer(request: Request) -> Response:

@@ -22,15 +22,19 @@ def make_line() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
+class PacketTooLongError(ValueError):
+    """A message does not fit into a packet."""
+
+
 def encode(message: Message) -> bytes:
     """Write a message.
 
     Raises:
-        ValueError: it is too long for a packet.
+        PacketTooLongError: it is too long for a packet.
     """
     packet = json.dumps(message, separators=(",", ":")).encode()
     if len(packet) > MAX_PACKET_BYTES:
-        raise ValueError(f"a message of {len(packet)} bytes")
+        raise PacketTooLongError(f"a message of {len(packet)} bytes")
     return packet
 
 

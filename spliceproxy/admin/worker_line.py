@@ -31,16 +31,17 @@ class WorkerLine:
         Raises:
             NoAnswerError: there is none.
         """
-        async with self._turn:
-            self._number += 1
-            request = encode({"number": self._number, "what": what, **details})
-            with trio.move_on_after(ANSWER_TIMEOUT_S):
+        # With the wait for the turn: many who ask a worker that hangs must not wait in a row.
+        with trio.move_on_after(ANSWER_TIMEOUT_S):
+            async with self._turn:
+                self._number += 1
+                request = encode({"number": self._number, "what": what, **details})
                 try:
                     await self._socket.send(request)
                     return await self._collect()
-                except OSError as error:
+                except (OSError, trio.ClosedResourceError) as error:
                     raise NoAnswerError(f"worker {self.place} is gone ({error})") from None
-            raise NoAnswerError(f"worker {self.place} did not answer in {ANSWER_TIMEOUT_S:g} s")
+        raise NoAnswerError(f"worker {self.place} did not answer in {ANSWER_TIMEOUT_S:g} s")
 
     async def _collect(self) -> list[Any]:
         found: list[Any] = []

@@ -55,10 +55,15 @@ class AdminKeeper(Places):
         self._log = structlog.get_logger()
 
     def take(self) -> int:
-        """Return a place that no other worker has, with a line to the admin process."""
+        """Return a place that no other worker has, with a line to the admin process.
+
+        Raises:
+            OSError: there are no descriptors for the line.
+        """
+        line = make_line() if self._doors else None  # first: without it no place is taken
         place = super().take()
-        if self._doors:
-            self._lines[place] = make_line()
+        if line is not None:
+            self._lines[place] = line
             self._tell(MasterLine.add_worker, place, self._lines[place][0])
         return place
 

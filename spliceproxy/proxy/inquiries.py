@@ -1,5 +1,6 @@
 """A worker's answers to the admin process: about its connections, and orders that concern them."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import structlog
 import trio
 
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, encode
+from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
 from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
@@ -17,6 +18,7 @@ from spliceproxy.pump import reason
 
 _PIECE = 50
 """Connections described in one go: half a millisecond in which no byte moves."""
+_MAX_ERROR_CHARACTERS = 500
 
 
 class Inquiries:
@@ -37,14 +39,14 @@ class Inquiries:
     async def run(self) -> None:
         """Answer until cancelled, or until nobody can ask any more."""
         line = trio.socket.from_stdlib_socket(self._socket)
-        try:
+        # ECONNRESET, EPIPE: master and admin process died with an answer unread (unix(7)). The
+        # connections are to be drained all the same.
+        with contextlib.closing(line), contextlib.suppress(ConnectionError):
             while packet := await line.recv(MAX_PACKET_BYTES):
                 for answer in self._answers(decode(packet)):
-                    await line.send(encode(answer))
-        finally:
-            line.close()
+                    await line.send(answer)
 
-    def _answers(self, request: Message) -> Iterator[Message]:
+    def _answers(self, request: Message) -> Iterator[bytes]:
         number = request["number"]
         try:
             found = self._find(request)
@@ -52,10 +54,11 @@ class Inquiries:
             while more:
                 piece = list(islice(found, _PIECE))
                 more = len(piece) == _PIECE
-                yield {"number": number, "found": piece, "more": more}
+                yield from _packets(number, piece, more=more)
         except Exception as error:  # a question is no reason to end a worker
             structlog.get_logger().error("internal_error", worker=self._place, exc_info=error)
-            yield {"number": number, "found": [], "more": False, "error": repr(error)}
+            why = repr(error)[:_MAX_ERROR_CHARACTERS]
+            yield encode({"number": number, "found": [], "more": False, "error": why})
 
     def _find(self, request: Message) -> Iterator[Any]:
         selection = Selection.parse(request["selection"])
@@ -105,3 +108,15 @@ class Inquiries:
             "state": "connecting" if traffic is None else "open",
             "mirrors": session.mirror_report(),
         }
+
+
+def _packets(number: object, piece: Sequence[Any], *, more: bool) -> Iterator[bytes]:
+    """Yield a piece of an answer in packets; with many mirrors it is too long for one."""
+    try:
+        yield encode({"number": number, "found": piece, "more": more})
+    except PacketTooLongError:
+        if len(piece) == 1:
+            raise
+        half = len(piece) // 2
+        yield from _packets(number, piece[:half], more=True)
+        yield from _packets(number, piece[half:], more=more)

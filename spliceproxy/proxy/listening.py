@@ -68,7 +68,12 @@ class OpenListener:
         """Close the socket; its path goes first, unless somebody else has taken that over."""
         place = self.wanted.listen.place
         if isinstance(place, UnixPlace) and _identify(place.path) == self.file:
-            Path(place.path).unlink(missing_ok=True)
+            try:
+                Path(place.path).unlink(missing_ok=True)
+            except OSError as error:  # its directory is read-only by now: no reason to end
+                structlog.get_logger().warning(
+                    "socket_not_removed", path=place.path, error=str(error)
+                )
         self.sock.close()
 
 

@@ -259,9 +259,12 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left: list[Preamble | Session] = [*self.sessions, *self.mirroring]
+        left: list[Preamble | Session] = []
         for frontend in self._frontends:
             left += frontend.preambles
+        # First those who wait: else each would be connected to a backend for a moment.
+        sessions = sorted(self.sessions, key=lambda session: session.backend is not None)
+        left += [*sessions, *self.mirroring]
         for each in left:
             each.close(why)
         self.reactor.end_batch()

@@ -60,6 +60,11 @@ class Endpoint:
             self.link.reactor.modify(self.fd, events)
         self._events = events
 
+    @property
+    def kept_waiting(self) -> bool:
+        """Whether it is the proxy that holds up what this peer sends, and not the peer."""
+        return False
+
     def unwatch(self) -> None:
         """Leave the epoll set."""
         if self._watched:

@@ -144,6 +144,7 @@ class Link:
         self._idle_timer.cancel()
         if self._lifetime is not None:
             self._lifetime.cancel()
+            self._lifetime = None
         self.client.leave()
         self.backend.leave()
         for flow in (self.request, self.response):
@@ -154,6 +155,8 @@ class Link:
 
     def on_deadline(self) -> None:
         """End if both directions have been silent for long enough; else look again later."""
+        if self.client.kept_waiting or self.backend.kept_waiting:
+            self.last_active_s = self.reactor.now_s  # to be made to wait is not to be silent
         left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
         if left_s <= 0:
             self.close(self._silence)

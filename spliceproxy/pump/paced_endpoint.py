@@ -83,10 +83,13 @@ class PacedEndpoint(Endpoint):
                 return
         flow.fill_bytes = most_bytes
 
+    @property
+    def kept_waiting(self) -> bool:
+        """Whether it waits for its turn, or its time."""
+        return self._waits
+
     def _wait_for(self, delay_s: float) -> None:
         self._timer = self.link.reactor.timers.after(delay_s, self)
-        # To be made to wait is not to be silent.
-        self.link.last_active_s = max(self.link.last_active_s, self.link.reactor.now_s + delay_s)
         self._wait()
 
     def _wait(self) -> None:
@@ -102,7 +105,7 @@ class PacedEndpoint(Endpoint):
         """Read on: so much of the shared bandwidth is there for it."""
         self._set_aside_bytes = set_aside_bytes
         self._waits = False
-        self.link.last_active_s = max(self.link.last_active_s, self.link.reactor.now_s)
+        self.link.last_active_s = self.link.reactor.now_s
         self.update()
 
     def _give_back(self, count: int) -> None:

@@ -29,23 +29,27 @@ class Waiter(Protocol):
 class Timer:
     """One deadline; it may be cancelled at any time, also after it has fired."""
 
-    __slots__ = ("_slot", "waiter")
+    __slots__ = ("_slot", "_waiter")
 
     def __init__(self, slot: dict["Timer", None], waiter: Waiter) -> None:
         self._slot = slot
-        self.waiter = waiter
+        self._waiter: Waiter | None = waiter
         slot[self] = None
 
     def cancel(self) -> None:
-        """Forget the deadline."""
+        """Forget the deadline, and the waiter: the two know each other, and are to be freed now."""
         self._slot.pop(self, None)
+        self._waiter = None
 
     def fire(self) -> None:
         """Tell the waiter that its time has come."""
+        waiter = self._waiter
+        if waiter is None:
+            return
         try:
-            self.waiter.on_deadline()
+            waiter.on_deadline()
         except Exception as error:
-            self.waiter.on_crash(error)
+            waiter.on_crash(error)
 
 
 class TimerWheel:

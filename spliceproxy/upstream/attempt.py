@@ -56,10 +56,10 @@ class Attempt:
         "_pool",
         "_queued_s",
         "_timer",
-        "_tried",
         "_why",
         "is_queued",
         "queue_s",
+        "tried",
     )
 
     def __init__(self, pool: "BackendPool", owner: AttemptOwner) -> None:
@@ -69,7 +69,8 @@ class Attempt:
         self._backend: Backend | None = None
         self._dial: Dial | None = None
         self._timer: Timer | None = None
-        self._tried: tuple[BackendState, ...] = ()
+        self.tried: tuple[BackendState, ...] = ()
+        """Whom it has asked in vain."""
         self._why = reason.BACKENDS_DOWN
         self._busy = False
         self._queued_s = 0.0
@@ -116,11 +117,11 @@ class Attempt:
         """Dial backend after backend until a dial is under way, or nobody is left to try."""
         self._busy = True
         while not self._over and self._dial is None:
-            if len(self._tried) > self._pool.retries:
+            if len(self.tried) > self._pool.retries:
                 self._fail(self._why)
                 break
             client = self._owner.client_ip if self._pool.by_client else b""
-            choice = self._pool.choose(client, self._tried)
+            choice = self._pool.choose(client, self.tried)
             if isinstance(choice, Shortage):
                 self._meet(choice)
                 break
@@ -191,7 +192,7 @@ class Attempt:
         assert self._backend is not None  # noqa: S101
         self._dial = None
         self._why = why
-        self._tried += (self._backend.state,)
+        self.tried += (self._backend.state,)
         if why not in reason.OWN:
             self._backend.health.connect_failed(why)
         self._give_back()

@@ -84,7 +84,7 @@ class BackendHealth:
         self._changes_s = now_s
         self._ejected_until_s = math.inf  # by this worker
         self.suspect = False
-        """Whether a connect has failed lately, so that it matters when one succeeds."""
+        """Whether it matters when a connect succeeds: one has failed lately, here or elsewhere."""
         self.lost = False
         """Whether its live connections have no use any more: it is down, or disabled."""
         self._log = structlog.get_logger().bind(route=judging.route, backend=state.name)
@@ -105,6 +105,7 @@ class BackendHealth:
             return False
         self._seen = seen
         adopt(self._health, cells)
+        self.suspect = self.suspect or self._health.ejection.on_probation
         self._apply(now_s)
         if self._ejected_until_s <= now_s:
             if self._health.ejection.until_s == self._ejected_until_s and self._state.up:
@@ -134,8 +135,8 @@ class BackendHealth:
 
     def connect_succeeded(self) -> None:
         """Take note that one could, after others could not."""
-        self.suspect = False
         self._health.on_connect(self._rules, time.monotonic(), 0.0)
+        self.suspect = self._health.ejection.on_probation  # still: one that is ejected now
 
     def checked(self, error: str) -> None:
         """Take note of a check that has ended, with an error unless that is empty."""

@@ -1,6 +1,6 @@
 """Clients that wait until a backend has room: first come, first served, within bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from spliceproxy.pump.reactor import Reactor
@@ -9,6 +9,10 @@ from spliceproxy.settings.pool import QueueSettings
 
 class Waiting(Protocol):
     """Who waits."""
+
+    @property
+    def tried(self) -> Collection[object]:
+        """The backends that it may not have again."""
 
     def retry(self) -> bool:
         """Go on if there is room by now; False: still none. Never fails."""
@@ -54,10 +58,18 @@ class Line:
         """Ask from the front on, for as long as there is room.
 
         One who has tried the backend with room, and may not have it again, holds up no other.
+        Where one who may have any finds no room, the others who may need not ask: the room is at
+        a backup, and a long line must not be asked whenever somebody comes or goes.
         """
+        in_vain = False
         for waiting in list(self.waiting):
+            if in_vain and not waiting.tried:
+                continue
             if not self._has_room():
                 break
-            if waiting in self.waiting and waiting.retry():
-                self.leave(waiting)
+            if waiting in self.waiting:
+                if waiting.retry():
+                    self.leave(waiting)
+                else:
+                    in_vain = in_vain or not waiting.tried
         self._moving = False

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import h11
@@ -15,14 +15,20 @@ UNIX = Guard(token=None, host=None)
 
 
 @asynccontextmanager
-async def serving(path: Path, handle: Handle, guard: Guard = UNIX) -> AsyncIterator[None]:
-    """Serve on a unix socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.bind(str(path))
-        sock.listen(16)
-        sock.setblocking(False)
+async def serving(
+    path: Path, handle: Handle, guard: Guard = UNIX, *more: Path
+) -> AsyncIterator[None]:
+    """Serve on a unix socket, or on several."""
+    with ExitStack() as on_exit:
+        doors = []
+        for each in (path, *more):
+            sock = on_exit.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            sock.bind(str(each))
+            sock.listen(16)
+            sock.setblocking(False)
+            doors.append(Door(sock, guard))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Server([Door(sock, guard)], handle).run)
+            nursery.start_soon(Server(doors, handle).run)
             yield
             nursery.cancel_scope.cancel()
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -14,7 +15,7 @@ from spliceproxy.admin import acceptor, connection
 from spliceproxy.admin.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
-from tests.admin.serving import ask, exchange, parse, serving
+from tests.admin.serving import UNIX, ask, exchange, parse, serving
 
 
 async def echo(request: Request) -> Response:
@@ -57,6 +58,7 @@ async def test_a_connection_is_kept_and_pipelined_requests_are_answered_in_order
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * MAX_HEAD_BYTES, 431),
         (
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
@@ -115,6 +117,22 @@ async def test_clients_that_stall_are_let_go(
             with trio.fail_after(10):
                 assert (await ask(tmp_path / "s", "/x"))[0] == 200
                 assert await silent.receive_some() == b""
+
+
+async def test_clients_that_stall_at_one_door_hold_up_nobody_at_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptor, "MAX_CONNECTIONS", 1)
+    async with (
+        serving(tmp_path / "s", echo, UNIX, tmp_path / "other"),
+        await trio.open_unix_socket(tmp_path / "s") as silent,
+    ):
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(10):
+            for _ in range(3):
+                assert (await ask(tmp_path / "other", "/x"))[0] == 200
+        await silent.send_all(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await silent.receive_some()).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_client_that_does_not_read_is_let_go(

@@ -1,5 +1,6 @@
 """The master's listeners change as a whole, or not at all."""
 
+import errno
 import os
 import socket
 import stat
@@ -8,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
@@ -107,6 +109,23 @@ def test_a_path_that_somebody_else_has_taken_over_is_left_alone(
     path.write_text("another's")
     change(listeners, route("a", ANY))
     assert path.read_text() == "another's"
+
+
+def test_a_path_that_cannot_be_removed_is_told_and_no_reason_to_end(
+    listeners: Listeners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "front"
+    change(listeners, route("a", UnixAddress(str(path))))
+
+    def refuse(_path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch, capture_logs() as log:
+        patch.setattr(Path, "unlink", refuse)
+        change(listeners, route("a", ANY))
+    assert [(line["event"], line["path"]) for line in log] == [("socket_not_removed", str(path))]
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+        client.connect(str(path))
 
 
 def test_what_is_inherited_is_given_back_when_the_change_is_refused(listeners: Listeners) -> None:

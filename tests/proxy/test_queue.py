@@ -1,8 +1,10 @@
 """Clients that wait because every backend is full."""
 
 import pytest
+import trio
 
 from spliceproxy.settings.pool import QueueSettings
+from spliceproxy.upstream.attempt import Attempt
 from tests.proxy.peer import Peer
 from tests.proxy.pooled import Pooled, pooled
 from tests.proxy.quiet import assert_quiet
@@ -88,6 +90,45 @@ async def test_room_at_a_backend_that_refuses_is_room_for_the_next_one() -> None
         await proxied.ended(4)
         reasons = [line["reason"] for line in proxied.events("connection")]
         assert reasons.count("backend_refused") == 3
+
+
+async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with pooled(ONE, {"backup": True}) as proxied:
+        _, holder, far = await proxied.connect()
+        await wait_in_line(proxied, 20)
+        asked: list[Attempt] = []
+        retry = Attempt.retry
+
+        def count(attempt: Attempt) -> bool:
+            asked.append(attempt)
+            return retry(attempt)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Attempt, "retry", count)
+            late = await proxied.open_client()
+            line = proxied.proxy.worker.pools[0].line
+            await eventually(lambda: len(line) == 21)
+            assert len(asked) == 1
+            late.reset()
+            holder.close()
+            far.close()
+            number, far = await proxied.arrival()
+        assert (number, await far.receive_exactly(1)) == (0, b"\0")
+
+
+async def test_stopping_connects_nobody_who_waits() -> None:
+    async with pooled(ONE) as proxied:
+        _, client, _ = await proxied.connect()
+        waiting = await wait_in_line(proxied, 5)
+        proxied.proxy.worker.drain(take_backlog=False)
+        assert proxied.proxy.worker.reset_all("stopped") == 6
+        for each in (client, *waiting):
+            assert await each.receive_rest() == (b"", "reset")
+        await assert_quiet()
+        with pytest.raises(trio.WouldBlock):
+            proxied.arrivals.receive_nowait()
 
 
 @pytest.mark.slow

@@ -3,14 +3,18 @@
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import trio
 
 from spliceproxy.pump.endpoint import EndpointMaker
+from spliceproxy.pump.paced_endpoint import PacedEndpoint
 from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.shared_bandwidth import SharedBandwidth
 from tests.pump.linking import linked, receive
 from tests.pump.pacing import BURST_S, both, own, seconds_for, shared
+from tests.pump.test_shared_bandwidth import Reader
 from tests.pump.watching import eventually
 from tests.streams import reset
 
@@ -77,6 +81,24 @@ async def test_to_be_made_to_wait_is_not_to_be_silent() -> None:
     async with linked(idle_timeout_s=0.05, endpoints=own(10)) as it:
         it.client.send(bytes(5))
         assert await receive(it.backend, 5) == bytes(5)
+        assert await it.reason() == "idle_timeout"  # but only now
+
+
+async def test_to_wait_for_ones_turn_is_not_to_be_silent() -> None:
+    others: list[Reader] = []
+
+    def endpoints(reactor: Reactor) -> EndpointMaker:
+        bandwidth = SharedBandwidth(reactor, 50)
+        others.extend(Reader(bandwidth, wants=1) for _ in range(20))
+        for other in others:
+            other.ask()
+        return partial(PacedEndpoint, None, bandwidth)
+
+    async with linked(idle_timeout_s=0.1, endpoints=endpoints) as it:
+        it.client.send(bytes(2))  # each waits for some twenty others, at 20 ms
+        assert await receive(it.backend, 2) == bytes(2)
+        for other in others:
+            other.stops = True
         assert await it.reason() == "idle_timeout"  # but only now
 
 

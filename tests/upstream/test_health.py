@@ -106,6 +106,26 @@ def test_a_connect_that_succeeds_starts_the_count_anew(table: SharedTable) -> No
     assert state.up
 
 
+def test_probation_ends_for_those_too_who_have_not_ejected(
+    table: SharedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = worker(table)
+    other, theirs = worker(table)
+    for _ in range(3):
+        one.connect_failed("backend_refused")
+    look(other)
+    other.connect_succeeded()
+    assert other.suspect, "it was under way when the ejection began, and says nothing of after it"
+    later_s = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
+    look(other)
+    assert theirs.up
+    assert other.suspect, "else nobody would tell it of the next success"
+    other.connect_succeeded()
+    other.connect_failed("backend_refused")
+    assert theirs.up, "one failure, after a success, is not three"
+
+
 def test_ejection_can_be_turned_off(table: SharedTable) -> None:
     health, state = worker(table, PoolSettings(ejection=EjectionSettings(enabled=False)))
     for _ in range(9):

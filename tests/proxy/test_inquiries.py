@@ -1,0 +1,73 @@
+"""A worker's answers to the admin process: no question, and no death of who asked, ends it."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import trio
+import trio.testing
+
+from spliceproxy.admin.wire import encode, make_line
+from spliceproxy.admin.worker_line import WorkerLine
+from spliceproxy.proxy.client import Client
+from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.inquiries import Inquiries
+
+MIRRORS = 20  # with them fifty connections are too long for one packet
+
+
+class Session:
+    """What is asked of a session."""
+
+    route_name = "web"
+    backend_name = "127.0.0.1:81"
+    last_active_s = 0.0
+
+    def __init__(self) -> None:
+        self.client = Client(("127.0.0.1", 1234), "127.0.0.1:80")
+
+    def traffic(self) -> None:
+        return None
+
+    def mirror_report(self) -> list[dict[str, object]]:
+        return [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
+
+
+@asynccontextmanager
+async def answering(count: int) -> AsyncIterator[socket.socket]:
+    """Answer about so many connections; the other end of the line."""
+    ours, theirs = make_line()
+    frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
+    with ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Inquiries(theirs, 0, [frontend], lambda: None).run)
+            yield ours
+            nursery.cancel_scope.cancel()
+
+
+async def test_connections_with_many_mirrors_are_told_in_more_packets() -> None:
+    async with answering(120) as ours:
+        found: list[Any] = await WorkerLine(0, ours).ask("connections", selection={}, limit=1000)
+    assert len({one["number"] for one in found}) == 120
+    assert all(len(one["mirrors"]) == MIRRORS for one in found)
+
+
+async def test_a_question_that_makes_no_sense_is_an_error_and_not_the_end() -> None:
+    async with answering(1) as ours:
+        ask: dict[str, object] = {"number": 1, "what": "connections", "limit": 1}
+        ours.send(encode({**ask, "selection": {"no": "such key"}}))
+        await trio.lowlevel.wait_readable(ours)
+        assert b'"error":' in ours.recv(1000)
+        ours.send(encode({**ask, "number": 2, "selection": {}}))
+        await trio.lowlevel.wait_readable(ours)
+        assert ours.recv(100_000).startswith(b'{"number":2,"found":[{')
+
+
+async def test_whoever_asked_dies_with_the_answer_unread() -> None:
+    async with answering(1) as ours:
+        ours.send(encode({"number": 1, "what": "connections", "selection": {}, "limit": 1}))
+        await trio.lowlevel.wait_readable(ours)
+        ours.close()  # ECONNRESET for the worker, which serves on
+        await trio.testing.wait_all_tasks_blocked()
