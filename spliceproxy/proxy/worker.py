@@ -13,7 +13,9 @@ from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
-from spliceproxy.proxy.counting import Counting
+from spliceproxy.proxy.attachments import Attachments
+from spliceproxy.proxy.capacity import spare_descriptors
+from spliceproxy.proxy.counting import Counting, mirror_names
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
 from spliceproxy.proxy.lookout import Lookout
@@ -72,6 +74,17 @@ class Worker:
         self._idle = trio.Event()
         self._frontends = [self._make_frontend(route) for route in routes]
         open_receptions(self.reactor, routes, self._frontends)
+        self.attachments = Attachments(
+            self.reactor,
+            self._share_mirrors,
+            self.pipes,
+            self._frontends,
+            spare_descriptors(
+                [route.settings for route in routes],
+                [route.max_connections for route in routes],
+                file_limit(),
+            ),
+        )
         self._checker = Checker(self.pools)
         self._publisher = Publisher(
             tally,
@@ -85,16 +98,28 @@ class Worker:
         self._inquiries = (
             None
             if admin_line is None
-            else Inquiries(admin_line, tally.place, self._frontends, self.reactor.end_batch)
+            else Inquiries(
+                admin_line, tally.place, self._frontends, self.attachments, self.reactor.end_batch
+            )
         )
+
+    def _share_mirrors(self) -> Mirrors:
+        """Return what all mirrors share; a worker without mirrors has it from the first one on."""
+        if self.mirrors is None:
+            self.mirrors = Mirrors(self.reactor, self._settings.mirror_budget_bytes)
+        return self.mirrors
 
     def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
         if self.mirrors is None:
             return []
+        configured = prepared.settings.mirrors
+        rows = [
+            self._tally.order(prepared.settings.name, name) for name in mirror_names(configured)
+        ]
         mirrors = [
-            (mirror, None if addresses is None else addresses.targets)
-            for mirror, addresses in zip(
-                prepared.settings.mirrors, prepared.upstreams.mirrors, strict=True
+            (mirror, None if addresses is None else addresses.targets, row.cells)
+            for mirror, addresses, row in zip(
+                configured, prepared.upstreams.mirrors, rows, strict=True
             )
         ]
         return self.mirrors.open(mirrors, prepared.max_sessions)

@@ -90,7 +90,7 @@ def check_nothing_is_held(proxied: Mirrored) -> None:
     """No mirror has anything of a connection that is over."""
     worker, mirrors = proxied.worker, proxied.mirrors
     assert mirrors.budget.used_bytes == 0
-    assert mirrors.open_streams == 0
+    assert mirrors.streams.taken == 0
     assert all(mirror.disk.jobs == 0 for mirror in mirrors.mirrors)
     assert mirrors.pipes.pool.statistics().in_use == 1
     assert worker.pipes.statistics().in_use == 0
