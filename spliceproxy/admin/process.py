@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 import trio
 
 from spliceproxy.admin.api import Api
+from spliceproxy.admin.attachments import NUMBERS_ROW, Attachments
 from spliceproxy.admin.master_line import read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.admin.worker_lines import WorkerLines
+from spliceproxy.kernel.shared_table import Row, SharedTable, TableFullError, private_row
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.lines import LineBuffer, flush_task
 from spliceproxy.observe.reading import Reader
@@ -23,8 +25,10 @@ class AdminProcess:
 
     def __init__(self, doors: list[Door], table: SharedTable, master: socket.socket) -> None:
         self._master = master
-        self._operations = Operations(Reader(table), self._tell_master)
-        self._server = Server(doors, Api(self._operations).handle)
+        self._workers = WorkerLines()
+        self._operations = Operations(Reader(table), self._tell_master, self._workers)
+        self._attachments = Attachments(self._operations, self._workers, _numbers(table))
+        self._server = Server(doors, Api(self._operations, self._attachments).handle)
 
     async def main(self, lines: LineBuffer) -> None:
         """Serve until the master is gone, or told to end."""
@@ -33,6 +37,7 @@ class AdminProcess:
             with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
                 nursery.start_soon(flush_task, lines)
                 nursery.start_soon(self._server.run)
+                nursery.start_soon(self._attachments.run)
                 nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
                 await self._follow_master()
                 nursery.cancel_scope.cancel()
@@ -49,10 +54,10 @@ class AdminProcess:
                 return
             message, fd = told
             if message["what"] == "worker_gone":
-                self._operations.remove_worker(_place(message))
+                self._workers.remove(_place(message))
             elif fd is not None and message["what"] == "worker":
                 line = WorkerLine(_place(message), socket.socket(fileno=fd))
-                self._operations.add_worker(line)
+                self._workers.add(line)
             elif fd is not None:
                 description = read_description(fd)
                 set_level(description.log_level)
@@ -62,6 +67,13 @@ class AdminProcess:
         packet = encode({"what": what, **details})
         await trio.lowlevel.wait_writable(self._master)
         self._master.send(packet)
+
+
+def _numbers(table: SharedTable) -> Row:
+    try:
+        return table.claim(NUMBERS_ROW)
+    except TableFullError:  # numbers may come again after a restart of this process
+        return private_row(NUMBERS_ROW)
 
 
 def _place(message: dict[str, object]) -> int:

@@ -38,7 +38,7 @@ class WorkerLine:
                 try:
                     await self._socket.send(request)
                     return await self._collect()
-                except OSError as error:
+                except (OSError, trio.ClosedResourceError) as error:
                     raise NoAnswerError(f"worker {self.place} is gone ({error})") from None
             raise NoAnswerError(f"worker {self.place} did not answer in {ANSWER_TIMEOUT_S:g} s")
 

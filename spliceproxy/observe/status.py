@@ -90,6 +90,11 @@ class MirrorStatus:
         """Whether new connections are copied to it."""
         return self.state == "on"
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether anything is copied to it, or may be."""
+        return self.state != "over"
+
 
 @dataclass(slots=True)
 class RouteStatus:
