@@ -1,7 +1,7 @@
 """What is told of a connection when it ends: one canonical log line."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spliceproxy.observe.termination import Phase, cause_of, letters
@@ -49,6 +49,14 @@ class ConnectionRecord:
     accepted: float = 0.0
     """Seconds since 1970; known when it has ended."""
 
+    def connected(self, backend: str, backend_name: str, connect_s: float) -> None:
+        """Note that a backend has answered."""
+        self.attempts += 1
+        self.backend = backend
+        self.backend_name = backend_name
+        self.connect_s = connect_s
+        self.phase = Phase.DATA
+
     def count(self, request: Direction, response: Direction) -> None:
         """Take over the counters of both directions."""
         self.request_bytes = request.spliced_bytes + request.copied_bytes
@@ -63,10 +71,18 @@ class ConnectionRecord:
         self.reason = why
         self.closed_by = cause_of(why).closed_by or first_to_end
 
+    def so_far(
+        self, duration_s: float, request: Direction, response: Direction
+    ) -> dict[str, object]:
+        """Return the line of a connection that goes on."""
+        record = replace(self, duration_s=duration_s, reason="open")
+        record.count(request, response)
+        return record.line()
+
     @property
     def termination(self) -> str:
-        """The two letters that HAProxy would give it."""
-        return letters(self.reason, self.phase)
+        """The two letters that HAProxy would give it; empty as long as it is open."""
+        return "" if self.reason in ("", "open") else letters(self.reason, self.phase)
 
     def line(self) -> dict[str, object]:
         """Return the line's keys and values, always all of them; times to the microsecond."""
@@ -88,7 +104,7 @@ class ConnectionRecord:
             "copied_bytes": self.copied_bytes,
             "reason": self.reason,
             "closed_by": self.closed_by,
-            "termination": letters(self.reason, self.phase),
+            "termination": self.termination,
             "mirrors": self.mirrors,
         }
 

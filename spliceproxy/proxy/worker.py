@@ -16,6 +16,8 @@ from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
+from spliceproxy.proxy.attachments import Attachments
+from spliceproxy.proxy.capacity import spare_descriptors
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
@@ -24,18 +26,16 @@ from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.receptions import open_receptions
-from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
+from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.upstream.checker import Checker
-from spliceproxy.upstream.lookups import Lookups
-from spliceproxy.upstream.names import Names
-from spliceproxy.upstream.pool import BackendPool
-from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, Resolved, keep_resolved
+from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, keep_resolved
 
 _LOOK_AGAIN_S = 1.0
 _SPREAD_STEPS = 300  # of a drain's window: so fine are the steps in which connections end
@@ -60,10 +60,6 @@ class Worker:
         self._number = number
         self._tell = access_log.teller(number, generation, self._count_open)
         self._tally = tally
-        self._names = Names(settings.dns)
-        self.pools: list[BackendPool] = []
-        self._lookups: list[Lookups] = []
-        self._mirror_places: list[Resolved] = []
         self.mirrors = (
             Mirrors(self.reactor, settings.mirror_budget_bytes)
             if any(route.settings.mirrors for route in routes)
@@ -75,9 +71,25 @@ class Worker:
         )
         self._drained = False
         self._idle = trio.Event()
-        self._frontends = [self._make_frontend(route) for route in routes]
+        self.opener = RouteOpener(
+            self.reactor, settings, tally, self.pipes, self.mirrors, worker=number
+        )
+        self._frontends = [
+            self._make_frontend(prepared, self.opener.open(prepared)) for prepared in routes
+        ]
         open_receptions(self.reactor, routes, self._frontends)
-        self._checker = Checker(self.pools)
+        self.attachments = Attachments(
+            self.reactor,
+            self._share_mirrors,
+            self.pipes,
+            self._frontends,
+            spare_descriptors(
+                [route.settings for route in routes],
+                [route.max_connections for route in routes],
+                file_limit(),
+            ),
+        )
+        self._checker = Checker(self.opener.pools)
         self._publisher = Publisher(
             tally,
             self.reactor,
@@ -90,57 +102,25 @@ class Worker:
         self._inquiries = (
             None
             if admin_line is None
-            else Inquiries(admin_line, tally.place, self._frontends, self.reactor.end_batch)
+            else Inquiries(
+                admin_line, tally.place, self._frontends, self.attachments, self.reactor.end_batch
+            )
         )
 
-    def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
+    def _share_mirrors(self) -> Mirrors:
+        """Return what all mirrors share; a worker without mirrors has it from the first one on."""
         if self.mirrors is None:
-            return []
-        mirrors = [
-            (mirror, None if addresses is None else addresses.targets)
-            for mirror, addresses in zip(
-                prepared.settings.mirrors, prepared.upstreams.mirrors, strict=True
-            )
-        ]
-        return self.mirrors.open(mirrors, prepared.max_sessions)
+            self.mirrors = Mirrors(self.reactor, self._settings.mirror_budget_bytes)
+        return self.mirrors
 
-    def _make_frontend(self, prepared: PreparedRoute) -> Frontend:
-        mirrors = self._open_mirrors(prepared)
-        pipes = self.pipes if self._settings.splice else None
-        backends = BackendPool(
-            self.reactor,
-            prepared.upstreams.groups,
-            prepared.settings,
-            self._tally.table,
-            worker=self._number,
-        )
-        self.pools.append(backends)
-        self._lookups.append(
-            Lookups(
-                backends,
-                prepared.upstreams.groups,
-                self._names,
-                prepared.settings.resolve_interval_s,
-            )
-        )
-        self._mirror_places += filter(None, prepared.upstreams.mirrors)
-        route = Route(
-            name=prepared.settings.name,
-            backends=backends,
-            mirrors=mirrors,
-            tapping=self.mirrors if mirrors else None,
-            make_flow=plain_flow(pipes),
-            pipes=pipes,
-            timeouts=link_timeouts(prepared.settings.timeouts),
-            make_client=endpoint_maker(self.reactor, prepared.settings.bandwidth),
-            make_backend=endpoint_maker(self.reactor, prepared.settings.bandwidth),
-        )
+    def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
+        name, most = prepared.settings.name, prepared.max_sessions
         frontend = Frontend(
             self.reactor,
             route,
             prepared.max_connections,
             self._note_if_idle,
-            counting=Counting(self._tally, prepared.settings.name, prepared.max_sessions, mirrors),
+            counting=Counting(self._tally, name, most, route.mirrors),
             tell=self._tell_at(self._settings.log.level),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
@@ -185,10 +165,10 @@ class Worker:
                 nursery.start_soon(self._publisher.run)
                 if self._inquiries is not None:
                     nursery.start_soon(self._inquiries.run)
-                nursery.start_soon(keep_resolved, self._mirror_places, LOOKUP_INTERVAL_S)
-                for lookups in self._lookups:
+                nursery.start_soon(keep_resolved, self.opener.mirror_places, LOOKUP_INTERVAL_S)
+                for lookups in self.opener.lookups:
                     nursery.start_soon(lookups.run)
-                nursery.start_soon(Lookout(self.reactor, self.pools, self._frontends).run)
+                nursery.start_soon(Lookout(self.reactor, self.opener.pools, self._frontends).run)
                 if self._number == 0:
                     nursery.start_soon(self._checker.run)
                 nursery.start_soon(self._look_for_forgotten_clients)

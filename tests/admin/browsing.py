@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trio
 
 from spliceproxy.admin.api import Api
+from spliceproxy.admin.attachments import Attachments
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
@@ -39,12 +40,15 @@ class BusyOperations(Operations):
         return {"found": busy_connections(self.steps)[:limit], "silent": []}
 
 
+NO_ATTACHMENTS = cast(Attachments, None)  # the page asks for none
+
+
 @asynccontextmanager
 async def page(operations: Operations, token: str | None = None) -> AsyncIterator[str]:
     """Serve the page; yields where."""
     with socket.create_server((HOST, 0)) as sock:
         sock.setblocking(False)
-        server = Server([Door(sock, Guard(token, HOST))], Api(operations).handle)
+        server = Server([Door(sock, Guard(token, HOST))], Api(operations, NO_ATTACHMENTS).handle)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             yield f"http://{HOST}:{sock.getsockname()[1]}/"

@@ -69,7 +69,7 @@ class Pooled:
     @property
     def backends(self) -> list[Backend]:
         """As the proxy knows them."""
-        return self.proxy.worker.pools[0].backends
+        return self.proxy.worker.opener.pools[0].backends
 
     def stop(self, number: int) -> None:
         """Let a backend refuse."""
@@ -133,7 +133,7 @@ async def pooled(*backends: dict[str, Any], **route: Any) -> AsyncIterator[Poole
                 check_bookkeeping(proxy.worker)
                 close_all(players, peers, arrivals)
                 await eventually(lambda: not proxy.worker.sessions)
-                pool = proxy.worker.pools[0]
+                pool = proxy.worker.opener.pools[0]
                 assert [backend.state.active for backend in pool.backends] == [0] * len(backends)
                 assert not pool.line.waiting
     finally:

@@ -113,6 +113,6 @@ async def test_without_an_interval_the_name_server_says_how_long() -> None:
         asked = len(server.asked)
         await trio.sleep(0.3)
         assert len(server.asked) == asked
-        (lookups,) = proxied.proxy.worker._lookups
+        (lookups,) = proxied.proxy.worker.opener.lookups
         (group,) = lookups._groups
         assert 3500 < lookups.interval_s(group) <= 3600

@@ -11,28 +11,29 @@ import trio.testing
 
 from spliceproxy.admin.wire import encode, make_line
 from spliceproxy.admin.worker_line import WorkerLine
+from spliceproxy.proxy.attachments import Attachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
 
+NO_ATTACHMENTS = cast(Attachments, None)
 MIRRORS = 20  # with them fifty connections are too long for one packet
 
 
 class Session:
     """What is asked of a session."""
 
-    route_name = "web"
+    record = SimpleNamespace(route="web")
     backend_name = "127.0.0.1:81"
     last_active_s = 0.0
 
     def __init__(self) -> None:
         self.client = Client(("127.0.0.1", 1234), "127.0.0.1:80")
+        report = [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
+        self.mirrors = SimpleNamespace(report=lambda: report)
 
     def traffic(self) -> None:
         return None
-
-    def mirror_report(self) -> list[dict[str, object]]:
-        return [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
 
 
 @asynccontextmanager
@@ -42,7 +43,7 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
     frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
     with ours:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Inquiries(theirs, 0, [frontend], lambda: None).run)
+            nursery.start_soon(Inquiries(theirs, 0, [frontend], NO_ATTACHMENTS, lambda: None).run)
             yield ours
             nursery.cancel_scope.cancel()
 

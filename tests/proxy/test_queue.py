@@ -16,7 +16,7 @@ ONE = {"max_connections": 1}
 async def wait_in_line(proxied: Pooled, count: int) -> list[Peer]:
     """Open clients that have to wait, one after the other."""
     clients: list[Peer] = []
-    line = proxied.proxy.worker.pools[0].line
+    line = proxied.proxy.worker.opener.pools[0].line
     for number in range(count):
         clients.append(await proxied.open_client())
         await clients[-1].send(bytes([number]))
@@ -108,7 +108,7 @@ async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
         with monkeypatch.context() as patch:
             patch.setattr(Attempt, "retry", count)
             late = await proxied.open_client()
-            line = proxied.proxy.worker.pools[0].line
+            line = proxied.proxy.worker.opener.pools[0].line
             await eventually(lambda: len(line) == 21)
             assert len(asked) == 1
             late.reset()
