@@ -27,7 +27,8 @@ def check_file_limit(machine: Machine, settings: Settings | None) -> Iterator[Fi
     if settings:
         routes = settings.routes
         for route, fit in zip(routes, share(routes, descriptors_left(limit)), strict=True):
-            yield judge_route(route, fit, raise_limit(machine, wanted))
+            if route.listen:  # else its connections are those of the route that leads to it
+                yield judge_route(route, fit, raise_limit(machine, wanted))
 
 
 def judge_limit(before: int, limit: int) -> Finding:

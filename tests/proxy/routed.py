@@ -31,6 +31,7 @@ class Routed:
     acceptors: dict[str, Acceptor]
     log: list[EventDict]
     peers: list[Peer] = field(default_factory=list)
+    expected_crashes: int = 0
 
     async def open_client(self, source: str | None = None, listener: int = 0) -> Peer:
         client = await open_peer(self.proxy.addresses[listener], KERNEL_CHOICE, source)
@@ -79,7 +80,8 @@ async def routed(routes: str) -> AsyncIterator[Routed]:
     try:
         with capture_logs() as log, trio.fail_after(30):
             async with serve(settings_of(SETTLED + routes, places)) as proxy:
-                yield Routed(proxy, acceptors, log, peers)
+                it = Routed(proxy, acceptors, log, peers)
+                yield it
                 check_bookkeeping(proxy.worker)
                 close_all(peers, acceptors)
                 worker = proxy.worker
@@ -91,6 +93,7 @@ async def routed(routes: str) -> AsyncIterator[Routed]:
     finally:
         close_all(peers, acceptors)
     assert proxy.worker.pipes.statistics() == PipeStatistics(0, 0, 0)
+    assert len(it.events("internal_error")) == it.expected_crashes
     check_counters(proxy.status(), [line for line in log if line["event"] == "connection"])
     assert open_descriptors() == before
 

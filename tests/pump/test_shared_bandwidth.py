@@ -1,9 +1,12 @@
 """Who shares a bandwidth, and in which order."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import trio
 
+from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.shared_bandwidth import SharedBandwidth
 from tests.pump.watching import eventually, running_reactor
 
@@ -36,6 +39,21 @@ class Reader:
         self.crashes.append(error)
 
 
+class Once(Reader):
+    """Takes what it gets, and asks no more."""
+
+    def go_on(self, set_aside_bytes: int) -> None:
+        self.got += set_aside_bytes
+
+
+@asynccontextmanager
+async def frozen_reactor() -> AsyncIterator[Reactor]:
+    """One whose clock the test moves; no deadline fires by itself."""
+    reactor = Reactor()
+    yield reactor
+    reactor.close()
+
+
 async def test_one_alone_gets_all_of_it() -> None:
     async with running_reactor() as reactor:
         shared = SharedBandwidth(reactor, BYTES_PER_S)
@@ -58,6 +76,28 @@ async def test_those_who_want_all_get_the_same() -> None:
         assert max(later) - min(later) <= BURST_BYTES  # one turn, however late the timer was
         for reader in readers:
             reader.stops = True
+
+
+async def test_a_turn_has_equal_parts_for_those_who_wait() -> None:
+    async with frozen_reactor() as reactor:
+        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        readers = [Once(shared) for _ in range(5)]
+        assert [shared.ask(reader, 1 << 20) for reader in readers] == [BURST_BYTES, 0, 0, 0, 0]
+        reactor.now_s += 1.0
+        shared.on_deadline()
+        assert [reader.got for reader in readers[1:]] == [BURST_BYTES // 4] * 4
+
+
+async def test_whoever_comes_later_waits_behind_the_others() -> None:
+    async with frozen_reactor() as reactor:
+        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        first, second, late = (Once(shared) for _ in range(3))
+        assert shared.ask(first, BURST_BYTES) == BURST_BYTES
+        assert shared.ask(second, BURST_BYTES) == 0
+        reactor.now_s += 1.0  # now there is enough for one, and it is the turn of the second
+        assert shared.ask(late, BURST_BYTES) == 0
+        shared.on_deadline()
+        assert (second.got, late.got) == (BURST_BYTES // 2, BURST_BYTES // 2)
 
 
 async def test_what_is_given_back_is_there_for_others() -> None:
