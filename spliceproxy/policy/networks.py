@@ -38,7 +38,7 @@ class AccessList:
     """Who is let in: by the narrowest network; if none matches, all unless some are allowed."""
 
     def __init__(self, allow: Iterable[Network] = (), deny: Iterable[Network] = ()) -> None:
-        allowed = [_unmapped(network) for network in allow]
+        allowed = {_unmapped(network) for network in allow}
         denied = [_unmapped(network) for network in deny]
         for network in denied:
             if network in allowed:

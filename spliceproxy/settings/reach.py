@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spliceproxy.errors import not_known, quote
+from spliceproxy.errors import quote, suggest
 from spliceproxy.settings.options import RouteSettings
+
+_MOST_SUGGESTIONS = 20  # looking for one takes 10 us for each route
 
 Path = tuple[str | int, ...]
 
@@ -61,16 +63,22 @@ def find_dead_ends(routes: Sequence[Outline]) -> Iterator[tuple[int, Path, str]]
 def _find_wrong_targets(
     routes: Sequence[Outline], by_name: dict[str, Outline]
 ) -> Iterator[tuple[int, Path, str]]:
+    unknown = 0
     for number, route in enumerate(routes):
         for index, target in enumerate(route.targets):
-            what = _wrong_target(route, target, by_name)
+            if target and target not in by_name:
+                unknown += 1
+                what = f"route {quote(target)} is not known"
+                if unknown <= _MOST_SUGGESTIONS:
+                    what += suggest(target, by_name.keys() - {route.name})
+                what += ": expected the name of another route"
+            else:
+                what = _wrong_target(route, target, by_name)
             if what:
                 yield number, ("sni", index, "route"), what
 
 
 def _wrong_target(route: Outline, target: str, by_name: dict[str, Outline]) -> str:
-    if target and target not in by_name:
-        return f"route {not_known(target, [name for name in by_name if name != route.name])}"
     if target == route.name:
         return f"{quote(target)} is this route itself: expected another one"
     if target and by_name[target].targets:

@@ -68,13 +68,15 @@ def _without_duplicates(entries: tuple[SniSettings, ...]) -> tuple[SniSettings, 
 
 
 def _duplicates(entries: tuple[SniSettings, ...]) -> Iterator[InitErrorDetails]:
-    seen: dict[Hashable, int] = {}
+    first: dict[Hashable, int] = {}
     for index, entry in enumerate(entries):
         for key, values in (("names", entry.names), ("alpn", entry.alpn)):
             for place, value in enumerate(values):
-                first = seen.setdefault((key, value), index)
-                if first != index or values.index(value) != place:
-                    message = f"{quote(value)} is in sni[{first}] already: expected it once"
+                where = first.get((key, value))
+                if where is None:
+                    first[key, value] = index
+                else:
+                    message = f"{quote(value)} is in sni[{where}] already: expected it once"
                     error = PydanticCustomError(MISTAKE, "{message}", {"message": message})
                     yield InitErrorDetails(type=error, loc=(index, key, place), input=value)
 

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spliceproxy.proxy.capacity import share
+from spliceproxy.proxy.capacity import max_sessions, share
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.sni import SniSettings
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 
 
@@ -52,3 +53,33 @@ def test_all_shares_fit(limits: list[int | None], descriptors: int) -> None:
     assert min(fit) >= 1
     assert 2 * sum(fit) <= descriptors + 2 * len(routes)
     assert all(limit is None or got <= limit for limit, got in zip(limits, fit, strict=True))
+
+
+def leading(name: str, *targets: str, mirrors: tuple[str, ...] = ()) -> RouteSettings:
+    """A route that accepts, and leads to others."""
+    entries = tuple(SniSettings(names=(f"{each}.example",), route=each) for each in targets)
+    return route(None, *mirrors).model_copy(update={"name": name, "sni": entries})
+
+
+def led_to(name: str, *mirrors: str) -> RouteSettings:
+    """A route that accepts nothing itself."""
+    return route(None, *mirrors).model_copy(update={"name": name, "listen": ()})
+
+
+def test_routes_that_accept_nothing_have_the_places_of_those_that_lead_to_them() -> None:
+    routes = [leading("a", "c"), leading("b", "c", "d"), led_to("c"), led_to("d")]
+    fit = share(routes, 1000)
+    assert fit == (250, 250, 0, 0)
+    assert max_sessions(routes, fit) == [250, 250, 500, 250]
+
+
+def test_a_connection_needs_what_the_costliest_route_that_it_may_take_needs() -> None:
+    routes = [leading("a", "b", "c"), led_to("b", "tcp://h:1"), led_to("c")]
+    assert share(routes, 900) == (300, 0, 0)
+
+
+def test_a_route_that_leads_to_another_with_a_listener() -> None:
+    other = route(None).model_copy(update={"name": "b"})
+    routes = [leading("a", "b"), other]
+    fit = share(routes, 1000)
+    assert (fit, max_sessions(routes, fit)) == ((250, 250), [250, 500])

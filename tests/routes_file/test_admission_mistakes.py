@@ -44,7 +44,7 @@ ACCEPT_PROXY = [
 ]  # fmt: skip
 
 SNI = [
-    (two("{names: x.example, route: c}"), ["2:56: routes[0].sni.route: route 'c' is not known: expected b"]),
+    (two("{names: x.example, route: c}"), ["2:56: routes[0].sni.route: route 'c' is not known: expected the name of another route"]),
     (two("{names: x.example, route: a}"), ["2:56: routes[0].sni.route: 'a' is this route itself: expected another one"]),
     (two("[{names: x.example, route: b}, {names: [y.example, X.example.], route: b}, {alpn: [h2, h2], route: b}]"), ["2:81: routes[0].sni[1].names[1]: 'x.example' is in sni[0] already: expected it once", "2:117: routes[0].sni[2].alpn[1]: 'h2' is in sni[2] already: expected it once"]),
     (two("{route: b}"), ["2:30: routes[0].sni: has neither names nor alpn: expected one of them, or both"]),
@@ -55,12 +55,13 @@ SNI = [
 ]  # fmt: skip
 
 REACH = [
+    ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: b}}]", ["1:55: routes[0].sni.route: route 'b' is not known: expected the name of another route"]),
     ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: b}}, {name: b, backends: b:80, sni: {alpn: h2, route: c}}, {name: c, backends: b:80}]", ["1:55: routes[0].sni.route: 'b' has 'sni' itself: expected a route without it", "1:86: routes[1].sni: has no effect without 'listen': expected it in the route that accepts"]),
     ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: b}}, {name: b, backends: b:80, allow: 10.0.0.1, rate: 1/s}]", ["1:86: routes[1].allow: has no effect without 'listen': expected it in the route that accepts", "1:103: routes[1].rate: has no effect without 'listen': expected it in the route that accepts"]),
     ("routes: [{name: a, listen: 80, backends: b:80}, {name: b, backends: b:80}]", ["1:49: routes[1].listen: is missing, and no other route's 'sni' leads here: expected one of them"]),
     ("routes: [{name: a, listen: 80}]", ["1:10: routes[0].backends: is missing"]),
     ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: b}}, {name: b}]", ["1:60: routes[1].backends: is missing"]),
-    ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: bb}}, {name: bc, backends: b:80}, 5]", ["1:55: routes[0].sni.route: route 'bb' is not known: expected bc", "1:89: routes[2]: expected a mapping"]),
+    ("routes: [{name: a, listen: 80, sni: {alpn: h2, route: wbe}}, {name: web, backends: b:80}, 5]", ["1:55: routes[0].sni.route: route 'wbe' is not known (did you mean 'web'?): expected the name of another route", "1:91: routes[2]: expected a mapping"]),
 ]  # fmt: skip
 
 

@@ -28,6 +28,15 @@ WORDS = [
     "log",
     "level",
     "name",
+    "sni",
+    "alpn",
+    "names",
+    "route",
+    "allow",
+    "rate",
+    "trusted",
+    "10.0.0.0/8",
+    "10/s",
     "a",
     "80",
     "b:1",
@@ -176,6 +185,17 @@ BOMBS = {
     "documents": "---\n" * 60_000,
     "anchors": "".join(f"- &a{number} x\n" for number in range(15_000)),
     "escapes": '"' + "\\x41" * 60_000 + '"',
+    "server names": "routes: [{sni: {names: ["
+    + "".join(f"n{number}, " for number in range(30_000))
+    + "]}}]",
+    "networks": "routes: [{"
+    + ", ".join(
+        f"{key}: [" + "".join(f"10.{n >> 8}.{n & 255}.1, " for n in range(10_000)) + "]"
+        for key in ("allow", "deny")
+    )
+    + "}]",
+    "routes that lead nowhere": "routes:\n"
+    + "".join(f"- {{name: a{n}, sni: {{route: b{n}}}}}\n" for n in range(8_000)),
     "options": f"routes: [{{mirrors: ['exec:{'a?b=1&' * 40_000}']}}]",
 }
 
