@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import StartProxy
 from .peers import Backend
-from .processes import wait_until
+from .processes import children, wait_until
 from .proxy_command import ProxyCommand
 
 pytestmark = pytest.mark.e2e
@@ -49,7 +49,7 @@ def rotate(proxy: ProxyCommand, log: Path, number: int) -> Path:
 
 def holders(proxy: ProxyCommand, path: Path) -> list[int]:
     """Who has a file open."""
-    return [pid for pid in (proxy.pid, *proxy.workers()) if path in open_files(pid)]
+    return [pid for pid in (proxy.pid, *children(proxy.pid)) if path in open_files(pid)]
 
 
 def open_files(pid: int) -> set[Path]:
@@ -68,7 +68,7 @@ def test_no_line_is_lost_or_torn_by_rotations_under_load(
     with Backend() as backend, ThreadPoolExecutor(CLIENTS + 1) as threads:
         proxy = start_proxy(
             *("--backend", backend.address, "--workers", "2"),
-            *("--access-log", f"file:{log}"),
+            *("--access-log", f"file:{log}", "--admin", f"unix:{tmp_path}/admin"),
         )
         assert log.stat().st_mode & 0o777 == 0o640
         serving = threads.submit(serve, backend, CONNECTIONS)

@@ -60,7 +60,7 @@ routes:
                     assert receive_exactly(server, 5) == b"hello"
     lines = {line["route"]: line for line in proxy.log.wait("connection", 2)}
     assert lines["one"]["mirrors"][0]["to"] == f"file:{tmp_path}/copies"
-    assert "mirrors" not in lines["other"]
+    assert lines["other"]["mirrors"] is None
     records = list((tmp_path / "copies").glob("*.json"))
     assert len(records) == 1
     assert '"route": "one"' in records[0].read_text()
@@ -109,7 +109,9 @@ def test_statuses_of_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -> None:
-    shown = check("--show", str(path), AUDIT_DIR=str(tmp_path / "audit"))
+    shown = check(
+        "--show", str(path), AUDIT_DIR=str(tmp_path / "audit"), ACCESS_LOG=str(tmp_path / "log")
+    )
     assert shown.returncode == 0, shown.stderr
     content = yaml.safe_load(shown.stdout)
     for route in content["routes"]:

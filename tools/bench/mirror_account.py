@@ -44,7 +44,7 @@ def parse(log: str) -> Account:
     if not any(line.get("event") == LAST_EVENT for line in lines):
         raise BenchError("spliceproxy was killed before it could write its account")
     connections = [line for line in lines if line.get("event") == "connection"]
-    streams = [stream for line in connections for stream in line.get("mirrors", ())]
+    streams = [stream for line in connections for stream in line["mirrors"] or ()]
     account = Account(
         sum(line[key] for line in connections for key in CARRIED),
         sum(stream["offered_bytes"] for stream in streams),
