@@ -148,6 +148,7 @@ def test_a_machine_that_was_suspended_has_no_hung_workers(
     hanging = Hanging(start_proxy, echo, tmp_path)
     proxy = hanging.proxy
     everybody = [*proxy.workers(), proxy.pid]
+    time.sleep(2.5)  # by then the master has looked at them
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
     wait_until(
