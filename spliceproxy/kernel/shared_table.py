@@ -83,6 +83,11 @@ class SharedTable:
                 self._append(name, encoded)
         return self._rows[name]
 
+    def find(self, name: str) -> Row | None:
+        """Return the row of that name, if anybody has claimed it."""
+        self._read_new_rows()
+        return self._rows.get(name)
+
     def rows(self) -> list[Row]:
         """All rows, in the order that they were claimed in."""
         self._read_new_rows()

@@ -4,6 +4,7 @@ import heapq
 
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.rows import (
+    COUNT,
     BackendCell,
     Kind,
     MirrorCell,
@@ -11,7 +12,10 @@ from spliceproxy.observe.rows import (
     WorkerCell,
     WorkerState,
     parse_row_name,
+    row_name,
 )
+from spliceproxy.observe.tally import Tally
+from spliceproxy.pump.reason import WORKER_LOST
 
 _GAUGES: dict[Kind, tuple[int, ...]] = {
     Kind.WORKER: (WorkerCell.PIPES_IN_USE, WorkerCell.PIPES_IDLE, WorkerCell.PIPES_BYTES),
@@ -37,9 +41,13 @@ class Places:
         self._next += 1
         return self._next - 1
 
-    def free(self, place: int) -> None:
-        """Take back the place of a worker that has ended, however that came."""
+    def free(self, place: int) -> dict[str, int]:
+        """Take back the place of a worker that has ended, however that came.
+
+        Connections that were open by its rows are counted as ended; returns how many by route.
+        """
         heapq.heappush(self._free, place)
+        lost = self._count_lost(place)
         for row in self._table.rows():
             name = parse_row_name(row.name)
             if name is None or name.place != place:
@@ -48,11 +56,23 @@ class Places:
                 row.cells[cell] = 0
             if name.kind == Kind.WORKER:
                 row.cells[WorkerCell.STATE] = WorkerState.FREE
+        return lost
+
+    def _count_lost(self, place: int) -> dict[str, int]:
+        """Count as ended what was open; copies that were on their way to mirrors are not known."""
+        tally = Tally(self._table, place)
+        lost: dict[str, int] = {}
+        for row in self._table.rows():
+            name = parse_row_name(row.name)
+            if name is None or (name.kind, name.place) != (Kind.ROUTE, place):
+                continue
+            if count := row.cells[RouteCell.ACTIVE]:
+                lost[name.labels[0]] = count
+        for route, count in lost.items():
+            tally.cells(Kind.ENDED, route, WORKER_LOST)[COUNT] += count
+        return lost
 
     def heartbeat_s(self, place: int) -> float:
         """When the worker there was last heard of, by `time.monotonic`; 0.0: never."""
-        for row in self._table.rows():
-            name = parse_row_name(row.name)
-            if name is not None and (name.kind, name.place) == (Kind.WORKER, place):
-                return row.cells[WorkerCell.HEARTBEAT_US] / 1e6
-        return 0.0
+        row = self._table.find(row_name(Kind.WORKER, place))
+        return 0.0 if row is None else row.cells[WorkerCell.HEARTBEAT_US] / 1e6

@@ -67,12 +67,13 @@ class AdminKeeper(Places):
             self._tell(MasterLine.add_worker, place, self._lines[place][0])
         return place
 
-    def free(self, place: int) -> None:
+    def free(self, place: int) -> dict[str, int]:
         """Take back the place of a worker that has ended."""
-        super().free(place)
+        lost = super().free(place)
         for end in self._lines.pop(place, ()):
             end.close()
         self._tell(MasterLine.remove_worker, place)
+        return lost
 
     def worker_end(self, place: int) -> socket.socket | None:
         """In a worker: its end of the line. All others are closed."""

@@ -13,6 +13,7 @@ from typing import NoReturn
 from spliceproxy.errors import ExitStatus
 from spliceproxy.proxy import control
 from spliceproxy.proxy.signals import CAUGHT
+from spliceproxy.proxy.stack_file import StackFile
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +27,9 @@ class Child:
     place: int = 0
     """Of its rows in the shared table."""
     ready: bool = False
+    hung: bool = False
+    """Whether it was killed for that."""
+    stack: StackFile | None = None
     started_s: float = field(default_factory=time.monotonic)
 
     def order(self, message: bytes) -> None:
@@ -44,6 +48,8 @@ class Child:
         """Close the descriptors that stand for it."""
         os.close(self.pidfd)
         self.orders.close()
+        if self.stack is not None:
+            self.stack.close()
 
     def reap(self) -> int:
         """Collect the exit code when it has ended; negative: the signal's number."""

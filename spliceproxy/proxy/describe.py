@@ -25,6 +25,8 @@ class Story:
         self._succeeded = 0
         self._refused = 0
         self._last_reload = ""
+        self._generation: int | None = None
+        self._routes: tuple[RouteDescription, ...] = ()
 
     def reloaded(self) -> None:
         """A reload was accepted."""
@@ -44,7 +46,12 @@ class Story:
         draining: bool = False,
         log_level: LogLevel = "info",
     ) -> Description:
-        """Describe the proxy as it is now."""
+        """Describe the proxy as it is now; the routes of a generation only once.
+
+        In a drain its listeners are closed, and have no names any more.
+        """
+        if generation != self._generation:
+            self._generation, self._routes = generation, tuple(map(describe_route, routes))
         return Description(
             pid=os.getpid(),
             started=self._started,
@@ -54,7 +61,7 @@ class Story:
             reloads_refused=self._refused,
             last_reload=self._last_reload,
             log_level=log_level,
-            routes=tuple(map(describe_route, routes)),
+            routes=self._routes,
         )
 
 

@@ -27,6 +27,7 @@ from spliceproxy.proxy.describe import Story
 from spliceproxy.proxy.difference import compare_settings, describe_listeners, needs_restart
 from spliceproxy.proxy.generation import Generation, make_generation
 from spliceproxy.proxy.generations import Generations
+from spliceproxy.proxy.hang_watch import HangWatch
 from spliceproxy.proxy.listening import ListenerChange, Listeners
 from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.proxy.reload import Reload, Reloaded
@@ -62,6 +63,7 @@ class Master:
         self.logs = logs
         self._generations: Generations
         self._log_level: LogLevel = "info"
+        self._hang_watch = HangWatch(self._admin)
         self._report = Report(manager, table, self._admin)
         self._reloads = Reloads(self._start_reload, self._take_over, self._refuse)
         self._numbers = 0
@@ -83,6 +85,7 @@ class Master:
                 self._wait()
                 self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._generations.tend()
+                self._hang_watch.tend(self._generations)
                 current = self._generations.current
                 if not (started or self._stopping) and current.workers.all_ready_once:
                     started = True
@@ -165,6 +168,7 @@ class Master:
         descriptors = self._generations.descriptors()
         deadlines = self._generations.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
+        deadlines.append(self._hang_watch.next_deadline_s)
         descriptors += self._admin.descriptors()
         descriptors += self._reloads.descriptors()
         deadlines.append(self._reloads.next_deadline_s())

@@ -14,6 +14,7 @@ from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.proxy import control
 from spliceproxy.proxy.child import Child, fork_child
+from spliceproxy.proxy.stack_file import StackFile
 from spliceproxy.settings.log import LogLevel
 
 _RESTART = Backoff(first_s=0.1, longest_s=10.0)
@@ -141,19 +142,35 @@ class Workers:
     def _fork(self, number: int) -> None:
         place = self._places.take()
         try:
-            child = fork_child(number, partial(self._body, number, place))
+            stack = StackFile()
+            try:
+                child = fork_child(number, partial(self._run, number, place, stack))
+            except OSError:
+                stack.close()
+                raise
         except OSError:
             self._places.free(place)
             raise
-        child.place = place
+        child.place, child.stack = place, stack
         self._children[number] = child
+
+    def _run(self, number: int, place: int, stack: StackFile, orders: socket.socket) -> int:
+        """Be a worker: runs in the child."""
+        stack.offer()
+        return self._body(number, place, orders)
 
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
-        self._places.free(child.place)
+        lost = self._places.free(child.place)
         if code or not self._ending:
-            self._log.error("worker_exited", worker=child.number, pid=child.pid, **_why(code))
+            self._log.error(
+                "worker_exited",
+                worker=child.number,
+                pid=child.pid,
+                **_why(code),
+                connections_lost=lost,
+            )
         if self._ending:
             return
         if not self.all_ready_once:
@@ -163,7 +180,10 @@ class Workers:
             )
         if time.monotonic() - child.started_s >= _STABLE_S:
             self._failures[child.number] = 0
-        self._restart_later(child.number)
+        if child.hung:  # it has served for long enough to be no endless loop of restarts
+            self._restarts[child.number] = time.monotonic()
+        else:
+            self._restart_later(child.number)
 
 
 def _readable(fd: int) -> bool:

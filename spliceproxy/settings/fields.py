@@ -18,6 +18,7 @@ from spliceproxy.settings.bounds import (
     MAX_WORKERS,
     parse_backlog,
     parse_drain_timeout,
+    parse_hang_timeout,
     parse_max_connections,
     parse_tcp_user_timeout,
     parse_timeout,
@@ -112,6 +113,9 @@ DrainTimeout = Annotated[
 ]
 TcpUserTimeout = Annotated[
     float, reads(parse_tcp_user_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
+]
+HangTimeout = Annotated[
+    float, reads(parse_hang_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
 ]
 Size = Annotated[
     int, reads(parse_positive_size), PlainSerializer(format_size), described("size", *_SIZE)

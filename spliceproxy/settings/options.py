@@ -19,6 +19,7 @@ from spliceproxy.settings.fields import (
     ConnectionCount,
     DrainTimeout,
     Flag,
+    HangTimeout,
     Name,
     Size,
     Workers,
@@ -109,6 +110,12 @@ class Settings(Model):
         "After a reload, let the connections from before it go on for this long; during the last "
         "third the rest is reset bit by bit.",
         default=86_400.0,
+    )
+    hang_timeout_s: HangTimeout = key(
+        "hang_timeout",
+        "A worker that shows no life for this long is killed and replaced; its connections are "
+        "lost, and named in the log. 0s: never.",
+        default=10.0,
     )
     splice: Flag = Field(
         default=True,

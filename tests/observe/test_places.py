@@ -7,7 +7,7 @@ import pytest
 
 from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.observe.places import Places
-from spliceproxy.observe.rows import Kind, RouteCell, WorkerCell, WorkerState
+from spliceproxy.observe.rows import COUNT, Kind, RouteCell, WorkerCell, WorkerState
 from spliceproxy.observe.tally import Tally
 
 
@@ -46,3 +46,14 @@ def test_the_last_heartbeat(table: SharedTable) -> None:
     assert places.heartbeat_s(place) == 0.0
     Tally(table, place).cells(Kind.WORKER)[WorkerCell.HEARTBEAT_US] = 2_500_000
     assert places.heartbeat_s(place) == 2.5
+
+
+def test_connections_of_a_dead_worker_are_counted_as_ended(table: SharedTable) -> None:
+    places = Places(table)
+    dead = Tally(table, places.take())
+    dead.cells(Kind.ROUTE, "web")[RouteCell.ACTIVE] = 7
+    dead.cells(Kind.ROUTE, "idle")
+    assert places.free(0) == {"web": 7}
+    assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7
+    assert places.free(places.take()) == {}
+    assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7

@@ -1,0 +1,54 @@
+"""What the kernel tells of another process: proc_pid_stat(5) and its neighbours."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+# Of what follows a process's name in its stat file: fields 3, 14 and 15.
+_STATE, _UTIME, _STIME = 0, 11, 12
+
+RUNNING, STOPPED, TRACED = "R", "T", "t"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """Whether a process runs, and how long it has."""
+
+    letter: str
+    """Such as `RUNNING`, which is also told of one that waits for a processor."""
+    cpu_s: float
+
+
+def read_state(pid: int) -> ProcessState:
+    """Return the state of a process.
+
+    Raises:
+        OSError: it is gone.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    cpu_s = (int(fields[_UTIME]) + int(fields[_STIME])) / _CLOCK_TICKS
+    return ProcessState(fields[_STATE], cpu_s)
+
+
+def read_kernel_side(pid: int) -> dict[str, object]:
+    """Return what the kernel does for a process: its state, and where it waits.
+
+    What this user may not see is left out: the stack is root's alone (proc_pid_stack(5)).
+    """
+    told: dict[str, object] = {}
+    status = _read(pid, "status").splitlines()
+    told["state"] = next((line.partition(":")[2].strip() for line in status if "State" in line), "")
+    wchan = _read(pid, "wchan")
+    if wchan not in ("", "0"):
+        told["waits_in"] = wchan
+    if stack := _read(pid, "stack").splitlines():
+        told["kernel_stack"] = [line.partition("] ")[2] for line in stack]
+    return told
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""
