@@ -15,7 +15,9 @@ from spliceproxy.observe.rows import (
     row_name,
 )
 from spliceproxy.observe.tally import Tally
-from spliceproxy.pump.reason import WORKER_LOST
+
+WORKER_LOST = "worker_lost"
+"""Why connections of a worker that has died have ended; it cannot tell of them any more."""
 
 _GAUGES: dict[Kind, tuple[int, ...]] = {
     Kind.WORKER: (WorkerCell.PIPES_IN_USE, WorkerCell.PIPES_IDLE, WorkerCell.PIPES_BYTES),
