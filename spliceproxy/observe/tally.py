@@ -181,14 +181,13 @@ class RouteTally:
     def _add(self, before: Traffic, now: Traffic, backend: BackendTally) -> None:
         request_bytes = now.request_bytes - before.request_bytes
         response_bytes = now.response_bytes - before.response_bytes
-        for cells, request, response in (
-            (self.cells, RouteCell.REQUEST_BYTES, RouteCell.RESPONSE_BYTES),
-            (backend.cells, BackendCell.REQUEST_BYTES, BackendCell.RESPONSE_BYTES),
-        ):
-            cells[request] += request_bytes
-            cells[response] += response_bytes
-        self.cells[RouteCell.SPLICED_BYTES] += now.spliced_bytes - before.spliced_bytes
-        self.cells[RouteCell.COPIED_BYTES] += now.copied_bytes - before.copied_bytes
+        cells = self.cells
+        cells[RouteCell.REQUEST_BYTES] += request_bytes
+        cells[RouteCell.RESPONSE_BYTES] += response_bytes
+        cells[RouteCell.SPLICED_BYTES] += now.spliced_bytes - before.spliced_bytes
+        cells[RouteCell.COPIED_BYTES] += now.copied_bytes - before.copied_bytes
+        backend.cells[BackendCell.REQUEST_BYTES] += request_bytes
+        backend.cells[BackendCell.RESPONSE_BYTES] += response_bytes
 
 
 class Stream(Protocol):

@@ -25,6 +25,7 @@ from spliceproxy.proxy.child import Child, fork_child
 _RESTART = Backoff(first_s=0.5, longest_s=30.0)
 _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
 _LAST_LINES_S = 1.0
+_LAST_ANSWERS_S = 1.0  # after a reload that moves the log
 NO_PLACE = -1
 """No worker's."""
 
@@ -52,6 +53,7 @@ class AdminKeeper(Places):
         self._child: Child | None = None
         self._failures = 0
         self._restart_s: float | None = None
+        self._replace_s: float | None = None
         self._log = structlog.get_logger()
 
     def take(self) -> int:
@@ -103,11 +105,13 @@ class AdminKeeper(Places):
             self._tell(MasterLine.describe, description)
 
     def log_to(self, logs: Logs) -> None:
-        """Log there; if that is elsewhere, it takes another process, which `describe` starts."""
-        moved = not logs.has_same_places(self._logs)
+        """Log there; if that is elsewhere, it takes another process.
+
+        The one that there is has to answer first whoever has ordered the change.
+        """
+        if self._child is not None and not logs.has_same_places(self._logs):
+            self._replace_s = time.monotonic() + _LAST_ANSWERS_S
         self._logs = logs
-        if moved:
-            self.stop()
 
     def reopen_logs(self) -> None:
         """Tell the admin process to open the log's files again."""
@@ -120,7 +124,7 @@ class AdminKeeper(Places):
     @property
     def next_deadline_s(self) -> float | None:
         """When `tend` has something to do, whatever the descriptors say."""
-        return self._restart_s
+        return min(filter(None, (self._restart_s, self._replace_s)), default=None)
 
     def tend(self) -> list[Message]:
         """Bury and replace; return the orders that clients have given."""
@@ -130,17 +134,21 @@ class AdminKeeper(Places):
         orders = self._hear()
         if self._child is not None and _readable(self._child.pidfd):
             self._bury(self._child)
+        if self._replace_s is not None and self._replace_s <= time.monotonic():
+            self.stop()
+            self._start()
         return orders
 
     def stop(self) -> None:
         """End the admin process, and wait for that; it has nothing to finish."""
-        self._restart_s = None
+        self._restart_s = self._replace_s = None
         if self._child is not None:
             signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
             self._child.reap()
             self._child = None
 
     def _start(self) -> None:
+        self._replace_s = None
         try:
             child = self._child = fork_child(0, self._be_admin_process)
         except OSError as error:  # out of processes or descriptors: traffic goes on

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .administered import Administered
 from .conftest import StartProxy
 from .peers import Backend
 from .processes import wait_until
@@ -66,3 +67,20 @@ def test_a_place_that_cannot_be_opened_refuses_the_reload(
         client = connect(proxy, backend)
         wait_until(lambda: clients_in(old), 10, "the line")
     assert clients_in(old) == [client]
+
+
+def test_whoever_has_ordered_such_a_reload_is_answered(
+    start_proxy: StartProxy, tmp_path: Path
+) -> None:
+    admin = Administered(tmp_path / "admin")
+    file = RoutesFile(tmp_path / "routes.yaml", {"workers": 1, "admin": f"unix:{admin.path}"})
+    with Backend() as backend:
+        only = route("127.0.0.1:0", backend.address)
+        file.write(only, access_log=place(tmp_path / "old"))
+        proxy = file.start(start_proxy)
+        admin.wait()
+        file.write(only, access_log=place(tmp_path / "new"))
+        assert admin.client.post("/api/reload") == {"generation": 2}
+        proxy.log.wait("admin_started", 2)  # one that has the new places
+        admin.wait()
+        assert admin.status()["generation"] == 2
