@@ -1,14 +1,21 @@
 """The paths of the admin interface, and what each of them does."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
 
+from spliceproxy.admin.attachments import Attachments
 from spliceproxy.admin.backend_orders import BackendOrder
-from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
+from spliceproxy.admin.messages import (
+    RefusedError,
+    Request,
+    Response,
+    json_response,
+    parse_json,
+)
 from spliceproxy.admin.metrics.page import render
+from spliceproxy.admin.mirrors_api import MirrorsApi
 from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
 from spliceproxy.admin.page import load_page
 from spliceproxy.policy.selection import Selection, SelectionError
@@ -19,7 +26,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 class Api:
     """Finds the handler of a request."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, attachments: Attachments) -> None:
         self._operations = operations
         self._page_response = load_page()
         self._handlers: dict[str, dict[str, Handle]] = {
@@ -31,6 +38,7 @@ class Api:
             "/api/connections": {"GET": self._connections},
             "/api/connections/close": {"POST": self._close},
             "/api/backends/set": {"POST": self._set_backend},
+            **MirrorsApi(operations, attachments).handlers,
             "/api/reload": {"POST": self._reload},
             "/api/log": {"POST": self._set_log_level},
             "/api/drain": {"POST": self._drain},
@@ -79,13 +87,13 @@ class Api:
         return json_response(await self._operations.connections(_selection(given), limit))
 
     async def _close(self, request: Request) -> Response:
-        selection = _selection(_json(request))
+        selection = _selection(parse_json(request))
         if selection.everything:
             raise RefusedError(400, "nothing is selected: route, backend, client or number")
         return json_response(await self._operations.close_connections(selection))
 
     async def _set_backend(self, request: Request) -> Response:
-        given = _json(request)
+        given = parse_json(request)
         names = {name: given.pop(name, None) for name in ("route", "backend")}
         if not all(isinstance(name, str) for name in names.values()):
             raise RefusedError(400, "route and backend are texts, and both are needed")
@@ -97,7 +105,7 @@ class Api:
         return json_response(await self._operations.reload())
 
     async def _set_log_level(self, request: Request) -> Response:
-        given = _json(request)
+        given = parse_json(request)
         if given.keys() != {"level"}:
             raise RefusedError(400, "expected a level, and nothing else")
         return json_response(await self._operations.set_log_level(given["level"]))
@@ -124,16 +132,6 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0):
         raise RefusedError(400, f"limit is 1 to {MAX_CONNECTIONS_TOLD}")
     return int(text)
-
-
-def _json(request: Request) -> dict[str, Any]:
-    try:
-        value = json.loads(request.body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(400, f"the body is not JSON: {str(error)[:100]}") from None
-    if not isinstance(value, dict):
-        raise RefusedError(400, "the body is not a JSON object")
-    return value
 
 
 def _legible(body: bytes) -> str:

@@ -56,3 +56,18 @@ def json_response(value: Any, status: int = 200) -> Response:
 def refusal(error: RefusedError) -> Response:
     """Answer with the reason why not."""
     return json_response({"error": str(error)}, error.status)
+
+
+def parse_json(request: Request) -> dict[str, Any]:
+    """Return the object in the body; an empty body is an empty one.
+
+    Raises:
+        RefusedError: it is something else.
+    """
+    try:
+        value = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, f"the body is not JSON: {str(error)[:100]}") from None
+    if not isinstance(value, dict):
+        raise RefusedError(400, "the body is not a JSON object")
+    return value

@@ -1,5 +1,7 @@
 """What can be asked of a running proxy, and done to it, by whatever way somebody asks."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import trio
@@ -7,8 +9,9 @@ import trio
 from spliceproxy.admin.backend_orders import BackendOrder, find_backend
 from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.admin.messages import RefusedError
-from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
-from spliceproxy.observe.description import Description
+from spliceproxy.admin.mirror_orders import MirrorOrder, find_mirror
+from spliceproxy.admin.worker_lines import WorkerLines
+from spliceproxy.observe.description import Description, MirrorDescription
 from spliceproxy.observe.levels import LEVELS
 from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import Status
@@ -29,10 +32,11 @@ class TellMaster(Protocol):
 class Operations:
     """Reads the counters, asks the workers, passes orders on to the master."""
 
-    def __init__(self, reader: Reader, tell_master: TellMaster) -> None:
+    def __init__(self, reader: Reader, tell_master: TellMaster, workers: WorkerLines) -> None:
         self._reader = reader
         self._tell_master = tell_master
-        self._workers: dict[int, WorkerLine] = {}
+        self._workers = workers
+        self._attached: Mapping[str, Sequence[MirrorDescription]] = {}
         self._description: Description | None = None
         self._described = trio.Event()
 
@@ -41,19 +45,6 @@ class Operations:
         self._description = description
         self._described.set()
         self._described = trio.Event()
-
-    def add_worker(self, line: WorkerLine) -> None:
-        """Ask this worker too; it takes the place of one that has ended."""
-        before = self._workers.pop(line.place, None)
-        if before is not None:
-            before.close()
-        self._workers[line.place] = line
-
-    def remove_worker(self, place: int) -> None:
-        """Ask a worker no more, since it has ended."""
-        line = self._workers.pop(place, None)
-        if line is not None:
-            line.close()
 
     @property
     def description(self) -> Description:
@@ -68,17 +59,30 @@ class Operations:
 
     def status(self) -> Status:
         """Return the state of everything."""
-        return self._reader.status(self.description)
+        description = self.description
+        if self._attached:
+            description = replace(
+                description,
+                routes=tuple(
+                    replace(route, mirrors=(*route.mirrors, *self._attached.get(route.name, ())))
+                    for route in description.routes
+                ),
+            )
+        return self._reader.status(description)
+
+    def tell_attached(self, mirrors: Mapping[str, Sequence[MirrorDescription]]) -> None:
+        """Have the status tell of mirrors that are attached, by their routes."""
+        self._attached = mirrors
 
     async def connections(self, selection: Selection, limit: int) -> dict[str, Any]:
         """Return open connections, and which workers did not answer."""
-        return await self._ask_all(
+        return await self._workers.ask_all(
             "connections", selection=selection.as_texts(), limit=min(limit, MAX_CONNECTIONS_TOLD)
         )
 
     async def close_connections(self, selection: Selection) -> dict[str, Any]:
         """Reset connections; returns how many."""
-        answer = await self._ask_all("close", selection=selection.as_texts())
+        answer = await self._workers.ask_all("close", selection=selection.as_texts())
         return {"closed": sum(answer.pop("found")), **answer}
 
     def set_backend(self, route: str, backend: str, order: BackendOrder) -> None:
@@ -106,6 +110,18 @@ class Operations:
             RefusedError: there is no such backend, or it is no weight.
         """
         self.set_backend(route, backend, BackendOrder(weight=weight))
+
+    async def set_mirror(self, route: str, mirror: str, order: MirrorOrder) -> dict[str, Any]:
+        """Change which connections a mirror gets from now on, or end its streams, too.
+
+        Raises:
+            RefusedError: there is no such mirror.
+        """
+        order.give(self._reader, find_mirror(self.description, route, mirror))
+        if not order.now:
+            return {}
+        answer = await self._workers.ask_all("stop_mirror", route=route, mirror=mirror)
+        return {"streams_ended": sum(answer.pop("found")), **answer}
 
     async def reload(self) -> dict[str, Any]:
         """Have the configuration read again, and wait for the outcome.
@@ -144,18 +160,3 @@ class Operations:
         """Have the proxy end when its connections have, as SIGTERM does."""
         await self._tell_master(DRAIN)
         return {"draining": True}
-
-    async def _ask_all(self, what: str, **details: Any) -> dict[str, Any]:
-        found: list[Any] = []
-        silent: list[str] = []
-
-        async def ask(line: WorkerLine) -> None:
-            try:
-                found.extend(await line.ask(what, **details))
-            except NoAnswerError as error:
-                silent.append(str(error))
-
-        async with trio.open_nursery() as nursery:
-            for line in list(self._workers.values()):
-                nursery.start_soon(ask, line)
-        return {"found": found, "silent": sorted(silent)}

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 import trio
 
 from spliceproxy.admin.api import Api
+from spliceproxy.admin.attachments import NUMBERS_ROW, Attachments
 from spliceproxy.admin.master_line import REOPEN_LOGS, read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
 from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.admin.worker_lines import WorkerLines
+from spliceproxy.kernel.shared_table import Row, SharedTable, TableFullError, private_row
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.reading import Reader
@@ -29,9 +31,11 @@ class AdminProcess:
     ) -> None:
         self._master = master
         self._logs = logs
-        self._operations = Operations(Reader(table), self._tell_master)
+        self._workers = WorkerLines()
+        self._operations = Operations(Reader(table), self._tell_master, self._workers)
+        self._attachments = Attachments(self._operations, self._workers, _numbers(table))
         http = [door for door in doors if isinstance(door, Door)]
-        self._server = Server(http, Api(self._operations).handle)
+        self._server = Server(http, Api(self._operations, self._attachments).handle)
         stats = [door for door in doors if isinstance(door, StatsDoor)]
         self._stats_server = StatsServer(stats, self._operations)
 
@@ -43,6 +47,7 @@ class AdminProcess:
                 nursery.start_soon(self._logs.flush)
                 nursery.start_soon(self._server.run)
                 nursery.start_soon(self._stats_server.run)
+                nursery.start_soon(self._attachments.run)
                 nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
                 await self._follow_master()
                 nursery.cancel_scope.cancel()
@@ -61,10 +66,10 @@ class AdminProcess:
             if message["what"] == REOPEN_LOGS:
                 self._logs.reopen()
             elif message["what"] == "worker_gone":
-                self._operations.remove_worker(_place(message))
+                self._workers.remove(_place(message))
             elif fd is not None and message["what"] == "worker":
                 line = WorkerLine(_place(message), socket.socket(fileno=fd))
-                self._operations.add_worker(line)
+                self._workers.add(line)
             elif fd is not None:
                 description = read_description(fd)
                 set_level(description.log_level)
@@ -74,6 +79,13 @@ class AdminProcess:
         packet = encode({"what": what, **details})
         await trio.lowlevel.wait_writable(self._master)
         self._master.send(packet)
+
+
+def _numbers(table: SharedTable) -> Row:
+    try:
+        return table.claim(NUMBERS_ROW)
+    except TableFullError:  # numbers may come again after a restart of this process
+        return private_row(NUMBERS_ROW)
 
 
 def _place(message: dict[str, object]) -> int:

@@ -9,8 +9,10 @@ import click
 from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.cli.asking import asking
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
+from spliceproxy.cli.ctl_mirror import mirror
 from spliceproxy.cli.options import LOG_LEVELS
 from spliceproxy.errors import ExitStatus
+from spliceproxy.settings.units import format_percent
 
 
 class Ctl:
@@ -90,11 +92,12 @@ def _describe_route(route: dict[str, Any]) -> Iterator[str]:
     if route["mirrors"]:
         yield _indent(
             align(
-                ("mirror", "state", "open", "lag", "delivered", "lost", "why"),
+                ("mirror", "state", "sample", "open", "lag", "delivered", "lost", "why"),
                 (
                     (
                         one["name"],
                         one["state"],
+                        format_percent(one["sample"]),
                         one["open"],
                         human_bytes(one["lag_bytes"]),
                         human_bytes(one["delivered_bytes"]),
@@ -210,3 +213,6 @@ def log(to: Ctl, level: str) -> int:
 def drain(to: Ctl) -> int:
     """Accept no more, and end when all connections have."""
     return to.print(to.client.post("/api/drain"), "draining")
+
+
+ctl.add_command(mirror)

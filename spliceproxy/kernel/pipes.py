@@ -7,6 +7,7 @@ connections hold none and a busy worker needs a handful.
 import errno
 import os
 from dataclasses import dataclass
+from typing import Protocol
 
 from spliceproxy.kernel import syscalls
 
@@ -60,6 +61,11 @@ class Pipe:
             return syscalls.set_pipe_capacity(self.write_fd, most_bytes)  # shrinking is free
         return given_bytes
 
+    def shrink(self, most_bytes: int) -> None:
+        """Make an empty pipe no larger than that, which needs no quota."""
+        if self.capacity_bytes > most_bytes:
+            self.capacity_bytes = syscalls.set_pipe_capacity(self.write_fd, most_bytes)
+
     def close(self) -> None:
         """Close both ends; bytes inside are gone."""
         os.close(self.read_fd)
@@ -73,6 +79,19 @@ class PipeStatistics:
     in_use: int
     idle: int
     capacity_bytes: int
+
+
+class PipeLender(Protocol):
+    """Where a flow borrows its pipes; see `PipePool`."""
+
+    def borrow(self) -> Pipe:
+        """Lend an empty pipe."""
+
+    def give_back(self, pipe: Pipe) -> None:
+        """Take back a pipe that is empty."""
+
+    def discard(self, pipe: Pipe) -> None:
+        """Close a borrowed pipe, and lose what is in it."""
 
 
 class PipePool:
@@ -128,6 +147,23 @@ class PipePool:
         self._open_bytes -= pipe.capacity_bytes
         pipe.close()
 
+    @property
+    def capacity_bytes(self) -> int:
+        """No pipe of the pool is larger."""
+        return self._capacity_bytes
+
+    def borrow_at_most(self, most_bytes: int) -> Pipe:
+        """Lend an empty pipe that is no larger than that, now and for those who get it later.
+
+        Raises:
+            NoPipeError: as `borrow`.
+        """
+        pipe = self.borrow()
+        before_bytes = pipe.capacity_bytes
+        pipe.shrink(most_bytes)
+        self._open_bytes -= before_bytes - pipe.capacity_bytes
+        return pipe
+
     def statistics(self) -> PipeStatistics:
         """Count the pipes."""
         return PipeStatistics(
@@ -140,3 +176,26 @@ class PipePool:
         """Close the idle pipes; those still lent are their borrowers' to discard."""
         while self._idle:
             self.discard(self._idle.pop())
+
+
+class FittingPipes:
+    """Lends the pipes of a pool, but none that is larger than those of its borrowers' mirrors."""
+
+    def __init__(self, pool: PipePool, most_bytes: int) -> None:
+        self._pool = pool
+        self._most_bytes = most_bytes
+        self.give_back = pool.give_back
+        self.discard = pool.discard
+
+    def borrow(self) -> Pipe:
+        """Lend an empty pipe.
+
+        Raises:
+            NoPipeError: as `PipePool.borrow`.
+        """
+        return self._pool.borrow_at_most(self._most_bytes)
+
+
+def fitting_pipes(pool: PipePool, most_bytes: int) -> PipeLender:
+    """Lend the pool's pipes, none larger than that."""
+    return pool if pool.capacity_bytes <= most_bytes else FittingPipes(pool, most_bytes)

@@ -1,7 +1,7 @@
 """What is told of a connection when it ends: one canonical log line."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spliceproxy.observe.termination import Phase, cause_of, letters
@@ -62,6 +62,14 @@ class ConnectionRecord:
         self.accepted = time.time() - self.duration_s
         self.reason = why
         self.closed_by = cause_of(why).closed_by or first_to_end
+
+    def line_so_far(
+        self, duration_s: float, request: Direction, response: Direction
+    ) -> dict[str, object]:
+        """Return the line of a connection that goes on; its reason is ``open``."""
+        now = replace(self, duration_s=duration_s)
+        now.count(request, response)
+        return {**now.line(), "reason": "open", "termination": ""}
 
     @property
     def termination(self) -> str:

@@ -26,6 +26,10 @@ class MirrorDescription:
     direction: str
     overflow: str
     sample: float
+    order_row: str = ""
+    """The row of the shared table with what an operator wants of it; empty if it has none."""
+    attached: int | None = None
+    """Its number, if somebody has attached it while the proxy ran."""
 
 
 @dataclass(frozen=True, slots=True)

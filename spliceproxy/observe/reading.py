@@ -34,6 +34,7 @@ from spliceproxy.observe.status import (
     WorkerStatus,
 )
 from spliceproxy.policy.health.cells import OrderCell, condition
+from spliceproxy.policy.mirror_order import is_on, sample_of
 
 Key = tuple[Kind, tuple[str, ...]]
 
@@ -161,14 +162,14 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
     return found
 
 
-def _route(route: RouteDescription, sums: Sums, health: Mapping[str, Row]) -> RouteStatus:
+def _route(route: RouteDescription, sums: Sums, rows: Mapping[str, Row]) -> RouteStatus:
     cells = sums.cells(Kind.ROUTE, route.name)
     return RouteStatus(
         name=route.name,
         listeners=list(route.listeners),
         balance=route.balance,
-        backends=[_backend(route.name, backend, sums, health) for backend in route.backends],
-        mirrors=[_mirror(route.name, mirror, sums) for mirror in route.mirrors],
+        backends=[_backend(route.name, backend, sums, rows) for backend in route.backends],
+        mirrors=[_mirror(route.name, mirror, sums, rows) for mirror in route.mirrors],
         accepted=cells[RouteCell.ACCEPTED],
         active=cells[RouteCell.ACTIVE],
         limit=cells[RouteCell.LIMIT],
@@ -204,14 +205,18 @@ def _backend(
     )
 
 
-def _mirror(route: str, mirror: MirrorDescription, sums: Sums) -> MirrorStatus:
+def _mirror(
+    route: str, mirror: MirrorDescription, sums: Sums, orders: Mapping[str, Row]
+) -> MirrorStatus:
     cells = sums.cells(Kind.MIRROR, route, mirror.name)
+    order = orders.get(mirror.order_row)
     return MirrorStatus(
         name=mirror.name,
         direction=mirror.direction,
         overflow=mirror.overflow,
-        sample=mirror.sample,
-        state="on",
+        sample=mirror.sample if order is None else sample_of(order.cells, mirror.sample),
+        state=_mirror_state(mirror, cells, order),
+        attached=mirror.attached,
         streams=cells[MirrorCell.STREAMS],
         open=cells[MirrorCell.OPEN],
         incomplete=cells[MirrorCell.INCOMPLETE],
@@ -221,3 +226,11 @@ def _mirror(route: str, mirror: MirrorDescription, sums: Sums) -> MirrorStatus:
         lag_bytes=cells[MirrorCell.LAG_BYTES],
         dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
     )
+
+
+def _mirror_state(mirror: MirrorDescription, cells: Sequence[int], order: Row | None) -> str:
+    if mirror.attached is None:
+        return "on" if order is None or is_on(order.cells) else "off"
+    if cells[MirrorCell.ATTACHED]:
+        return "on"
+    return "closing" if cells[MirrorCell.OPEN] else "over"

@@ -104,6 +104,7 @@ class MirrorCell(IntEnum):
     DELIVERED_BYTES = 4
     DROPPED_BYTES = 5
     LAG_BYTES = 6
+    ATTACHED = 7  # 1 as long as it gets new streams, if it was attached while the proxy ran
 
 
 COUNT = 0

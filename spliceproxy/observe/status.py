@@ -70,8 +70,11 @@ class MirrorStatus:
     direction: str
     overflow: str
     sample: float
+    """What is copied now; an operator may have changed it."""
     state: str
-    """``on`` or ``off``."""
+    """``on`` or ``off``; of one that is attached ``on``, ``closing`` or ``over``."""
+    attached: int | None = None
+    """Its number, if somebody has attached it while the proxy ran."""
     streams: int = 0
     open: int = 0
     incomplete: int = 0
@@ -81,6 +84,16 @@ class MirrorStatus:
     lag_bytes: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     """Bytes by reason."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether new connections are copied to it."""
+        return self.state == "on"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether anything is copied to it, or may be."""
+        return self.state != "over"
 
 
 @dataclass(slots=True)

@@ -9,7 +9,13 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from spliceproxy.kernel.shared_table import CELLS, SharedTable, TableFullError
+from spliceproxy.kernel.shared_table import (
+    CELLS,
+    Row,
+    SharedTable,
+    TableFullError,
+    private_row,
+)
 from spliceproxy.observe.connection import ConnectionRecord, Direction
 from spliceproxy.observe.rows import (
     COUNT,
@@ -20,6 +26,7 @@ from spliceproxy.observe.rows import (
     bucket,
     row_name,
 )
+from spliceproxy.policy import mirror_order
 
 Cells = memoryview
 
@@ -66,6 +73,17 @@ class Tally:
                 self._full = True
                 structlog.get_logger().error("counters_lost", row=kind, error=str(error))
             return memoryview(bytearray(8 * CELLS)).cast("q")
+
+    def order(self, route: str, mirror: str) -> Row:
+        """Return the row with what an operator wants of a mirror; one for itself if none is left.
+
+        The log has told of a table that is full.
+        """
+        name = mirror_order.row_name(route, mirror)
+        try:
+            return self.table.claim(name)
+        except TableFullError:
+            return private_row(name)
 
 
 class Reasons:

@@ -12,6 +12,10 @@ from spliceproxy.sinks.mirrors import count_descriptors
 
 _SOCKETS = 2  # of a connection
 
+_ATTACHED_DESCRIPTORS = 64
+"""Kept for streams to mirrors that somebody attaches by the admin interface, where there is one;
+an eighth of all at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
@@ -26,7 +30,10 @@ def fit_routes(settings: Settings) -> Capacity:
     routes = settings.routes
     wanted = file_limit_wanted(routes)
     nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
-    fit = share(routes, limits.descriptors_left(nofile))
+    left = limits.descriptors_left(nofile)
+    if settings.admin.listen:
+        left -= min(_ATTACHED_DESCRIPTORS, left // 8)
+    fit = share(routes, left)
     for route, connections in zip(routes, fit, strict=True):
         if route.max_connections is not None and route.max_connections > connections:
             structlog.get_logger().warning(
@@ -45,6 +52,15 @@ def file_limit_wanted(routes: Sequence[RouteSettings]) -> int:
     return limits.file_limit_for(
         sum((route.max_connections or 0) * need for route, need in zip(routes, each, strict=True))
     )
+
+
+def spare_descriptors(
+    routes: Sequence[RouteSettings], max_connections: Sequence[int], nofile: int
+) -> int:
+    """How many descriptors of a worker are left when each route has all its connections."""
+    each = _descriptors(routes)
+    used = sum(own * need for own, need in zip(max_connections, each, strict=True))
+    return limits.descriptors_left(nofile) - used
 
 
 def share(routes: Sequence[RouteSettings], descriptors: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.observe.rows import BackendCell
+from spliceproxy.observe.rows import BackendCell, MirrorCell
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
 from spliceproxy.proxy.session import Session
 from spliceproxy.settings.mirror import MirrorSettings
@@ -25,12 +25,27 @@ class Counting:
     def __init__(
         self, tally: Tally, route: str, max_connections: int, mirrors: Sequence[Mirror]
     ) -> None:
+        self._tally = tally
+        self._route_name = route
+        self._attached: dict[str, MirrorTally] = {}
         self.route = RouteTally(tally, route, max_connections)
         names = mirror_names(mirror.settings for mirror in mirrors)
         self._mirrors = {
             id(mirror): MirrorTally(tally, route, name)
             for mirror, name in zip(mirrors, names, strict=True)
         }
+
+    def attach(self, name: str) -> MirrorTally:
+        """Count a mirror of the route that is attached while it runs."""
+        tally = self._attached[name] = MirrorTally(self._tally, self._route_name, name)
+        tally.cells[MirrorCell.ATTACHED] = 1
+        return tally
+
+    def detach(self, name: str) -> None:
+        """Count for the last time a mirror that is attached no more."""
+        tally = self._attached.pop(name)
+        tally.look()
+        tally.cells[MirrorCell.ATTACHED] = 0
 
     def mirrored(self, session: Session) -> None:
         """Count the streams that a session's mirrors get."""
@@ -60,5 +75,5 @@ class Counting:
 
     def look_at_mirrors(self) -> None:
         """Count what has become of open streams since the last time."""
-        for tally in self._mirrors.values():
+        for tally in (*self._mirrors.values(), *self._attached.values()):
             tally.look()

@@ -10,6 +10,7 @@ from spliceproxy.observe.description import (
     MirrorDescription,
     RouteDescription,
 )
+from spliceproxy.policy import mirror_order
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.settings.log import LogLevel
@@ -76,7 +77,13 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
             for member in route.upstreams.members
         ),
         mirrors=tuple(
-            MirrorDescription(name, mirror.direction, mirror.overflow, mirror.sample)
+            MirrorDescription(
+                name,
+                mirror.direction,
+                mirror.overflow,
+                mirror.sample,
+                mirror_order.row_name(route.settings.name, name),
+            )
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)
         ),
     )

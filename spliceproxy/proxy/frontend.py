@@ -54,6 +54,16 @@ class Frontend:
         ]
 
     @property
+    def route(self) -> Route:
+        """The route that its clients take."""
+        return self._route
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it accepts no more, for good."""
+        return self._closed
+
+    @property
     def is_idle(self) -> bool:
         """Whether no connection is left."""
         return not (self._taken or self.sessions or self.mirroring)

@@ -12,9 +12,11 @@ import trio
 
 from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
 from spliceproxy.policy.selection import Selection
+from spliceproxy.proxy.attachments import Attachments, AttachRefusedError
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
 from spliceproxy.pump import reason
+from spliceproxy.settings.attachment import Attachment
 
 _PIECE = 50
 """Connections described in one go: half a millisecond in which no byte moves."""
@@ -29,12 +31,22 @@ class Inquiries:
         sock: socket.socket,
         place: int,
         frontends: Sequence[Frontend],
+        attachments: Attachments,
         flush: Callable[[], None],
     ) -> None:
         self._socket = sock
         self._place = place
         self._frontends = frontends
+        self._attachments = attachments
         self._flush = flush
+        self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
+            "attach": self._attach,
+            "detach": lambda asked: iter([attachments.detach(asked["attachment"])]),
+            "attached": lambda _: attachments.told(),
+            "stop_mirror": lambda asked: iter(
+                [attachments.stop_mirror(asked["route"], asked["mirror"])]
+            ),
+        }
 
     async def run(self) -> None:
         """Answer until cancelled, or until nobody can ask any more."""
@@ -61,6 +73,8 @@ class Inquiries:
             yield encode({"number": number, "found": [], "more": False, "error": why})
 
     def _find(self, request: Message) -> Iterator[Any]:
+        if request["what"] in self._on_mirrors:
+            return self._on_mirrors[request["what"]](request)
         selection = Selection.parse(request["selection"])
         sessions = self._select(selection)
         if request["what"] == "close":
@@ -81,6 +95,20 @@ class Inquiries:
             and selection.number in (None, self._number(session))
             and selection.has_client(session.client.name.rpartition(":")[0].strip("[]"))
         )
+
+    def _attach(self, request: Message) -> Iterator[Any]:
+        """Attach a mirror: nothing if it concerns no client here, else whether it was done."""
+        attachment = Attachment.from_message(request["attachment"])
+        session = None
+        if attachment.connection is not None:
+            session = next(self._select(Selection(number=attachment.connection)), None)
+            if session is None:
+                return iter([{"refused": f"there is no connection {attachment.connection}"}])
+        try:
+            concerned = self._attachments.attach(attachment, session)
+        except AttachRefusedError as error:
+            return iter([{"refused": str(error)}])
+        return iter([{"refused": ""}] if concerned else [])
 
     def _close(self, sessions: Iterable[Session]) -> int:
         meant = list(sessions)
@@ -106,7 +134,7 @@ class Inquiries:
             "request_bytes": traffic.request_bytes if traffic else 0,
             "response_bytes": traffic.response_bytes if traffic else 0,
             "state": "connecting" if traffic is None else "open",
-            "mirrors": session.mirror_report(),
+            "mirrors": [] if session.mirrors is None else session.mirrors.report(),
         }
 
 

@@ -1,10 +1,11 @@
 """What the connections of one route have in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.proxy.attached import Attached
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
@@ -21,7 +22,7 @@ from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.pool import BackendPool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
@@ -29,12 +30,14 @@ class Route:
     backends: BackendPool
     mirrors: Sequence[Mirror]
     tapping: Mirrors | None
-    """What the mirrors of all routes share; None where this one has none."""
+    """What the mirrors of all routes share; None where this one is configured with none."""
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
     timeouts: LinkTimeouts
     make_client: EndpointMaker
     make_backend: EndpointMaker
+    attached: list[Attached] = field(default_factory=list)
+    """Mirrors that somebody has attached while it runs."""
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""

@@ -12,16 +12,17 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.observe.termination import Phase
+from spliceproxy.proxy.attached import Attached
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.session_mirrors import SessionMirrors
 from spliceproxy.proxy.session_owner import SessionOwner
 from spliceproxy.pump import reason
 from spliceproxy.pump.farewell import ResetAfterDelivery, close_with_reset, part
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.tapped_flow import release
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.mirrors import Mirror, choose
+from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
 from spliceproxy.sinks.tapped import TappedConnection
 from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
@@ -36,13 +37,13 @@ class Session:
         "_client",
         "_client_watched",
         "_farewell",
-        "_link",
         "_owner",
         "_reactor",
         "_route",
-        "_tapped",
         "backend",
         "client",
+        "link",
+        "mirrors",
         "record",
     )
 
@@ -67,9 +68,11 @@ class Session:
         self._backend: Socket | None = None
         self.backend: Backend | None = None
         """Whom it is connected to, until both sockets are closed."""
-        self._link: Link | None = None
+        self.link: Link | None = None
+        """What relays, as long as something does."""
         self._farewell: ResetAfterDelivery | None = None
-        self._tapped: TappedConnection | None = None
+        self.mirrors: SessionMirrors | None = None
+        """What it is copied to, or has been."""
 
     @property
     def backend_name(self) -> str:
@@ -81,23 +84,19 @@ class Session:
         """The route that it takes."""
         return self._route.name
 
-    def mirror_report(self) -> list[dict[str, object]]:
-        """Return what has become of the copies so far."""
-        return [] if self._tapped is None else self._tapped.report()
-
     @property
     def last_active_s(self) -> float:
         """When bytes were moved last, or when the client came (`time.monotonic`)."""
-        return self.client.accepted_s if self._link is None else self._link.last_active_s
+        return self.client.accepted_s if self.link is None else self.link.last_active_s
 
     @property
     def branches(self) -> Sequence[tuple[Mirror, Branch]]:
-        """The streams that mirrors get, each with its mirror."""
-        return () if self._tapped is None else self._tapped.branches
+        """The streams that mirrors of the route get, each with its mirror."""
+        return () if self.mirrors is None else self.mirrors.branches
 
     def traffic(self) -> Traffic | None:
         """Return what has been moved so far; None when nothing can be moving."""
-        link = self._link
+        link = self.link
         return None if link is None else moved_so_far(link.request, link.response)
 
     def start(self) -> None:
@@ -145,50 +144,51 @@ class Session:
         record.phase = Phase.DATA
         record.connect_s = connect_s = self.client.connect_s()
         self._owner.session_connected(self, connect_s)
-        self._tap()
-        tapped = self._tapped
-        self._link = Link(
+        tapped = None if self._route.tapping is None else self._tap(self._route.tapping)
+        self.link = Link(
             self._reactor,
             self,
             self._client,
             sock,
-            self._route.flow_with(tapped.request if tapped else None),
-            self._route.flow_with(tapped.response if tapped else None),
+            self._route.flow_with(tapped.tap("request") if tapped else None),
+            self._route.flow_with(tapped.tap("response") if tapped else None),
             self._route.timeouts,
             self._route.make_client,
             self._route.make_backend,
         )
         watched, self._client_watched = self._client_watched, False
-        self._link.start(client_registered=watched)
+        self.link.start(client_registered=watched)
         if tapped is not None:
             tapped.start()
+        for attached in self._route.attached:
+            if attached.wants(self.client.name):
+                self.attach(attached)
 
-    def _tap(self) -> None:
-        route = self._route
-        if route.tapping is not None:
-            chosen = choose(route.mirrors, self.client.name)
-            if chosen:
-                self._tapped = TappedConnection(
-                    route.tapping, self, chosen, self.client.listener_name
-                )
-                self._owner.session_mirrored(self)
+    def _tap(self, shared: Mirrors) -> TappedConnection | None:
+        chosen = choose(self._route.mirrors, self.client.name)
+        if not chosen:
+            return None
+        self.mirrors = SessionMirrors(self)
+        tapped = self.mirrors.copy(shared, chosen, self.client.listener_name)
+        self._owner.session_mirrored(self)
+        return tapped
 
-    def mirror_has_room(self) -> None:
-        """Read on what a mirror has held back."""
-        if self._link is not None and self._tapped is not None:
-            release(self._link.request, self._tapped.request)
-            release(self._link.response, self._tapped.response)
+    def attach(self, attached: Attached) -> bool:
+        """Copy to another mirror from now on; False: there is nothing to copy any more."""
+        if self.mirrors is None:
+            self.mirrors = SessionMirrors(self)
+        return self.mirrors.attach(attached, self.client.listener_name)
 
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
-        if self._link is not None:
+        if self.link is not None:
             self._log().warning("mirror_failed", reason=why)
-            self._link.close(reason.MIRROR_FAILED)
+            self.link.close(reason.MIRROR_FAILED)
 
     def mirrors_ended(self) -> None:
         """Tell the connection's story, of which the mirrors were the last part."""
-        if self._tapped is not None:
-            self.record.mirrors = self._tapped.report()
+        if self.mirrors is not None:
+            self.record.mirrors = self.mirrors.report()
             self._owner.connection_ended(self.record)
         self._owner.session_over(self)
 
@@ -227,17 +227,17 @@ class Session:
             self._end_attempt()
         if self._farewell is not None:
             self._farewell.cut()
-        elif self._link is not None:
-            self._link.close(why)
+        elif self.link is not None:
+            self.link.close(why)
         else:
             self._end_without_link(why)
-        if self._tapped is not None:
-            self._tapped.cut()
+        if self.mirrors is not None:
+            self.mirrors.cut()
 
     def end_link(self, why: str) -> None:
         """End the relaying, if there is any, with a reset on both sides; mirrors get the rest."""
-        if self._link is not None:
-            self._link.close(why)
+        if self.link is not None:
+            self.link.close(why)
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
@@ -249,7 +249,7 @@ class Session:
 
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
-        self._link = None
+        self.link = None
         self._note(link.reason, link)
         self._client = self._backend = None
         self._farewell = part(self._reactor, link, self._gone)
@@ -265,8 +265,8 @@ class Session:
         if self.backend is not None:
             self._route.backends.give_back(self.backend)
             self.backend = None
-        if self._tapped is not None:
-            self._tapped.end(self.record.line())
+        if self.mirrors is not None:
+            self.mirrors.end(self.record.line())
         else:
             self._owner.connection_ended(self.record)
             self._owner.session_over(self)

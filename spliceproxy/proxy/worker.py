@@ -16,6 +16,8 @@ from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
+from spliceproxy.proxy.attachments import Attachments
+from spliceproxy.proxy.capacity import spare_descriptors
 from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
@@ -26,11 +28,12 @@ from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.receptions import open_receptions
 from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
 from spliceproxy.proxy.session import Session
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.lookups import Lookups
 from spliceproxy.upstream.names import Names
@@ -64,11 +67,9 @@ class Worker:
         self.pools: list[BackendPool] = []
         self._lookups: list[Lookups] = []
         self._mirror_places: list[Resolved] = []
-        self.mirrors = (
-            Mirrors(self.reactor, settings.mirror_budget_bytes)
-            if any(route.settings.mirrors for route in routes)
-            else None
-        )
+        self._mirrors = WorkerMirrors(self.reactor, settings.mirror_budget_bytes)
+        if any(route.settings.mirrors for route in routes):
+            self._mirrors.acquire()
         self.pipes = PipePool(
             capacity_bytes=FULL_CAPACITY_BYTES if self.mirrors is None else self.mirrors.pipe_bytes,
             max_pipes=pipes_that_fit(file_limit()),
@@ -77,6 +78,17 @@ class Worker:
         self._idle = trio.Event()
         self._frontends = [self._make_frontend(route) for route in routes]
         open_receptions(self.reactor, routes, self._frontends)
+        self.attachments = Attachments(
+            self.reactor,
+            self._mirrors,
+            self.pipes,
+            self._frontends,
+            spare_descriptors(
+                [route.settings for route in routes],
+                [route.max_connections for route in routes],
+                file_limit(),
+            ),
+        )
         self._checker = Checker(self.pools)
         self._publisher = Publisher(
             tally,
@@ -90,22 +102,18 @@ class Worker:
         self._inquiries = (
             None
             if admin_line is None
-            else Inquiries(admin_line, tally.place, self._frontends, self.reactor.end_batch)
+            else Inquiries(
+                admin_line, tally.place, self._frontends, self.attachments, self.reactor.end_batch
+            )
         )
 
-    def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
-        if self.mirrors is None:
-            return []
-        mirrors = [
-            (mirror, None if addresses is None else addresses.targets)
-            for mirror, addresses in zip(
-                prepared.settings.mirrors, prepared.upstreams.mirrors, strict=True
-            )
-        ]
-        return self.mirrors.open(mirrors, prepared.max_sessions)
+    @property
+    def mirrors(self) -> Mirrors | None:
+        """What all mirrors share; None where there is no mirror."""
+        return self._mirrors.shared
 
     def _make_frontend(self, prepared: PreparedRoute) -> Frontend:
-        mirrors = self._open_mirrors(prepared)
+        mirrors = self._mirrors.open(prepared, self._tally)
         pipes = self.pipes if self._settings.splice else None
         backends = BackendPool(
             self.reactor,

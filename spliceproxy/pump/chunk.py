@@ -61,15 +61,17 @@ class BytesChunk:
         self.size = len(data)
         self.offset = offset
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing of it is written yet."""
-        return not self._start
+    def merge(self, data: bytes, offset: int, most_bytes: int) -> bool:
+        """Take bytes that follow at once, if there is room; whether it did.
 
-    def append(self, data: bytes) -> None:
-        """Add bytes at the end; only while nothing is written of it."""
+        Not when something of it is written: it might never be done, and keep what was written.
+        """
+        size = self.size + len(data)
+        if self._start or size > most_bytes or self.offset + self.size != offset:
+            return False
         self._data += data
-        self.size += len(data)
+        self.size = size
+        return True
 
     def write_to(self, fd: int) -> int:
         """Write; one call, so that a large chunk cannot keep the caller."""

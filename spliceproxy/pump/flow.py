@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint
     from spliceproxy.pump.link import Link
+    from spliceproxy.pump.tap import Tap
 
 
 class Flow(ABC):
@@ -59,6 +60,11 @@ class Flow(ABC):
     def taken_bytes(self) -> int:
         """What has been read from the source so far."""
         return self.spliced_bytes + self.copied_bytes + self.pending_bytes + self.undelivered_bytes
+
+    @property
+    def tap(self) -> "Tap | None":
+        """What copies this flow, if anything does."""
+        return None
 
     def take_over(self, predecessor: "Flow") -> None:
         """Go on where another flow leaves off; what is pending is for the two to hand over."""

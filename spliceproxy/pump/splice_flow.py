@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipePool
+from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipeLender
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.flow import Flow
 
@@ -31,7 +31,7 @@ class SpliceFlow(Flow):
     __slots__ = ("_pool", "pipe")
 
     def __init__(
-        self, pool: PipePool, link: "Link", source: "Endpoint", destination: "Endpoint"
+        self, pool: PipeLender, link: "Link", source: "Endpoint", destination: "Endpoint"
     ) -> None:
         super().__init__(link, source, destination)
         self._pool = pool

@@ -101,6 +101,19 @@ class Tap:
         self._pipes = pipes
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nobody wants copies any more."""
+        return not self._branches
+
+    def add(self, branch: Branch) -> None:
+        """Copy to one more branch, from the next fill on."""
+        self._branches = [*self._branches, branch]
+
+    def remove(self, branch: Branch) -> None:
+        """Copy to a branch no more; also while copies are being handed out."""
+        self._branches = [other for other in self._branches if other is not branch]
+
+    @property
     def holds(self) -> bool:
         """Whether a branch wants the source to wait."""
         return any(branch.holds for branch in self._branches)

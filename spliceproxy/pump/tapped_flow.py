@@ -3,12 +3,12 @@
 A copy of a small message has to be read, whatever the number of mirrors. Then it is cheaper to
 read the message itself and hand the same bytes to the mirrors and to the destination: two system
 calls instead of four. So a tapped flow copies while its messages are small, and splices while
-they are large.
+they are large. One whose tap has been emptied goes back to a flow without at its next chance.
 """
 
 from typing import TYPE_CHECKING
 
-from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.kernel.pipes import PipeLender
 from spliceproxy.pump.copy_flow import COPY_BYTES, CopyFlow
 from spliceproxy.pump.flow import Flow
 from spliceproxy.pump.splice_flow import SpliceFlow
@@ -29,7 +29,7 @@ class TappedSpliceFlow(SpliceFlow):
 
     def __init__(
         self,
-        pool: PipePool,
+        pool: PipeLender,
         tap: Tap,
         link: "Link",
         source: "Endpoint",
@@ -39,6 +39,11 @@ class TappedSpliceFlow(SpliceFlow):
         self._tap = tap
         self._small_in_a_row = 0
 
+    @property
+    def tap(self) -> Tap:
+        """What copies this flow."""
+        return self._tap
+
     def pump(self) -> None:
         """Fill an empty pipe, copy it to the branches, then drain it."""
         count = self.fill()
@@ -47,9 +52,13 @@ class TappedSpliceFlow(SpliceFlow):
         self._tap.copy_pipe(self.pipe, count)
         _hand_on(self, self._tap)
         self._small_in_a_row = self._small_in_a_row + 1 if count <= SMALL_BYTES else 0
-        if self._small_in_a_row == _SMALL_IN_A_ROW and not self.done and not self.pending_bytes:
-            flow = TappedCopyFlow(self._tap, self.link, self.source, self.destination, self._pool)
-            self.link.replace(self, flow)
+        if self.done or self.pending_bytes:
+            return
+        ends = self.source, self.destination
+        if self._tap.is_empty:
+            self.link.replace(self, SpliceFlow(self._pool, self.link, *ends))
+        elif self._small_in_a_row == _SMALL_IN_A_ROW:
+            self.link.replace(self, TappedCopyFlow(self._tap, self.link, *ends, self._pool))
 
     def source_ended(self) -> None:
         """Pass the end on to the mirrors too."""
@@ -73,11 +82,16 @@ class TappedCopyFlow(CopyFlow):
         link: "Link",
         source: "Endpoint",
         destination: "Endpoint",
-        pool: PipePool | None = None,
+        pool: PipeLender | None = None,
     ) -> None:
         super().__init__(link, source, destination)
         self._tap = tap
         self._pool = pool  # to splice again with; None: never
+
+    @property
+    def tap(self) -> Tap:
+        """What copies this flow."""
+        return self._tap
 
     def pump(self) -> None:
         """Read, hand the bytes to the branches, then drain."""
@@ -86,13 +100,21 @@ class TappedCopyFlow(CopyFlow):
             return
         self._tap.copy_bytes(bytes(self.pending))
         _hand_on(self, self._tap)
-        if count == COPY_BYTES and self._pool is not None:
-            self._splice_again(self._pool)
+        if self._tap.is_empty or (count == COPY_BYTES and self._pool is not None):
+            self._be_succeeded()
 
-    def _splice_again(self, pool: PipePool) -> None:
-        if not self.done and not self.pending_bytes:
-            flow = TappedSpliceFlow(pool, self._tap, self.link, self.source, self.destination)
-            self.link.replace(self, flow)
+    def _be_succeeded(self) -> None:
+        if self.done or self.pending_bytes:
+            return
+        ends = self.source, self.destination
+        flow: Flow
+        if self._pool is None:
+            flow = CopyFlow(self.link, *ends)
+        elif self._tap.is_empty:
+            flow = SpliceFlow(self._pool, self.link, *ends)
+        else:
+            flow = TappedSpliceFlow(self._pool, self._tap, self.link, *ends)
+        self.link.replace(self, flow)
 
     def source_ended(self) -> None:
         """Pass the end on to the mirrors too."""
@@ -110,8 +132,9 @@ def _hand_on(flow: Flow, tap: Tap) -> None:
         flow.source.update()
 
 
-def release(flow: Flow, tap: Tap | None) -> None:
+def release(flow: Flow) -> None:
     """Read the source on, if no branch objects any more."""
+    tap = flow.tap
     if tap is not None and flow.held and not flow.done and not tap.holds:
         flow.held = False
         flow.source.update()

@@ -60,6 +60,7 @@ class Branch(Account):
         self._on_room = on_room
         self._on_failed = on_failed
         self._on_closed = on_closed
+        self._vital = settings.overflow == "block"
         self._progress_s = 0.0
         self._flush_timer: Timer | None = None
         self._gathering = Gathering(reactor, self._flush, self.on_crash)
@@ -123,14 +124,7 @@ class Branch(Account):
             self.spool.put(BytesChunk(data, offset))
             return
         last = self.queue[-1] if self.queue else None
-        if (
-            isinstance(last, BytesChunk)
-            and last.is_whole  # else it might never be done, and keep what was written
-            and last.size + len(data) <= MERGE_BYTES
-            and last.offset + last.size == offset
-        ):
-            last.append(data)
-        else:
+        if not (isinstance(last, BytesChunk) and last.merge(data, offset, MERGE_BYTES)):
             self.queue.append(BytesChunk(data, offset))
         self._queued(len(data))
 
@@ -204,6 +198,13 @@ class Branch(Account):
             self._stop_accepting(clean=False)
             self._tell_failed()
 
+    def stop(self, why: str) -> None:
+        """Deliver what is queued, and no more. Empty: it has all that it was to get."""
+        self._vital = False
+        if self.open:
+            self.reason = self.reason or why
+            self._stop_accepting(clean=not self.reason)
+
     def end(self, *, clean: bool) -> None:
         """No more is coming."""
         if self.open:
@@ -241,7 +242,7 @@ class Branch(Account):
 
     def _tell_failed(self) -> None:
         """Without this mirror there is to be no traffic, if its policy is ``block``."""
-        if self.settings.overflow == "block":
+        if self._vital:
             self._on_failed(self.reason)
 
     def closed(self) -> None:

@@ -102,11 +102,19 @@ class Disk:
             select.select([self._wake_fd], [], [], 0.05)
             self._call_back()
 
+    def retire(self) -> None:
+        """End the threads, which have no job; not to be called by what a job's end calls."""
+        self._threads.shutdown(wait=True)
+        self._close_wake_fd()
+
     def close(self) -> None:
         """Call back for what has ended; a thread that a disk holds up is left behind."""
         self.finish()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._call_back()
+        self._close_wake_fd()
+
+    def _close_wake_fd(self) -> None:
         self._reactor.unregister(self._wake_fd)
         wake_fd, self._wake_fd = self._wake_fd, -1
         os.close(wake_fd)

@@ -11,6 +11,7 @@ import structlog
 
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.policy.mirror_order import is_on, sample_of
 from spliceproxy.policy.sampling import sampled
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tap import TapPipes
@@ -26,6 +27,7 @@ from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream import StreamOutlet
+from spliceproxy.sinks.stream_limit import StreamLimit
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
@@ -44,7 +46,17 @@ class Mirror:
     targets: Targets | None
     disk: Disk
     commands: Commands
+    limit: StreamLimit
+    weight: int = 1
+    """What one stream takes of the limit."""
+    order: memoryview | None = None
+    """What an operator wants of it; None: it can't be changed."""
     command: SharedCommand | None = None  # exec with scope=route
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread or a command of it has something to do."""
+        return self.disk.jobs > 0 or bool(self.commands.live)
 
 
 def count_streams(settings: MirrorSettings) -> int:
@@ -65,7 +77,14 @@ def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
     """Those mirrors that a connection of this client is sampled for."""
     address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
     key = address.encode()
-    return [mirror for mirror in mirrors if sampled(key, mirror.settings.sample)]
+    return [mirror for mirror in mirrors if _wants(mirror, key)]
+
+
+def _wants(mirror: Mirror, key: bytes) -> bool:
+    sample = mirror.settings.sample
+    if mirror.order is None:
+        return sampled(key, sample)
+    return is_on(mirror.order) and sampled(key, sample_of(mirror.order, sample))
 
 
 class Mirrors:
@@ -77,25 +96,47 @@ class Mirrors:
         """Of all routes."""
         self.budget = Budget(budget_bytes)
         self.pipes = TapPipes(PipePool(full_size_pipes=TAP_PIPES, max_pipes=TAP_PIPES))
-        self.open_streams = 0
-        self.max_streams = 0
-        """Streams that may be open or closing at once: each has descriptors of its own."""
+        self.streams = StreamLimit()
+        """Of mirrors that routes are configured with."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._null_fd = open_null()
         self._serial = 0
 
     def open(
-        self, mirrors: Iterable[tuple[MirrorSettings, Targets | None]], max_connections: int
+        self,
+        mirrors: Iterable[tuple[MirrorSettings, Targets | None, memoryview]],
+        max_connections: int,
     ) -> list[Mirror]:
         """Open the mirrors of one route, which has so many connections at most."""
         opened = []
-        for settings, targets in mirrors:
-            disk = Disk(self.reactor)
-            opened.append(Mirror(settings, targets, disk, Commands(self.reactor, disk)))
-            self.max_streams += max_connections * count_streams(settings)
-        self.mirrors += opened
+        for settings, targets, order in mirrors:
+            mirror = self._open(settings, targets, self.streams)
+            mirror.order = order
+            self.streams.most += max_connections * count_streams(settings)
+            opened.append(mirror)
         return opened
+
+    def attach(
+        self, settings: MirrorSettings, targets: Targets | None, descriptors: StreamLimit
+    ) -> Mirror:
+        """Open a mirror whose streams have so many descriptors together with others."""
+        mirror = self._open(settings, targets, descriptors)
+        mirror.weight = count_descriptors([settings]) // count_streams(settings)
+        return mirror
+
+    def _open(
+        self, settings: MirrorSettings, targets: Targets | None, limit: StreamLimit
+    ) -> Mirror:
+        disk = Disk(self.reactor)
+        mirror = Mirror(settings, targets, disk, Commands(self.reactor, disk), limit)
+        self.mirrors.append(mirror)
+        return mirror
+
+    def detach(self, mirror: Mirror) -> None:
+        """Close a mirror that has no stream, and no record on its way."""
+        self.mirrors.remove(mirror)
+        mirror.disk.retire()
 
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""

@@ -1,8 +1,10 @@
 """One connection's branches, in both directions, to all its mirrors."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from spliceproxy.pump.tap import Tap
 from spliceproxy.sinks.audit import write_record
@@ -22,15 +24,22 @@ class TapOwner(Protocol):
     def mirror_failed(self, why: str) -> None:
         """A mirror that traffic must not do without has failed."""
 
-    def mirrors_ended(self) -> None:
+    def mirrors_ended(self, tapped: "TappedConnection") -> None:
         """All branches are over, and accounted for."""
 
 
 class TappedConnection:
     """Makes the branches; knows when all are over, and what became of the bytes."""
 
+    branch_class: ClassVar[type[Branch]] = Branch
+
     def __init__(
-        self, mirrors: Mirrors, owner: TapOwner, chosen: list[Mirror], listener: str
+        self,
+        mirrors: Mirrors,
+        owner: TapOwner,
+        chosen: Sequence[Mirror],
+        listener: str,
+        directions: Sequence[str] = ("request", "response"),
     ) -> None:
         self._mirrors = mirrors
         self._owner = owner
@@ -41,38 +50,36 @@ class TappedConnection:
         self._records = 0
         self._record: dict[str, object] | None = None
         self._started = _now()
-        self.request = self._make_tap(chosen, "request")
-        self.response = self._make_tap(chosen, "response")
+        for direction in directions:
+            for mirror in chosen:
+                if mirror.settings.direction in (direction, "both"):
+                    self._make_branch(mirror, direction)
 
-    def _make_tap(self, chosen: list[Mirror], direction: str) -> Tap | None:
-        branches = [
-            self._make_branch(mirror, direction)
-            for mirror in chosen
-            if mirror.settings.direction in (direction, "both")
-        ]
+    def tap(self, direction: str) -> Tap | None:
+        """Return a tap for one direction's flow, if a mirror wants copies of it."""
+        branches = [branch for _, branch in self.branches if branch.direction == direction]
         return Tap(list(branches), self._mirrors.pipes) if branches else None
 
-    def _make_branch(self, mirror: Mirror, direction: str) -> Branch:
+    def _make_branch(self, mirror: Mirror, direction: str) -> None:
         shared = self._mirrors
-        branch = Branch(
+        branch = self.branch_class(
             mirror.settings,
             direction,
             shared.reactor,
             shared.budget,
             self._owner.mirror_has_room,
             self._owner.mirror_failed,
-            self._branch_closed,
+            partial(self._branch_closed, mirror),
         )
         self.branches.append((mirror, branch))
         self._open += 1
-        shared.open_streams += 1
-        if shared.open_streams > shared.max_streams:
+        mirror.limit.taken += mirror.weight
+        if mirror.limit.is_exceeded:
             branch.outlet = NoOutlet(branch)
-            return branch
+            return
         if mirror.settings.overflow == "spill":
             branch.spool = Spool(branch, mirror.disk, shared.budget)
         branch.outlet = shared.make_outlet(mirror, branch, self._name)
-        return branch
 
     def start(self) -> None:
         """Send the branches on their way; each may fail at once."""
@@ -92,6 +99,13 @@ class TappedConnection:
         for _, branch in self.branches:
             branch.fail("stopped")
 
+    def stop(self, mirror: Mirror, why: str) -> list[Branch]:
+        """Have the branches of a mirror end with what they have; which ended by that."""
+        stopped = [branch for of, branch in self.branches if of is mirror and branch.open]
+        for branch in stopped:
+            branch.stop(why)
+        return stopped
+
     def report(self) -> list[dict[str, object]]:
         """What became of the bytes, a line for each branch."""
         return [
@@ -108,8 +122,8 @@ class TappedConnection:
             for _, branch in self.branches
         ]
 
-    def _branch_closed(self, branch: Branch) -> None:
-        self._mirrors.open_streams -= 1
+    def _branch_closed(self, mirror: Mirror, _branch: Branch) -> None:
+        mirror.limit.taken -= mirror.weight
         self._open -= 1
         self._note_if_over()
 
@@ -123,7 +137,7 @@ class TappedConnection:
         for mirror in by_directory.values():
             self._write_record(mirror, record)
         if not by_directory:
-            self._owner.mirrors_ended()
+            self._owner.mirrors_ended(self)
 
     def _write_record(self, mirror: Mirror, record: dict[str, object]) -> None:
         gaps = {
@@ -140,7 +154,7 @@ class TappedConnection:
             self._mirrors.record_failed(self._name, error)
         self._records -= 1
         if not self._records:
-            self._owner.mirrors_ended()
+            self._owner.mirrors_ended(self)
 
 
 def _now() -> str:

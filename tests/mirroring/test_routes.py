@@ -42,7 +42,7 @@ async def test_each_has_its_own_mirrors(tmp_path: Path) -> None:
         async with serve(Settings(workers=1, routes=routes)) as proxy:
             worker = proxy.worker
             assert worker.mirrors is not None
-            assert worker.mirrors.max_streams == 3 * 2 + 5 * (2 + 1)
+            assert worker.mirrors.streams.most == 3 * 2 + 5 * (2 + 1)
             assert len({id(mirror.disk) for mirror in worker.mirrors.mirrors}) == 3
             for address, text in zip(proxy.addresses, (b"to a", b"to b", b"plain"), strict=True):
                 client = await open_peer(address, KERNEL_CHOICE)
@@ -52,7 +52,7 @@ async def test_each_has_its_own_mirrors(tmp_path: Path) -> None:
                 backend.close()
             await eventually(lambda: not worker.sessions and not worker.mirroring)
             assert worker.mirrors.budget.used_bytes == 0
-            assert worker.mirrors.open_streams == 0
+            assert worker.mirrors.streams.taken == 0
     acceptor.close()
     lines = {line["route"]: line for line in log if line["event"] == "connection"}
     assert {name: len(line["mirrors"] or ()) for name, line in lines.items()} == {

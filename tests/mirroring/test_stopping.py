@@ -104,7 +104,7 @@ async def test_a_record_is_written_though_another_mirror_ends_last(tmp_path: Pat
         async with mirrored(place.text, slow, at_once=True) as proxied:
             connection = await proxied.connect()
             await exchange(connection, b"question", b"answer", seed=1)
-            await eventually(lambda: proxied.mirrors.open_streams == 1)  # the command
+            await eventually(lambda: proxied.mirrors.streams.taken == 1)  # the command
     [line] = proxied.events("connection")
     files = [account for account in line["mirrors"] if account["to"] == place.text]
     assert [account["state"] for account in files] == ["complete", "complete"]

@@ -29,8 +29,8 @@ def epoll_interest(reactor: Reactor) -> dict[int, int]:
 
 def live_links(worker: Worker) -> Iterator[Link]:
     for session in worker.sessions:
-        if session._link is not None and session._link.open:
-            yield session._link
+        if session.link is not None and session.link.open:
+            yield session.link
 
 
 def check_bookkeeping(worker: Worker) -> None:

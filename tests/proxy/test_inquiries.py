@@ -11,6 +11,7 @@ import trio.testing
 
 from spliceproxy.admin.wire import encode, make_line
 from spliceproxy.admin.worker_line import WorkerLine
+from spliceproxy.proxy.attachments import Attachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.inquiries import Inquiries
@@ -27,11 +28,12 @@ class Session:
 
     def __init__(self) -> None:
         self.client = Client(("127.0.0.1", 1234), "127.0.0.1:80")
+        self.mirrors = self
 
     def traffic(self) -> None:
         return None
 
-    def mirror_report(self) -> list[dict[str, object]]:
+    def report(self) -> list[dict[str, object]]:
         return [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
 
 
@@ -40,9 +42,10 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
     """Answer about so many connections; the other end of the line."""
     ours, theirs = make_line()
     frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
+    attachments = cast(Attachments, SimpleNamespace())
     with ours:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Inquiries(theirs, 0, [frontend], lambda: None).run)
+            nursery.start_soon(Inquiries(theirs, 0, [frontend], attachments, lambda: None).run)
             yield ours
             nursery.cancel_scope.cancel()
 

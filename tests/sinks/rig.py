@@ -8,6 +8,7 @@ from typing import Literal
 import trio
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.kernel.shared_table import private_row
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tap import Tap
 from spliceproxy.settings.mirror import parse_mirror
@@ -36,7 +37,7 @@ class Owner:
     def mirror_failed(self, why: str) -> None:
         self.failures.append(why)
 
-    def mirrors_ended(self) -> None:
+    def mirrors_ended(self, tapped: TappedConnection) -> None:
         self.ended += 1
 
 
@@ -67,8 +68,9 @@ class Rig:
 
     @property
     def request(self) -> Tap:
-        assert self.tapped.request is not None
-        return self.tapped.request
+        tap = self.tapped.tap("request")
+        assert tap is not None
+        return tap
 
     @property
     def branch(self) -> Branch:
@@ -121,7 +123,7 @@ class Rig:
             assert not branch.holds
             assert sum(gap.length for gap in branch.gaps) == branch.dropped_bytes
         assert self.mirrors.budget.used_bytes == 0
-        assert self.mirrors.open_streams == 0
+        assert self.mirrors.streams.taken == 0
         assert self.pipes_in_use() == 0
         assert all(mirror.disk.jobs == 0 for mirror in self.mirrors.mirrors)
         assert self.owner.ended == 1
@@ -150,7 +152,7 @@ async def rig(
     backends = resolve_mirrors(settings)
     reactor = Reactor()
     placed = [
-        (mirror, None if addresses is None else addresses.targets)
+        (mirror, None if addresses is None else addresses.targets, private_row("order").cells)
         for mirror, addresses in zip(settings, backends, strict=True)
     ]
     mirrors = Mirrors(reactor, budget_bytes)

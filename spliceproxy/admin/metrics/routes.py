@@ -44,6 +44,8 @@ _OF_BACKEND = (
     _Value("backend_weight", "Share of the connections.", "weight", iscounter=False),
 )
 _OF_MIRROR = (
+    _Value("mirror_on", "Whether a mirror gets new connections.", "is_on", iscounter=False),
+    _Value("mirror_sample_ratio", "Part of the connections it gets.", "sample", iscounter=False),
     _Value("mirror_streams", "Streams that a mirror was given.", "streams"),
     _Value("mirror_streams_active", "Streams that are open.", "open", iscounter=False),
     _Value("mirror_streams_incomplete", "Streams that miss something.", "incomplete"),

@@ -1,0 +1,228 @@
+"""Mirrors that are attached while the proxy runs: checked here, kept by all workers.
+
+The workers hold them, and end them when their time is over, also without this process. It tells
+workers that come later; and when it comes later itself, it learns from them.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import trio
+
+from spliceproxy.admin.attaching import find_targets
+from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.operations import Operations
+from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
+from spliceproxy.admin.worker_lines import WorkerLines
+from spliceproxy.kernel.shared_table import Row
+from spliceproxy.observe.description import MirrorDescription
+from spliceproxy.observe.status import MirrorStatus
+from spliceproxy.settings.attachment import Attachment, Wanted, parse_wanted
+
+NUMBERS_ROW = "attachments"
+"""The row of the shared table whose first cell is the last number that was given out."""
+
+_MOST_TOLD = 64
+"""So many attachments are told of at most; those that are over longest are forgotten first."""
+_RETRY_S = 1.0
+
+
+@dataclass(slots=True)
+class _Known:
+    attachment: Attachment
+    detached: bool = False
+
+
+class Attachments:
+    """Attaches in all workers or in none, and knows what is attached."""
+
+    def __init__(self, operations: Operations, workers: WorkerLines, numbers: Row) -> None:
+        self._operations = operations
+        self._workers = workers
+        self._numbers = numbers
+        self._known: dict[int, _Known] = {}
+        self._turn = trio.Lock()
+
+    async def attach(self, given: Mapping[str, object], asker: str) -> dict[str, Any]:
+        """Attach a mirror as somebody asks for it; returns its number.
+
+        Raises:
+            RefusedError: it is not understood, its place cannot be used, or a worker refuses.
+        """
+        try:
+            wanted = parse_wanted(given)
+        except ValueError as problem:
+            raise RefusedError(400, str(problem)) from None
+        route = await self._find_route(wanted)
+        targets = await find_targets(wanted.mirror)
+        async with self._turn:
+            self._numbers.cells[0] += 1
+            duration_s = wanted.duration_s
+            attachment = Attachment(
+                number=self._numbers.cells[0],
+                route=route,
+                to=wanted.to,
+                max_bytes=wanted.mirror.max_bytes,
+                client=wanted.client,
+                connection=wanted.connection,
+                until_us=None if duration_s is None else int((time.monotonic() + duration_s) * 1e6),
+                targets=targets,
+                asker=asker,
+            )
+            await self._attach_everywhere(attachment)
+            self._learn(attachment)
+        return {"id": attachment.number, "mirror": attachment.name, "route": route}
+
+    async def _find_route(self, wanted: Wanted) -> str:
+        """Return the route that is meant, which a connection has by itself."""
+        names = [route.name for route in self._operations.description.routes]
+        if wanted.connection is not None:
+            place = int(wanted.connection.partition("-")[0])
+            selection = {"number": wanted.connection}
+            answer = await self._workers.ask(place, "connections", selection=selection, limit=1)
+            if not answer["found"]:
+                raise RefusedError(404, f"there is no connection {wanted.connection}")
+            route = str(answer["found"][0]["route"])
+            if wanted.route not in (None, route):
+                raise RefusedError(400, f"connection {wanted.connection} is of route {route}")
+            return route
+        if wanted.route not in names:
+            raise RefusedError(404, f"there is no route {wanted.route!r:.60}: {', '.join(names)}")
+        return wanted.route
+
+    async def _attach_everywhere(self, attachment: Attachment) -> None:
+        message = attachment.as_message()
+        if attachment.connection is None:
+            answer = await self._workers.ask_all("attach", attachment=message)
+        else:
+            place = int(attachment.connection.partition("-")[0])
+            answer = await self._workers.ask(place, "attach", attachment=message)
+        refusals = [one["refused"] for one in answer["found"] if one["refused"]]
+        why = [*answer["silent"], *refusals]
+        if not answer["found"] and not why:
+            why = ["no worker accepts connections of the route"]
+        if why:
+            await self._workers.ask_all("detach", attachment=attachment.number)
+            raise RefusedError(409, f"not attached: {why[0]}")
+
+    async def detach(self, number: object) -> dict[str, Any]:
+        """End an attachment; what is queued is still delivered.
+
+        Raises:
+            RefusedError: there is none of that number, or it is over.
+        """
+        known = self._known.get(number) if type(number) is int else None
+        if known is None:
+            raise RefusedError(404, f"there is no attachment {repr(number)[:60]}")
+        async with self._turn:
+            known.detached = True
+            answer = await self._workers.ask_all("detach", attachment=number)
+        if not any(answer["found"]) and not answer["silent"]:
+            raise RefusedError(409, f"attachment {number} is over already")
+        return {"id": number, "silent": answer["silent"]}
+
+    def told(self) -> dict[str, Any]:
+        """Return what is attached, and what has been of late."""
+        status = self._status()
+        now_s = time.monotonic()
+        return {
+            "found": [
+                {
+                    "id": number,
+                    "route": known.attachment.route,
+                    "mirror": known.attachment.name,
+                    "client": known.attachment.client,
+                    "connection": known.attachment.connection,
+                    "left_s": known.attachment.left_s(now_s),
+                    "max_bytes": known.attachment.max_bytes,
+                    "asker": known.attachment.asker,
+                    "state": status[number].state,
+                    "streams": status[number].streams,
+                    "open": status[number].open,
+                    "lag_bytes": status[number].lag_bytes,
+                    "delivered_bytes": status[number].delivered_bytes,
+                    "dropped_bytes": status[number].dropped_bytes,
+                }
+                for number, known in self._known.items()
+                if number in status
+            ]
+        }
+
+    def _status(self) -> dict[int, MirrorStatus]:
+        mirrors = [one for route in self._operations.status().routes for one in route.mirrors]
+        return {one.attached: one for one in mirrors if one.attached is not None}
+
+    def _learn(self, attachment: Attachment) -> None:
+        self._known[attachment.number] = _Known(attachment)
+        self._describe()
+        if len(self._known) > _MOST_TOLD:
+            status = self._status()
+            over = [each for each in self._known if each not in status or not status[each].is_alive]
+            for number in over[: len(self._known) - _MOST_TOLD]:
+                del self._known[number]
+            self._describe()
+
+    def _describe(self) -> None:
+        by_route: dict[str, list[MirrorDescription]] = defaultdict(list)
+        for number in sorted(self._known):
+            attachment = self._known[number].attachment
+            mirror = attachment.mirror
+            by_route[attachment.route].append(
+                MirrorDescription(
+                    mirror.text, mirror.direction, mirror.overflow, mirror.sample, attached=number
+                )
+            )
+        self._operations.tell_attached(by_route)
+
+    async def run(self) -> None:
+        """Tell workers that come, and learn what they know, until cancelled."""
+        while True:
+            await self._workers.wait_for_more()
+            agreed = await self._agree()
+            while not agreed:
+                await trio.sleep(_RETRY_S)
+                agreed = await self._agree()
+
+    async def _agree(self) -> bool:
+        """Have every worker know of every attachment; False: one did not answer yet."""
+        async with self._turn:
+            try:
+                have = {line: await self._hear(line) for line in self._workers.lines}
+                for line, numbers in have.items():
+                    await self._tell(line, numbers)
+            except NoAnswerError:
+                return False
+        return True
+
+    async def _hear(self, line: WorkerLine) -> set[int]:
+        """Learn what a worker has attached."""
+        found = [Attachment.from_message(one) for one in await line.ask("attached")]
+        for attachment in found:
+            if attachment.number not in self._known:
+                self._learn(attachment)
+        return {attachment.number for attachment in found}
+
+    async def _tell(self, line: WorkerLine, numbers: set[int]) -> None:
+        """Attach what a worker lacks, and detach what it has not heard the end of."""
+        for number, known in list(self._known.items()):
+            attachment = known.attachment
+            if known.detached and number in numbers:
+                await line.ask("detach", attachment=number)
+            missing = number not in numbers and not known.detached
+            if missing and attachment.connection is None and self._goes_on(attachment):
+                for one in await line.ask("attach", attachment=attachment.as_message()):
+                    if one["refused"]:
+                        structlog.get_logger().error(
+                            "mirror_not_attached",
+                            attachment=number,
+                            place=line.place,
+                            reason=one["refused"],
+                        )
+
+    def _goes_on(self, attachment: Attachment) -> bool:
+        left_s = attachment.left_s(time.monotonic())
+        return left_s is None or left_s > 0

@@ -1,0 +1,141 @@
+"""What one connection is copied to: the mirrors of its route, and those that were attached."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from spliceproxy.observe.connection import ConnectionRecord
+from spliceproxy.proxy.attached import Attached
+from spliceproxy.proxy.client import Client
+from spliceproxy.pump.link import Link
+from spliceproxy.pump.tapped_flow import release
+from spliceproxy.pump.tapping import tap_flow
+from spliceproxy.sinks.attached import AttachedConnection
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.tapped import TappedConnection
+
+Report = list[dict[str, object]]
+
+
+class MirroredSession(Protocol):
+    """Whose traffic it is."""
+
+    client: Client
+    record: ConnectionRecord
+    link: Link | None
+    """What relays, as long as something does."""
+
+    def mirror_failed(self, why: str) -> None:
+        """A mirror that traffic must not do without has failed."""
+
+    def mirrors_ended(self) -> None:
+        """The connection is over, and all its copies are accounted for."""
+
+
+class SessionMirrors:
+    """Copies may begin late and end early; the last account is closed after the connection."""
+
+    __slots__ = ("_configured", "_connection_is_over", "_open", "_session", "_settled")
+
+    def __init__(self, session: MirroredSession) -> None:
+        self._session = session
+        self._configured: TappedConnection | None = None
+        self._open: dict[TappedConnection, Attached | None] = {}
+        self._settled: Report = []
+        self._connection_is_over = False
+
+    @property
+    def branches(self) -> Sequence[tuple[Mirror, Branch]]:
+        """The streams to mirrors of the route."""
+        return () if self._configured is None else self._configured.branches
+
+    def copy(self, shared: Mirrors, chosen: list[Mirror], listener: str) -> TappedConnection:
+        """Make the streams to mirrors of the route, for a link that is to be made."""
+        tapped = self._configured = TappedConnection(shared, self, chosen, listener)
+        self._open[tapped] = None
+        return tapped
+
+    def attach(self, attached: Attached, listener: str) -> bool:
+        """Copy to another mirror from now on; False: the directions that it wants have ended."""
+        link = self._session.link
+        if link is None:
+            return False
+        flows = {"request": link.request, "response": link.response}
+        wanted = attached.mirror.settings.direction
+        offsets = {
+            direction: flow.taken_bytes
+            for direction, flow in flows.items()
+            if wanted in (direction, "both") and not flow.done
+        }
+        if not offsets:
+            return False
+        shared = attached.shared
+        tapped = AttachedConnection(
+            shared, self, attached.mirror, listener, offsets, self._describe
+        )
+        self._open[tapped] = attached
+        for _, branch in tapped.branches:
+            tap_flow(flows[branch.direction], shared.pipes, attached.pipes).add(branch)
+        attached.opened(tapped)
+        tapped.start()
+        return True
+
+    def _describe(self) -> dict[str, object]:
+        session = self._session
+        link = session.link
+        if link is None:
+            return session.record.line()
+        return session.record.line_so_far(session.client.age_s(), link.request, link.response)
+
+    def stop(self, mirror: Mirror, why: str) -> int:
+        """Copy to a mirror of the route no more; how many streams ended by that."""
+        stopped = [] if self._configured is None else self._configured.stop(mirror, why)
+        self._leave_taps(stopped)
+        return len(stopped)
+
+    def report(self) -> Report:
+        """Tell what became of the copies."""
+        return self._settled + [line for tapped in self._open for line in tapped.report()]
+
+    def cut(self) -> None:
+        """Drop what is still on its way."""
+        for tapped in list(self._open):
+            tapped.cut()
+
+    def end(self, record: dict[str, object]) -> None:
+        """The connection is over: end what has not ended with its streams."""
+        self._connection_is_over = True
+        if not self._open:
+            self._session.mirrors_ended()
+        for tapped in list(self._open):
+            tapped.end(record)
+
+    def mirror_has_room(self) -> None:
+        """Read on what a mirror has held back."""
+        link = self._session.link
+        if link is not None:
+            release(link.request)
+            release(link.response)
+
+    def mirror_failed(self, why: str) -> None:
+        """Let no traffic pass without its record."""
+        self._session.mirror_failed(why)
+
+    def mirrors_ended(self, tapped: TappedConnection) -> None:
+        """Keep the account of copies that are over."""
+        attached = self._open.pop(tapped)
+        self._settled += tapped.report()
+        self._leave_taps([branch for _, branch in tapped.branches])
+        if attached is not None:
+            attached.over(tapped)
+        if self._connection_is_over and not self._open:
+            self._session.mirrors_ended()
+
+    def _leave_taps(self, branches: Sequence[Branch]) -> None:
+        link = self._session.link
+        if link is None:
+            return
+        for tap in (link.request.tap, link.response.tap):
+            for branch in branches:
+                if tap is not None:
+                    tap.remove(branch)

@@ -1,0 +1,74 @@
+"""Attaching mirrors to a proxy in the test's own process, as its admin process would."""
+
+import time
+from typing import Any
+
+from spliceproxy.observe.rows import Kind, MirrorCell
+from spliceproxy.proxy.session import Session
+from spliceproxy.settings.attachment import Attachment, parse_wanted
+from spliceproxy.upstream.resolved import resolve_mirrors
+from tests.proxy.relay import Relay
+
+ROOM: dict[str, Any] = {"max_connections": 20}
+"""Leaves descriptors for attachments."""
+
+
+def make_attachment(number: int, **given: str) -> Attachment:
+    wanted = parse_wanted({"route": "default", **given})
+    [resolved] = resolve_mirrors((wanted.mirror,))
+    until_s = None if wanted.duration_s is None else time.monotonic() + wanted.duration_s
+    return Attachment(
+        number=number,
+        route=wanted.route or "",
+        to=wanted.to,
+        max_bytes=wanted.mirror.max_bytes,
+        client=wanted.client,
+        connection=wanted.connection,
+        until_us=None if until_s is None else int(until_s * 1e6),
+        targets=() if resolved is None else resolved.sockets,
+        asker="a test",
+    )
+
+
+def attach(
+    relay: Relay,
+    number: int = 1,
+    *,
+    session: Session | None = None,
+    duration: str = "",
+    **given: str,
+) -> bool:
+    """Attach to new connections, or to that one."""
+    if duration:
+        given["for"] = duration
+    relay.worker.reactor.refresh_clock()
+    done = relay.worker.attachments.attach(make_attachment(number, **given), session)
+    relay.worker.reactor.end_batch()
+    return done
+
+
+def live(relay: Relay) -> Session:
+    """The only connection."""
+    [session] = relay.worker.sessions
+    return session
+
+
+def told(relay: Relay) -> list[int]:
+    """The numbers of what has not ended."""
+    return [one["number"] for one in relay.worker.attachments.told()]
+
+
+def nothing_is_left(relay: Relay) -> bool:
+    """Whether all attachments are over, and their threads and descriptors gone."""
+    worker = relay.worker
+    attached = [one for frontend in worker._frontends for one in frontend.route.attached]
+    mirrors = [] if worker.mirrors is None else worker.mirrors.mirrors
+    configured = [one for frontend in worker._frontends for one in frontend.route.mirrors]
+    gone = [one for one in mirrors if all(one is not kept for kept in configured)]
+    return not (attached or gone or worker.attachments._attached)
+
+
+def counted(relay: Relay, mirror: str, cell: MirrorCell) -> int:
+    """What the shared table says of an attached mirror."""
+    cells = relay.worker._tally.cells(Kind.MIRROR, "default", mirror)
+    return int(cells[cell])
