@@ -71,13 +71,13 @@ class ConnectionRecord:
         self.reason = why
         self.closed_by = cause_of(why).closed_by or first_to_end
 
-    def so_far(
+    def line_so_far(
         self, duration_s: float, request: Direction, response: Direction
     ) -> dict[str, object]:
-        """Return the line of a connection that goes on."""
-        record = replace(self, duration_s=duration_s, reason="open")
-        record.count(request, response)
-        return record.line()
+        """Return the line of a connection that goes on; its reason is ``open``."""
+        now = replace(self, duration_s=duration_s)
+        now.count(request, response)
+        return {**now.line(), "reason": "open", "termination": ""}
 
     @property
     def termination(self) -> str:

@@ -120,7 +120,6 @@ CAUSES = {
     "no_local_port": _proxy("R", "all local ports to that backend are in use"),
     "no_descriptors": _proxy("R", "this process or machine has no file descriptor left"),
     "no_memory": _proxy("R", "this machine has no memory left for sockets"),
-    reason.WORKER_LOST: _proxy("K", "its worker died or was killed (only counted: no line)"),
     reason.INTERNAL_ERROR: _proxy("I", "a fault of spliceproxy; the traceback is in the log"),
 }
 """All reasons that have a name of their own."""

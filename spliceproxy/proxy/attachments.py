@@ -1,6 +1,6 @@
 """Mirrors that are attached to a worker's routes and connections while it runs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,15 @@ from spliceproxy.proxy.attached import Attached
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.attachment import Attachment
-from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.sinks.stream_limit import StreamLimit
 
 MOST_ATTACHED = 16
 """At once. Each costs a worker two threads and a descriptor, and each of its streams others."""
+
+_LOOK_AGAIN_S = 1.0  # for a disk that still works on a spool which nobody waits for
 
 STOPPED = "stopped_by_operator"
 
@@ -32,15 +34,12 @@ class Attachments:
     def __init__(
         self,
         reactor: Reactor,
-        mirrors: Callable[[], Mirrors],
+        mirrors: WorkerMirrors,
         pipes: PipePool,
         frontends: Sequence[Frontend],
         descriptors: int,
     ) -> None:
-        """`mirrors` makes what all mirrors share when it is needed for the first time.
-
-        All attached streams together may have so many descriptors.
-        """
+        """All attached streams together may have so many descriptors."""
         self._reactor = reactor
         self._mirrors = mirrors
         self._pipes = pipes
@@ -87,7 +86,7 @@ class Attachments:
     def _open(self, attachment: Attachment, frontend: Frontend) -> Attached:
         settings = attachment.mirror
         try:
-            shared = self._mirrors()
+            shared = self._mirrors.acquire()
             targets = partial(iter, attachment.targets) if attachment.targets else None
             mirror = shared.attach(settings, targets, self._limit)
         except NoPipeError as error:
@@ -149,7 +148,13 @@ class Attachments:
         """Close the mirrors that are left for good."""
         leaving, self._leaving = self._leaving, []
         for attached in leaving:
+            if attached.mirror.is_busy:
+                self._leaving.append(attached)
+                continue
             attached.shared.detach(attached.mirror)
+            self._mirrors.release_if_unused()
+        if self._leaving:
+            self._reactor.timers.after(_LOOK_AGAIN_S, self)
 
     def on_crash(self, error: Exception) -> None:
         """Tell what went wrong."""

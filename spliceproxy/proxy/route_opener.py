@@ -2,12 +2,11 @@
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.observe.tally import Tally
-from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
-from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.upstream.lookups import Lookups
 from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.pool import BackendPool
@@ -23,11 +22,10 @@ class RouteOpener:
         settings: Settings,
         tally: Tally,
         pipes: PipePool,
-        mirrors: Mirrors | None,
+        mirrors: WorkerMirrors,
         *,
         worker: int,
     ) -> None:
-        """`mirrors` is None where no route has any."""
         self._reactor = reactor
         self._tally = tally
         self._pipes = pipes if settings.splice else None
@@ -40,12 +38,13 @@ class RouteOpener:
 
     def open(self, prepared: PreparedRoute) -> Route:
         """Open a route."""
-        mirrors = self._open_mirrors(prepared)
+        mirrors = self._mirrors.open(prepared, self._tally)
+        self.mirror_places += filter(None, prepared.upstreams.mirrors)
         return Route(
             name=prepared.settings.name,
             backends=self._open_backends(prepared),
             mirrors=mirrors,
-            tapping=self._mirrors if mirrors else None,
+            tapping=self._mirrors.shared if mirrors else None,
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,
             timeouts=link_timeouts(prepared.settings.timeouts),
@@ -59,17 +58,3 @@ class RouteOpener:
         self.pools.append(pool)
         self.lookups.append(Lookups(pool, groups, self._names, settings.resolve_interval_s))
         return pool
-
-    def _open_mirrors(self, prepared: PreparedRoute) -> list[Mirror]:
-        if self._mirrors is None:
-            return []
-        configured, addresses = prepared.settings.mirrors, prepared.upstreams.mirrors
-        self.mirror_places += filter(None, addresses)
-        rows = [
-            self._tally.order(prepared.settings.name, name) for name in mirror_names(configured)
-        ]
-        mirrors = [
-            (mirror, None if resolved is None else resolved.targets, row.cells)
-            for mirror, resolved, row in zip(configured, addresses, rows, strict=True)
-        ]
-        return self._mirrors.open(mirrors, prepared.max_sessions)

@@ -170,13 +170,6 @@ class Session:
             self.mirrors = SessionMirrors(self)
         return self.mirrors.attach(attached, self.client.listener_name)
 
-    def describe(self) -> dict[str, object]:
-        """Tell of the connection so far, as its line in the log will when it has ended."""
-        link, record = self.link, self.record
-        if link is None:
-            return record.line()
-        return record.so_far(self.client.age_s(), link.request, link.response)
-
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
         if self.link is not None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.attached import Attached
+from spliceproxy.proxy.client import Client
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.tapped_flow import release
 from spliceproxy.pump.tapping import tap_flow
@@ -18,6 +20,8 @@ Report = list[dict[str, object]]
 class MirroredSession(Protocol):
     """Whose traffic it is."""
 
+    client: Client
+    record: ConnectionRecord
     link: Link | None
     """What relays, as long as something does."""
 
@@ -26,9 +30,6 @@ class MirroredSession(Protocol):
 
     def mirrors_ended(self) -> None:
         """The connection is over, and all its copies are accounted for."""
-
-    def describe(self) -> dict[str, object]:
-        """Tell of the connection so far."""
 
 
 class SessionMirrors:
@@ -70,7 +71,7 @@ class SessionMirrors:
             return False
         shared = attached.shared
         tapped = AttachedConnection(
-            shared, self, attached.mirror, listener, offsets, self._session.describe
+            shared, self, attached.mirror, listener, offsets, self._describe
         )
         self._open[tapped] = attached
         for _, branch in tapped.branches:
@@ -78,6 +79,13 @@ class SessionMirrors:
         attached.opened(tapped)
         tapped.start()
         return True
+
+    def _describe(self) -> dict[str, object]:
+        session = self._session
+        link = session.link
+        if link is None:
+            return session.record.line()
+        return session.record.line_so_far(session.client.age_s(), link.request, link.response)
 
     def stop(self, mirror: Mirror, why: str) -> int:
         """Copy to a mirror of the route no more; how many streams ended by that."""

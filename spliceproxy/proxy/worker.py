@@ -29,6 +29,7 @@ from spliceproxy.proxy.receptions import open_receptions
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.session import Session
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.pump import reason
 from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.log import LogLevel
@@ -60,11 +61,9 @@ class Worker:
         self._number = number
         self._tell = access_log.teller(number, generation, self._count_open)
         self._tally = tally
-        self.mirrors = (
-            Mirrors(self.reactor, settings.mirror_budget_bytes)
-            if any(route.settings.mirrors for route in routes)
-            else None
-        )
+        self._mirrors = WorkerMirrors(self.reactor, settings.mirror_budget_bytes)
+        if any(route.settings.mirrors for route in routes):
+            self._mirrors.acquire()
         self.pipes = PipePool(
             capacity_bytes=FULL_CAPACITY_BYTES if self.mirrors is None else self.mirrors.pipe_bytes,
             max_pipes=pipes_that_fit(file_limit()),
@@ -72,7 +71,7 @@ class Worker:
         self._drained = False
         self._idle = trio.Event()
         self.opener = RouteOpener(
-            self.reactor, settings, tally, self.pipes, self.mirrors, worker=number
+            self.reactor, settings, tally, self.pipes, self._mirrors, worker=number
         )
         self._frontends = [
             self._make_frontend(prepared, self.opener.open(prepared)) for prepared in routes
@@ -80,7 +79,7 @@ class Worker:
         open_receptions(self.reactor, routes, self._frontends)
         self.attachments = Attachments(
             self.reactor,
-            self._share_mirrors,
+            self._mirrors,
             self.pipes,
             self._frontends,
             spare_descriptors(
@@ -107,11 +106,10 @@ class Worker:
             )
         )
 
-    def _share_mirrors(self) -> Mirrors:
-        """Return what all mirrors share; a worker without mirrors has it from the first one on."""
-        if self.mirrors is None:
-            self.mirrors = Mirrors(self.reactor, self._settings.mirror_budget_bytes)
-        return self.mirrors
+    @property
+    def mirrors(self) -> Mirrors | None:
+        """What all mirrors share; None where there is no mirror."""
+        return self._mirrors.shared
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
         name, most = prepared.settings.name, prepared.max_sessions

@@ -53,6 +53,11 @@ class Mirror:
     """What an operator wants of it; None: it can't be changed."""
     command: SharedCommand | None = None  # exec with scope=route
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread or a command of it has something to do."""
+        return self.disk.jobs > 0 or bool(self.commands.live)
+
 
 def count_streams(settings: MirrorSettings) -> int:
     """How many streams of a connection a mirror gets."""

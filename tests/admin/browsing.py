@@ -15,6 +15,8 @@ from spliceproxy.admin.attachments import Attachments
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
+from spliceproxy.admin.worker_lines import WorkerLines
+from spliceproxy.kernel.shared_table import private_row
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
 from tests.admin.busy import busy, busy_connections
@@ -48,7 +50,9 @@ async def page(operations: Operations, token: str | None = None) -> AsyncIterato
     """Serve the page; yields where."""
     with socket.create_server((HOST, 0)) as sock:
         sock.setblocking(False)
-        server = Server([Door(sock, Guard(token, HOST))], Api(operations, NO_ATTACHMENTS).handle)
+        attachments = Attachments(operations, WorkerLines(), private_row("numbers"))
+        api = Api(operations, attachments)
+        server = Server([Door(sock, Guard(token, HOST))], api.handle)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             yield f"http://{HOST}:{sock.getsockname()[1]}/"

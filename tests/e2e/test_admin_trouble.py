@@ -29,8 +29,10 @@ TOKEN = "0123456789abcdef"
 HEADS = (
     b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /api/connections/close HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n",
-    b"POST /api/backends/set HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    b'Content-Length: 9\r\n\r\n{"a":[[[[',
+    (
+        b"POST /api/backends/set HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 9\r\n\r\n{"a":[[[['
+    ),
     b"GET /api/connections?limit=-1&client=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
 )
 
@@ -123,7 +125,7 @@ def test_a_killed_admin_process_comes_back_and_knows_everything(
 def test_another_address_than_loopback_needs_a_token(start_proxy: StartProxy, echo: str) -> None:
     port = free_port()
     listening = ("--backend", echo, "--listen", "127.0.0.1:0", "--admin", f"0.0.0.0:{port}")
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         refused = Launcher().popen(*listening, stderr=nowhere.fileno())
         assert refused.wait(20) == 2
         assert refused.stdout is not None

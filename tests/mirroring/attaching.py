@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from spliceproxy.observe.rows import Kind, MirrorCell
+from spliceproxy.observe.rows import Kind
 from spliceproxy.proxy.session import Session
 from spliceproxy.settings.attachment import Attachment, parse_wanted
 from spliceproxy.upstream.resolved import resolve_mirrors
@@ -68,7 +68,7 @@ def nothing_is_left(relay: Relay) -> bool:
     return not (attached or gone or worker.attachments._attached)
 
 
-def counted(relay: Relay, mirror: str, cell: MirrorCell) -> int:
+def counted(relay: Relay, mirror: str, cell: int) -> int:
     """What the shared table says of an attached mirror."""
     cells = relay.worker._tally.cells(Kind.MIRROR, "default", mirror)
     return int(cells[cell])

@@ -29,11 +29,13 @@ class Session:
 
     def __init__(self) -> None:
         self.client = Client(("127.0.0.1", 1234), "127.0.0.1:80")
-        report = [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
-        self.mirrors = SimpleNamespace(report=lambda: report)
+        self.mirrors = self
 
     def traffic(self) -> None:
         return None
+
+    def report(self) -> list[dict[str, object]]:
+        return [{"to": "tcp://127.0.0.1:9", "reason": "x" * 200} for _ in range(MIRRORS)]
 
 
 @asynccontextmanager
@@ -41,9 +43,10 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
     """Answer about so many connections; the other end of the line."""
     ours, theirs = make_line()
     frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
+    attachments = cast(Attachments, SimpleNamespace())
     with ours:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Inquiries(theirs, 0, [frontend], NO_ATTACHMENTS, lambda: None).run)
+            nursery.start_soon(Inquiries(theirs, 0, [frontend], attachments, lambda: None).run)
             yield ours
             nursery.cancel_scope.cancel()
 

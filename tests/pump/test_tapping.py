@@ -3,7 +3,7 @@
 import os
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
 import pytest
@@ -12,16 +12,23 @@ import trio.lowlevel
 
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool, fitting_pipes
 from spliceproxy.pump.chunk import PipeChunk
+from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow
+from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.tap import Tap, TapPipes
 from spliceproxy.pump.tapping import tap_flow
 from tests.pump.linking import Linked, linked, receive
+from tests.pump.pacing import both
 from tests.pump.test_link import both_modes
 from tests.pump.watching import eventually
 from tests.streams import KERNEL_CHOICE, TINY, Buffers
 
 SIZES = (1, 10, 1000, 17_000, 70_000, 300_000)
 SEEDS = range(12)
+
+
+def as_fast_as_it_goes(_reactor: Reactor) -> EndpointMaker:
+    return Endpoint
 
 
 class Copies:
@@ -107,14 +114,27 @@ async def receive_all(it: Linked, received: bytearray) -> None:
 
 
 @both_modes
-@pytest.mark.parametrize("buffers", [KERNEL_CHOICE, TINY], ids=["large", "tiny"])
+@pytest.mark.parametrize(
+    ("buffers", "endpoints"),
+    [
+        (KERNEL_CHOICE, as_fast_as_it_goes),
+        (TINY, as_fast_as_it_goes),
+        (KERNEL_CHOICE, both(4 << 20)),
+    ],
+    ids=["large", "tiny", "paced"],
+)
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_bytes_at_any_moment(splice: bool, buffers: Buffers, seed: int) -> None:
+async def test_bytes_at_any_moment(
+    splice: bool,
+    buffers: Buffers,
+    endpoints: Callable[[Reactor], EndpointMaker],
+    seed: int,
+) -> None:
     """Attached, detached and attached again at random: each copy is a piece of the stream."""
     chance = random.Random(seed)
     received = bytearray()
     with taps() as pipes:
-        async with linked(splice=splice, buffers=buffers) as it:
+        async with linked(splice=splice, buffers=buffers, endpoints=endpoints) as it:
             sent = await exchange(it, chance, received, chance.randrange(40))
             tap, first, start = attach(it, it.link.request, pipes)
             sent += await exchange(it, chance, received, chance.randrange(40))

@@ -1,0 +1,48 @@
+"""A worker's mirrors, and what all of them share, which is there as long as there are any."""
+
+from spliceproxy.observe.tally import Tally
+from spliceproxy.proxy.counting import mirror_names
+from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.pump.reactor import Reactor
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
+
+
+class WorkerMirrors:
+    """Makes what mirrors share for the first of them."""
+
+    def __init__(self, reactor: Reactor, budget_bytes: int) -> None:
+        self._reactor = reactor
+        self._budget_bytes = budget_bytes
+        self.shared: Mirrors | None = None
+        """None where there is no mirror."""
+
+    def acquire(self) -> Mirrors:
+        """Return what mirrors share.
+
+        Raises:
+            NoPipeError: it cannot be made, for want of a pipe.
+            OSError: it cannot be made, for want of a descriptor.
+        """
+        if self.shared is None:
+            self.shared = Mirrors(self._reactor, self._budget_bytes)
+        return self.shared
+
+    def release_if_unused(self) -> None:
+        """Close it if no mirror is left."""
+        if self.shared is not None and not self.shared.mirrors:
+            self.shared.close()
+            self.shared = None
+
+    def open(self, prepared: PreparedRoute, tally: Tally) -> list[Mirror]:
+        """Open the mirrors that a route is configured with."""
+        route = prepared.settings
+        if not route.mirrors:
+            return []
+        rows = [tally.order(route.name, name) for name in mirror_names(route.mirrors)]
+        mirrors = [
+            (mirror, None if addresses is None else addresses.targets, row.cells)
+            for mirror, addresses, row in zip(
+                route.mirrors, prepared.upstreams.mirrors, rows, strict=True
+            )
+        ]
+        return self.acquire().open(mirrors, prepared.max_sessions)
