@@ -45,7 +45,7 @@ async def test_off_now_and_on_again(splice: bool, overflow: str, tmp_path: Path)
             await it.line(number)
         lines = it.events("connection")
         copied_by_line = [
-            {(one["reason"], one["delivered_bytes"]) for one in line.get("mirrors", [])}
+            {(one["reason"], one["delivered_bytes"]) for one in line["mirrors"] or ()}
             for line in lines
         ]
     assert [line["reason"] for line in lines] == ["closed"] * 3
@@ -64,7 +64,7 @@ async def test_another_sample_and_the_configured_one() -> None:
             await end_well(connection)
             await it.settled()
         lines = it.events("connection")
-        assert ["mirrors" in line for line in lines] == [False, True]
+        assert [line["mirrors"] is not None for line in lines] == [False, True]
 
 
 async def test_a_stopped_stream_that_hangs_resets_nothing(impatient: None) -> None:
