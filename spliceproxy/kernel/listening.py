@@ -114,10 +114,11 @@ def permit(path: str, permissions: Permissions) -> None:
     """Set who may connect to a unix socket.
 
     Raises:
-        OSError: as chmod(2) and chown(2).
+        OSError: as chmod(2) and lchown(2).
     """
     if (permissions.uid, permissions.gid) != (-1, -1):
-        os.chown(path, permissions.uid, permissions.gid)
+        # Whoever owns the directory could put a link to another file of ours there.
+        os.lchown(path, permissions.uid, permissions.gid)
     Path(path).chmod(permissions.mode)
 
 

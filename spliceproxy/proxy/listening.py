@@ -52,6 +52,8 @@ class OpenListener:
         adjust(self.sock, wanted.backlog, wanted.tcp_user_timeout_s)
         place, permissions = wanted.listen.place, wanted.listen.permissions
         if isinstance(place, UnixPlace) and permissions != self.wanted.listen.permissions:
+            if _identify(place.path) != self.file:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
             uid = os.geteuid() if permissions.uid == -1 else permissions.uid
             gid = os.getegid() if permissions.gid == -1 else permissions.gid
             permit(place.path, replace(permissions, uid=uid, gid=gid))

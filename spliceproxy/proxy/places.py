@@ -156,6 +156,7 @@ _REMEDIES = {
     errno.EADDRNOTAVAIL: "no interface of this machine has that address",
     errno.ENOENT: "the directory of the socket does not exist",
     errno.EMFILE: "raise the file limit (ulimit -n)",
+    errno.ESTALE: "its path is somebody else's by now, whose rights are not changed; restart",
 }
 
 

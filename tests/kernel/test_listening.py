@@ -160,7 +160,7 @@ def test_nothing_is_left_when_permissions_cannot_be_set(
     def chown(*_: object) -> None:
         raise PermissionError(errno.EPERM, "no")
 
-    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr(os, "lchown", chown)
     before = open_descriptors()
     with pytest.raises(PermissionError):
         listen_unix(str(tmp_path / "socket"), 16, Permissions(uid=0))

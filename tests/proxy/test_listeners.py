@@ -111,6 +111,21 @@ def test_a_path_that_somebody_else_has_taken_over_is_left_alone(
     assert path.read_text() == "another's"
 
 
+def test_rights_of_a_path_that_somebody_else_has_taken_over_are_not_changed(
+    listeners: Listeners, tmp_path: Path
+) -> None:
+    path, others = tmp_path / "front", tmp_path / "others"
+    change(listeners, route("a", UnixAddress(str(path))))
+    others.write_text("another's")
+    others.chmod(0o600)
+    path.unlink()
+    path.symlink_to(others)
+    wider = ListenSettings(address=UnixAddress(str(path)), mode=0o666, owner=None, group=None)
+    with pytest.raises(StartProblem, match="whose rights are not changed"):
+        change(listeners, route("a", wider))
+    assert stat.S_IMODE(others.stat().st_mode) == 0o600
+
+
 def test_a_path_that_cannot_be_removed_is_told_and_no_reason_to_end(
     listeners: Listeners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
