@@ -35,7 +35,8 @@ KEYS = {
     "closed_by": "who ended it first: `client`, `backend` or `proxy`",
     "termination": "the reason as HAProxy's two letters",
     "mirrors": "for each stream to a [mirror](mirroring.md): its place, direction, bytes offered, "
-    "delivered, dropped and queued, state and reason; null without a mirror",
+    "delivered, dropped and queued, state and reason; of one that was attached also the `offset` "
+    "in the stream where it begins; null without a mirror",
 }
 
 _INTRODUCTION = f"""\

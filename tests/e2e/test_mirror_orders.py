@@ -102,7 +102,7 @@ def test_stopped_and_started_under_load(
         assert it.mirror(name)["streams"] > streams
     assert load.failures == {}
     wait_until(lambda: it.mirror(name)["open"] == 0, 20, "all streams have ended")
-    orders = it.proxy.log.all("admin_order")
+    orders = it.proxy.log.wait("admin_order", 2)
     assert [order["asker"].partition(" ")[0] for order in orders] == [f"uid={os.getuid()}"] * 2
 
 

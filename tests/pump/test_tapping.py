@@ -119,7 +119,7 @@ async def receive_all(it: Linked, received: bytearray) -> None:
     [
         (KERNEL_CHOICE, as_fast_as_it_goes),
         (TINY, as_fast_as_it_goes),
-        (KERNEL_CHOICE, both(4 << 20)),
+        (KERNEL_CHOICE, both(32 << 20)),
     ],
     ids=["large", "tiny", "paced"],
 )
