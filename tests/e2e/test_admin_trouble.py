@@ -80,7 +80,8 @@ def test_garbage_and_stalling_clients_disturb_nothing(
         for number in range(300):
             send_garbage(admin.path, garbage(random_source), reads=number % 3 > 0)
         load.complete_more(100)
-        assert admin.route("default")["accepted"] >= load.completed
+        completed = load.completed
+        assert admin.route("default")["accepted"] >= completed
     assert load.failures == {}
     assert proxy.log.all("admin_exited") == []
     assert proxy.log.all("internal_error") == []
@@ -129,7 +130,7 @@ def test_another_address_than_loopback_needs_a_token(
         assert refused.wait(20) == 2
         assert refused.stdout is not None
         refused.stdout.close()
-    assert "can be reached from elsewhere: expected a token" in (tmp_path / "stderr").read_text()
+    assert "can be reached from elsewhere; expected a token" in (tmp_path / "stderr").read_text()
     start_proxy(*listening, "--admin-token", TOKEN)
     address = TcpAddress("127.0.0.1", port)
     wait_until(lambda: answers(AdminClient(address, TOKEN)), 20, "the admin interface answers")
