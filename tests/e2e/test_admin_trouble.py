@@ -29,10 +29,7 @@ TOKEN = "0123456789abcdef"
 HEADS = (
     b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /api/connections/close HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n",
-    (
-        b"POST /api/backends/set HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b'Content-Length: 9\r\n\r\n{"a":[[[['
-    ),
+    b'POST /api/backends/set HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a":[[[[',
     b"GET /api/connections?limit=-1&client=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
 )
 
@@ -83,7 +80,8 @@ def test_garbage_and_stalling_clients_disturb_nothing(
         for number in range(300):
             send_garbage(admin.path, garbage(random_source), reads=number % 3 > 0)
         load.complete_more(100)
-        assert admin.route("default")["accepted"] >= load.completed
+        completed = load.completed
+        assert admin.route("default")["accepted"] >= completed
     assert load.failures == {}
     assert proxy.log.all("admin_exited") == []
     assert proxy.log.all("internal_error") == []
@@ -122,14 +120,17 @@ def test_a_killed_admin_process_comes_back_and_knows_everything(
     assert load.failures == {}
 
 
-def test_another_address_than_loopback_needs_a_token(start_proxy: StartProxy, echo: str) -> None:
+def test_another_address_than_loopback_needs_a_token(
+    start_proxy: StartProxy, echo: str, tmp_path: Path
+) -> None:
     port = free_port()
     listening = ("--backend", echo, "--listen", "127.0.0.1:0", "--admin", f"0.0.0.0:{port}")
-    with Path(os.devnull).open("wb") as nowhere:
-        refused = Launcher().popen(*listening, stderr=nowhere.fileno())
+    with (tmp_path / "stderr").open("wb") as complaint:
+        refused = Launcher().popen(*listening, stderr=complaint.fileno())
         assert refused.wait(20) == 2
         assert refused.stdout is not None
         refused.stdout.close()
+    assert "can be reached from elsewhere; expected a token" in (tmp_path / "stderr").read_text()
     start_proxy(*listening, "--admin-token", TOKEN)
     address = TcpAddress("127.0.0.1", port)
     wait_until(lambda: answers(AdminClient(address, TOKEN)), 20, "the admin interface answers")
