@@ -12,7 +12,8 @@ PACKAGE = Path(spliceproxy.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"doctor"},
+    {"doctor", "serve"},
+    {"master"},
     {"proxy"},
     {"admin"},
     {"sinks", "upstream", "observe", "routes_file"},

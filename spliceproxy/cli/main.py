@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
 
     read_settings = partial(configure, ctx, config, fields)
     settings = read_settings()
-    from spliceproxy.proxy.supervisor import supervise
+    from spliceproxy.master.supervisor import supervise
 
     return supervise(settings, None if config is None else read_settings)
 

@@ -9,7 +9,7 @@ import pytest
 
 from spliceproxy.settings.options import Settings
 
-SUPERVISOR = "spliceproxy.proxy.supervisor"
+SUPERVISOR = "spliceproxy.master.supervisor"
 
 Supervise = Callable[[Settings], int]
 

@@ -16,11 +16,11 @@ from spliceproxy.admin.process import AdminProcess, AnyDoor
 from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master.child import Child, fork_child
 from spliceproxy.observe.description import Description
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
-from spliceproxy.proxy.child import Child, fork_child
 
 _RESTART = Backoff(first_s=0.5, longest_s=30.0)
 _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew

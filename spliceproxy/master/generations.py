@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from spliceproxy.proxy.generation import Generation
+from spliceproxy.master.generation import Generation
 
 
 class Generations:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from spliceproxy.master.loading import Loaded
+from spliceproxy.master.worker_process import run_worker
+from spliceproxy.master.workers import Workers
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
-from spliceproxy.proxy.loading import Loaded
 from spliceproxy.proxy.prepared import PreparedRoute, prepare
 from spliceproxy.proxy.worker import Worker
-from spliceproxy.proxy.worker_process import run_worker
-from spliceproxy.proxy.workers import Workers
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
 

@@ -18,22 +18,22 @@ from spliceproxy.admin.process import AnyDoor
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master.admin_keeper import NO_PLACE, AdminKeeper
+from spliceproxy.master.describe import Story
+from spliceproxy.master.difference import compare_settings, describe_listeners, needs_restart
+from spliceproxy.master.generation import Generation, make_generation
+from spliceproxy.master.generations import Generations
+from spliceproxy.master.hang_watch import HangWatch
+from spliceproxy.master.listening import ListenerChange, Listeners
+from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master.reload import Reload, Reloaded
+from spliceproxy.master.reloads import Reloads
+from spliceproxy.master.report import Report
+from spliceproxy.master.waiting import wait
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
-from spliceproxy.proxy.admin_keeper import NO_PLACE, AdminKeeper
-from spliceproxy.proxy.describe import Story
-from spliceproxy.proxy.difference import compare_settings, describe_listeners, needs_restart
-from spliceproxy.proxy.generation import Generation, make_generation
-from spliceproxy.proxy.generations import Generations
-from spliceproxy.proxy.hang_watch import HangWatch
-from spliceproxy.proxy.listening import ListenerChange, Listeners
-from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
-from spliceproxy.proxy.reload import Reload, Reloaded
-from spliceproxy.proxy.reloads import Reloads
-from spliceproxy.proxy.report import Report
-from spliceproxy.proxy.waiting import wait
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
 

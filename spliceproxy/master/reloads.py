@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from spliceproxy.proxy.generation import Generation
-from spliceproxy.proxy.loading import ReloadRefused
-from spliceproxy.proxy.reload import Reload, Reloaded
+from spliceproxy.master.generation import Generation
+from spliceproxy.master.loading import ReloadRefused
+from spliceproxy.master.reload import Reload, Reloaded
 
 
 class Reloads:

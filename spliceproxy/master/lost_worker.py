@@ -8,8 +8,8 @@ import structlog
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.open_connections import open_connections
 from spliceproxy.kernel.process_state import STOPPED, read_kernel_side, read_state
-from spliceproxy.proxy.child import Child
-from spliceproxy.proxy.generation import Generation
+from spliceproxy.master.child import Child
+from spliceproxy.master.generation import Generation
 
 MOST_TOLD = 1000
 """Connections that get a line each. The sums by route, in `worker_exited`, cover all."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spliceproxy.kernel.process_state import RUNNING, TRACED, ProcessState, read_state
+from spliceproxy.master.child import Child
+from spliceproxy.master.generation import Generation
+from spliceproxy.master.lost_worker import give_up
 from spliceproxy.observe.places import Places
-from spliceproxy.proxy.child import Child
-from spliceproxy.proxy.generation import Generation
-from spliceproxy.proxy.lost_worker import give_up
 
 _INTERVAL_S = 1.0
 _STARVED_S = 0.5

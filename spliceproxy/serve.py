@@ -10,6 +10,9 @@ import trio
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master.describe import Story
+from spliceproxy.master.listening import open_listeners
+from spliceproxy.master.loading import load
 from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.description import Description
 from spliceproxy.observe.reading import Reader
@@ -17,9 +20,6 @@ from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
-from spliceproxy.proxy.describe import Story
-from spliceproxy.proxy.listening import open_listeners
-from spliceproxy.proxy.loading import load
 from spliceproxy.proxy.prepared import prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.options import Settings

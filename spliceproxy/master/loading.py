@@ -17,9 +17,9 @@ from pathlib import Path
 
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.master.child import fork_child
+from spliceproxy.master.places import ListenPlace, look_up_places
 from spliceproxy.observe.logs import Logs
-from spliceproxy.proxy.child import fork_child
-from spliceproxy.proxy.places import ListenPlace, look_up_places
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.options import Settings

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spliceproxy.errors import Problem
-from spliceproxy.proxy.generation import Generation
-from spliceproxy.proxy.listening import ListenerChange, Listeners
-from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused
+from spliceproxy.master.generation import Generation
+from spliceproxy.master.listening import ListenerChange, Listeners
+from spliceproxy.master.loading import Loaded, Loading, ReloadRefused
 
 BOOT_TIMEOUT_S = 30.0
 """What workers may take until they accept. Forking one takes a few milliseconds."""

@@ -9,8 +9,8 @@ from spliceproxy.admin.process import AnyDoor
 from spliceproxy.admin.server import Door
 from spliceproxy.admin.stats_socket.server import StatsDoor
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.proxy.listening import Wanted, open_listener
-from spliceproxy.proxy.places import find_places, refusal
+from spliceproxy.master.listening import Wanted, open_listener
+from spliceproxy.master.places import find_places, refusal
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import Settings
 

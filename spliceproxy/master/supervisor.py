@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master.admin_doors import open_doors
+from spliceproxy.master.listening import Listeners
+from spliceproxy.master.loading import load
+from spliceproxy.master.master import Master
+from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.service_manager import ServiceManager
-from spliceproxy.proxy.admin_doors import open_doors
-from spliceproxy.proxy.listening import Listeners
-from spliceproxy.proxy.loading import load
-from spliceproxy.proxy.master import Master
-from spliceproxy.proxy.signals import signals_to_pipe
 from spliceproxy.settings.options import Settings
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit

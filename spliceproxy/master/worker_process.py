@@ -10,8 +10,8 @@ import structlog
 import trio
 
 from spliceproxy.errors import ExitStatus
+from spliceproxy.master import control
 from spliceproxy.observe.logs import Logs
-from spliceproxy.proxy import control
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.pump import reason
 

@@ -13,14 +13,14 @@ import pytest
 
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master import control, reload
+from spliceproxy.master.generation import Generation, make_generation
+from spliceproxy.master.listening import Listeners
+from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.observe.rows import TABLE_ROWS
-from spliceproxy.proxy import control, reload
-from spliceproxy.proxy.generation import Generation, make_generation
-from spliceproxy.proxy.listening import Listeners
-from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
-from spliceproxy.proxy.reload import Reload, Reloaded
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_place import LogPlace

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.proxy.listening import Listeners
-from spliceproxy.proxy.places import look_up_places
+from spliceproxy.master.listening import Listeners
+from spliceproxy.master.places import look_up_places
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings

@@ -10,11 +10,11 @@ from functools import partial
 import structlog
 
 from spliceproxy.errors import BootProblem
+from spliceproxy.master import control
+from spliceproxy.master.child import Child, fork_child
+from spliceproxy.master.stack_file import StackFile
 from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
-from spliceproxy.proxy import control
-from spliceproxy.proxy.child import Child, fork_child
-from spliceproxy.proxy.stack_file import StackFile
 from spliceproxy.settings.log import LogLevel
 
 _RESTART = Backoff(first_s=0.1, longest_s=10.0)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from spliceproxy.errors import ExitStatus
-from spliceproxy.proxy import control
-from spliceproxy.proxy.signals import CAUGHT
-from spliceproxy.proxy.stack_file import StackFile
+from spliceproxy.master import control
+from spliceproxy.master.signals import CAUGHT
+from spliceproxy.master.stack_file import StackFile
 
 
 @dataclass(slots=True, eq=False)

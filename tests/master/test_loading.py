@@ -12,9 +12,9 @@ import pytest
 
 from spliceproxy.errors import RefusedFile, StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.master import loading
+from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.observe.logs import Logs
-from spliceproxy.proxy import loading
-from spliceproxy.proxy.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_place import LogPlace

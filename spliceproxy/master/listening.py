@@ -20,7 +20,7 @@ from spliceproxy.kernel.listening import (
     permit,
     take_over,
 )
-from spliceproxy.proxy.places import InheritedPlace, ListenPlace, TcpPlace, UnixPlace, refusal
+from spliceproxy.master.places import InheritedPlace, ListenPlace, TcpPlace, UnixPlace, refusal
 from spliceproxy.settings.options import RouteSettings
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from spliceproxy.kernel.process_state import RUNNING, STOPPED, TRACED, ProcessState
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master import hang_watch
+from spliceproxy.master.child import Child
+from spliceproxy.master.generation import Generation
 from spliceproxy.observe.places import Places
 from spliceproxy.observe.rows import Kind, WorkerCell
 from spliceproxy.observe.tally import Tally
-from spliceproxy.proxy import hang_watch
-from spliceproxy.proxy.child import Child
-from spliceproxy.proxy.generation import Generation
 
 TIMEOUT_S = 5.0
 

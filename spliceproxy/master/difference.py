@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spliceproxy.proxy.listening import ListenerChange
+from spliceproxy.master.listening import ListenerChange
 from spliceproxy.settings.options import Settings
 
 _NEEDS_RESTART = ("admin", "stats_socket")

@@ -11,9 +11,9 @@ import pytest
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.server import Door
 from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.master import admin_keeper
+from spliceproxy.master.admin_keeper import AdminKeeper
 from spliceproxy.observe.logs import Logs
-from spliceproxy.proxy import admin_keeper
-from spliceproxy.proxy.admin_keeper import AdminKeeper
 
 
 def test_without_a_line_no_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
