@@ -193,6 +193,7 @@ PROXY_OPTIONS = (
     setting(
         "--admin-token",
         "admin_token",
+        default=None,
         callback=reads(parse_token),
         metavar="TOKEN",
         help="What each admin request must bring along; needed for an address that can be reached "
