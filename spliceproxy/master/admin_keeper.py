@@ -6,13 +6,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import structlog
 import trio
 
 from spliceproxy.admin.master_line import MasterLine
-from spliceproxy.admin.process import AdminProcess, AnyDoor
 from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.shared_table import SharedTable
@@ -21,6 +20,9 @@ from spliceproxy.observe.description import Description
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
+
+if TYPE_CHECKING:
+    from spliceproxy.admin.process import AnyDoor
 
 _RESTART = Backoff(first_s=0.5, longest_s=30.0)
 _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
@@ -37,7 +39,7 @@ class AdminKeeper(Places):
 
     def __init__(
         self,
-        doors: Sequence[AnyDoor],
+        doors: Sequence["AnyDoor"],
         table: SharedTable,
         logs: Logs,
         forget: Callable[[], None],
@@ -167,6 +169,9 @@ class AdminKeeper(Places):
         for ours, theirs in self._lines.values():
             ours.close()
             theirs.close()
+        # Late: HTTP and metrics are 15 MB that nobody else has a use for.
+        from spliceproxy.admin.process import AdminProcess
+
         try:
             trio.run(AdminProcess(self._doors, self._table, master, self._logs).main)
         finally:

@@ -10,11 +10,11 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
 from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
-from spliceproxy.admin.process import AnyDoor
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.shared_table import SharedTable
@@ -37,6 +37,9 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
 
+if TYPE_CHECKING:
+    from spliceproxy.admin.process import AnyDoor
+
 
 class Master:
     """Has one generation that accepts, older ones that drain, and at times one to come."""
@@ -46,7 +49,7 @@ class Master:
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
         listeners: Listeners,
-        doors: Sequence[AnyDoor],
+        doors: Sequence["AnyDoor"],
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,

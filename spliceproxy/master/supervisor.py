@@ -1,11 +1,11 @@
 """From settings to a running master, and its end as an exit status."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from spliceproxy.kernel.inherited import find_inherited
+from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
 from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.master.admin_doors import open_doors
 from spliceproxy.master.listening import Listeners
 from spliceproxy.master.loading import load
 from spliceproxy.master.master import Master
@@ -14,6 +14,9 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.settings.options import Settings
+
+if TYPE_CHECKING:
+    from spliceproxy.admin.process import AnyDoor
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -38,8 +41,19 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         listeners = on_exit.enter_context(contextlib.closing(Listeners()))
         loaded = load(lambda: settings, inherited)
         change = listeners.change(loaded.settings.routes, loaded.places)
-        doors = on_exit.enter_context(open_doors(settings, inherited))
+        doors = on_exit.enter_context(_open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
         master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, logs)
         on_exit.callback(lambda: master.logs.close(_LAST_LINES_S))
         return master.run(loaded, change)
+
+
+def _open_doors(
+    settings: Settings, inherited: InheritedSockets
+) -> contextlib.AbstractContextManager[Sequence["AnyDoor"]]:
+    if not settings.admin.listen and settings.stats_socket is None:
+        return contextlib.nullcontext(())
+    # Late: HTTP and metrics are 15 MB that nobody else has a use for.
+    from spliceproxy.master.admin_doors import open_doors
+
+    return open_doors(settings, inherited)
