@@ -78,3 +78,12 @@ def is_ended(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def is_turned_away(source: str, port: int) -> bool:
+    """Whether a client with that address is ended without a byte, however soon that comes."""
+    try:
+        with connect_from(source, port) as client:
+            return is_ended(client)
+    except ConnectionResetError:  # before connect(2) had returned
+        return True
