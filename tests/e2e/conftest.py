@@ -1,14 +1,12 @@
 """Fixtures of the end-to-end tests."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from .port_printing import running_module
 from .proxy_command import Launcher, ProxyCommand
 
 
@@ -34,15 +32,5 @@ def start_proxy() -> Iterator[StartProxy]:
 @pytest.fixture(scope="session")
 def origin() -> Iterator[str]:
     """The demo's origin, whose data both ends can check; yields HOST:PORT."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.demo.origin"],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    try:
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with running_module("tools.demo.origin") as address:
+        yield address

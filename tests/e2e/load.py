@@ -1,15 +1,14 @@
 """Connections one after the other against an echo: what fails is counted, and not forgiven."""
 
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from .port_printing import running_module
 
 PAYLOAD = b"0123456789" * 50
 TIMEOUT_S = 20
@@ -18,18 +17,8 @@ TIMEOUT_S = 20
 @contextmanager
 def echo_server() -> Iterator[str]:
     """Run an echo for thousands of connections; yields its HOST:PORT."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.idle_backend"],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    try:
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with running_module("tests.e2e.idle_backend") as address:
+        yield address
 
 
 def exchange(client: socket.socket, payload: bytes = PAYLOAD) -> None:

@@ -2,15 +2,13 @@
 
 import resource
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from .conftest import StartProxy
+from .load import echo_server
 from .peers import receive_exactly
 from .processes import descriptors, wait_until
 from .proxy_command import KEPT_PIPE_DESCRIPTORS, ProxyCommand
@@ -32,22 +30,6 @@ def many_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@contextmanager
-def idle_backend() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.idle_backend"],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    try:
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait(10)
-        process.stdout.close()
-
-
 def echo(client: socket.socket, message: bytes) -> bytes:
     client.sendall(message)
     return receive_exactly(client, len(message))
@@ -61,7 +43,7 @@ def told(proxy: ProxyCommand) -> int:
 
 @pytest.mark.usefixtures("many_descriptors")
 def test_ten_thousand_idle_connections(start_proxy: StartProxy) -> None:
-    with idle_backend() as backend, ExitStack() as stack:
+    with echo_server() as backend, ExitStack() as stack:
         proxy = start_proxy("--backend", backend, "--workers", "2")
         clients = []
         for number in range(CONNECTIONS):

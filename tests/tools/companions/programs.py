@@ -1,5 +1,7 @@
 """Companion programs as processes, and the ports that they print."""
 
+import hashlib
+import re
 import signal
 import socket
 import subprocess
@@ -135,3 +137,12 @@ def pipes_of(process: subprocess.Popen[bytes]) -> int:
     """How many ends of pipes it has open, beyond its standard streams."""
     found = open_descriptors(process.pid)
     return sum(what.startswith("pipe:") for fd, what in found.items() if fd > 2)
+
+
+def digests(output: str) -> list[str]:
+    """Return the checksums that a program tells."""
+    return re.findall("sha256 ([0-9a-f]{64})", output)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,6 +1,5 @@
 """What is sent arrives, by every technique."""
 
-import hashlib
 import os
 import pty
 import re
@@ -14,11 +13,13 @@ from tests.tools.companions.programs import (
     REPOSITORY,
     accept,
     command,
+    digests,
     finish,
     listening,
     read_all,
     run,
     serving,
+    sha256,
 )
 from tests.tools.techniques.sending import content
 from tools.techniques.sender import METHODS
@@ -31,14 +32,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(DATA)
     return path
-
-
-def digests(output: str) -> list[str]:
-    return re.findall("sha256 ([0-9a-f]{64})", output)
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("method", METHODS)

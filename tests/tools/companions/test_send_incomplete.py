@@ -1,6 +1,5 @@
 """What the sender tells of a range that did not arrive, or could not be sent."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -9,11 +8,13 @@ import pytest
 
 from tests.tools.companions.programs import (
     accept,
+    digests,
     finish,
     listening,
     read_until_reset,
     run,
     serving,
+    sha256,
     started,
     stop,
 )
@@ -27,14 +28,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(DATA)
     return path
-
-
-def digests(output: str) -> list[str]:
-    return re.findall("sha256 ([0-9a-f]{64})", output)
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def test_an_interruption_tells_what_went_out() -> None:
