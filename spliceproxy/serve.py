@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import trio
 
+from spliceproxy.ipc.description import Description
+from spliceproxy.ipc.rows import TABLE_ROWS
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.master.describe import Story
 from spliceproxy.master.listening import open_listeners
 from spliceproxy.master.loading import load
 from spliceproxy.observe.access_log import access_log_of_program
-from spliceproxy.observe.description import Description
 from spliceproxy.observe.reading import Reader
-from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share

@@ -14,13 +14,14 @@ LAYERS = (
     {"cli"},
     {"doctor", "serve"},
     {"master"},
-    {"proxy"},
-    {"admin"},
-    {"sinks", "upstream", "observe", "routes_file"},
-    {"settings", "pump"},
-    {"kernel", "policy"},
+    {"admin", "proxy"},
+    {"sinks", "upstream", "observe"},
+    {"tap", "pacing", "ipc", "routes_file"},
+    {"pump", "settings"},
+    {"loop", "policy"},
+    {"kernel"},
     {"formats"},
-    {"errors"},
+    {"errors", "reasons"},
 )
 """A room imports from itself and from those below; not from its neighbours in a layer."""
 

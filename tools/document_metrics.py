@@ -6,7 +6,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from spliceproxy.admin.metrics.page import render
-from spliceproxy.observe.rows import BUCKETS
+from spliceproxy.ipc.rows import BUCKETS
 from spliceproxy.observe.status import (
     BackendStatus,
     Histogram,

@@ -18,10 +18,10 @@ from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.kernel.shared_table import Row
-from spliceproxy.observe.description import MirrorDescription
+from spliceproxy.ipc.attachment import Attachment, Wanted, parse_wanted
+from spliceproxy.ipc.description import MirrorDescription
+from spliceproxy.ipc.shared_table import Row
 from spliceproxy.observe.status import MirrorStatus
-from spliceproxy.settings.attachment import Attachment, Wanted, parse_wanted
 
 NUMBERS_ROW = "attachments"
 """The row of the shared table whose first cell is the last number that was given out."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError
-from spliceproxy.observe.description import BackendDescription, Description
+from spliceproxy.ipc.description import BackendDescription, Description
+from spliceproxy.ipc.health_cells import Admin, OrderCell
 from spliceproxy.observe.reading import Reader
-from spliceproxy.policy.health.cells import Admin, OrderCell
 from spliceproxy.settings.backend import MAX_WEIGHT
 
 STATES = {"up": Admin.NORMAL, "drain": Admin.DRAIN, "disabled": Admin.DISABLED}

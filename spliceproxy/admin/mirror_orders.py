@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.errors import quote
-from spliceproxy.observe.description import Description, MirrorDescription
+from spliceproxy.ipc.description import Description, MirrorDescription
+from spliceproxy.ipc.mirror_order import write_sample, write_state
 from spliceproxy.observe.reading import Reader
-from spliceproxy.policy.mirror_order import write_sample, write_state
 from spliceproxy.settings.units import parse_percent
 
 STATES = ("on", "off")

@@ -7,15 +7,15 @@ from typing import Any, Protocol
 import trio
 
 from spliceproxy.admin.backend_orders import BackendOrder, find_backend
-from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.mirror_orders import MirrorOrder, find_mirror
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.observe.description import Description, MirrorDescription
-from spliceproxy.observe.levels import LEVELS
+from spliceproxy.ipc.description import Description, MirrorDescription
+from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
+from spliceproxy.settings.log import LEVELS
 
 MAX_CONNECTIONS_TOLD = 10_000
 _RELOAD_TIMEOUT_S = 120.0

@@ -8,14 +8,14 @@ import trio
 
 from spliceproxy.admin.api import Api
 from spliceproxy.admin.attachments import NUMBERS_ROW, Attachments
-from spliceproxy.admin.master_line import REOPEN_LOGS, read_description, receive
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
-from spliceproxy.admin.wire import encode
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.kernel.shared_table import Row, SharedTable, TableFullError, private_row
+from spliceproxy.ipc.master_line import REOPEN_LOGS, read_description, receive
+from spliceproxy.ipc.packets import encode
+from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError, private_row
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.reading import Reader

@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, encode
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, encode
 
 ANSWER_TIMEOUT_S = 3.0
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 import structlog
 import trio
 
-from spliceproxy.admin.master_line import MasterLine
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.errors import ExitStatus
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.description import Description
+from spliceproxy.ipc.master_line import MasterLine
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, make_line
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.child import Child, fork_child
-from spliceproxy.observe.description import Description
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff

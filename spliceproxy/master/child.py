@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from spliceproxy.errors import ExitStatus
-from spliceproxy.master import control
+from spliceproxy.ipc import control
 from spliceproxy.master.signals import CAUGHT
 from spliceproxy.master.stack_file import StackFile
 

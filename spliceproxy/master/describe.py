@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Iterable
 
-from spliceproxy.observe.description import (
+from spliceproxy.ipc import mirror_order
+from spliceproxy.ipc.description import (
     BackendDescription,
     Description,
     MirrorDescription,
     RouteDescription,
 )
-from spliceproxy.policy import mirror_order
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.settings.log import LogLevel

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from spliceproxy.admin.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.errors import ExitStatus
+from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.master.admin_keeper import NO_PLACE, AdminKeeper
 from spliceproxy.master.describe import Story
 from spliceproxy.master.difference import compare_settings, describe_listeners, needs_restart

@@ -2,11 +2,11 @@
 
 import time
 
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.rows import Kind, RouteCell, parse_row_name
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.generations import Generations
 from spliceproxy.observe.places import Places
-from spliceproxy.observe.rows import Kind, RouteCell, parse_row_name
 from spliceproxy.observe.service_manager import ServiceManager
 
 _STATUS_INTERVAL_S = 5.0

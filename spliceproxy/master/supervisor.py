@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from spliceproxy.ipc.rows import TABLE_ROWS
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.master.listening import Listeners
 from spliceproxy.master.loading import load
 from spliceproxy.master.master import Master
 from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
-from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.settings.options import Settings
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import structlog
 import trio
 
+from spliceproxy import reasons
 from spliceproxy.errors import ExitStatus
-from spliceproxy.master import control
+from spliceproxy.ipc import control
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.worker import Worker
-from spliceproxy.pump import reason
 
 _COLLECT_AFTER_ALLOCATIONS = 20_000  # CPython's 700 cost 1.5 % of a busy worker's time
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
@@ -97,4 +97,4 @@ class WorkerProcess:
 
     def _stop(self) -> None:
         self._worker.drain(take_backlog=False)
-        self._worker.reset_all(reason.STOPPED)
+        self._worker.reset_all(reasons.STOPPED)

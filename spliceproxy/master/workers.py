@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from spliceproxy.errors import BootProblem
-from spliceproxy.master import control
+from spliceproxy.ipc import control
 from spliceproxy.master.child import Child, fork_child
 from spliceproxy.master.stack_file import StackFile
 from spliceproxy.observe.places import Places

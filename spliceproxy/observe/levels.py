@@ -1,13 +1,10 @@
 """How much is logged, which may change at any time: loggers that were bound before follow."""
 
-from typing import Any, get_args
+from typing import Any
 
 import structlog
 
 from spliceproxy.settings.log import LogLevel
-
-LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
-"""From the most that is told to the least."""
 
 
 class FollowingLogger(structlog.BoundLoggerBase):

@@ -2,8 +2,7 @@
 
 import heapq
 
-from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe.rows import (
+from spliceproxy.ipc.rows import (
     COUNT,
     BackendCell,
     Kind,
@@ -14,6 +13,7 @@ from spliceproxy.observe.rows import (
     parse_row_name,
     row_name,
 )
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.observe.tally import Tally
 
 WORKER_LOST = "worker_lost"

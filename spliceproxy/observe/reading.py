@@ -5,14 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from spliceproxy import __version__
-from spliceproxy.kernel.shared_table import Row, SharedTable
-from spliceproxy.observe.description import (
+from spliceproxy.ipc.description import (
     BackendDescription,
     Description,
     MirrorDescription,
     RouteDescription,
 )
-from spliceproxy.observe.rows import (
+from spliceproxy.ipc.health_cells import OrderCell, condition
+from spliceproxy.ipc.mirror_order import is_on, sample_of
+from spliceproxy.ipc.rows import (
     BUCKETS,
     COUNT,
     BackendCell,
@@ -25,6 +26,7 @@ from spliceproxy.observe.rows import (
     fitting,
     parse_row_name,
 )
+from spliceproxy.ipc.shared_table import Row, SharedTable
 from spliceproxy.observe.status import (
     BackendStatus,
     Histogram,
@@ -33,8 +35,6 @@ from spliceproxy.observe.status import (
     Status,
     WorkerStatus,
 )
-from spliceproxy.policy.health.cells import OrderCell, condition
-from spliceproxy.policy.mirror_order import is_on, sample_of
 
 Key = tuple[Kind, tuple[str, ...]]
 

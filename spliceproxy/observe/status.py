@@ -13,7 +13,7 @@ class Histogram:
     """How many took how long."""
 
     counts: list[int] = field(default_factory=list)
-    """By bucket; see `spliceproxy.observe.rows.bucket_bound_us` for their bounds."""
+    """By bucket; see `spliceproxy.ipc.rows.bucket_bound_us` for their bounds."""
     sum_s: float = 0.0
 
     @property

@@ -9,15 +9,8 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from spliceproxy.kernel.shared_table import (
-    CELLS,
-    Row,
-    SharedTable,
-    TableFullError,
-    private_row,
-)
-from spliceproxy.observe.connection import ConnectionRecord, Direction
-from spliceproxy.observe.rows import (
+from spliceproxy.ipc import mirror_order
+from spliceproxy.ipc.rows import (
     COUNT,
     BackendCell,
     Kind,
@@ -26,7 +19,14 @@ from spliceproxy.observe.rows import (
     bucket,
     row_name,
 )
-from spliceproxy.policy import mirror_order
+from spliceproxy.ipc.shared_table import (
+    CELLS,
+    Row,
+    SharedTable,
+    TableFullError,
+    private_row,
+)
+from spliceproxy.observe.connection import ConnectionRecord, Direction
 
 Cells = memoryview
 

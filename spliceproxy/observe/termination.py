@@ -7,8 +7,8 @@ disconnection": the first tells who or what ended the session, the second in whi
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from spliceproxy import reasons
 from spliceproxy.policy import admission
-from spliceproxy.pump import reason
 
 ClosedBy = Literal["client", "backend", "proxy"]
 
@@ -54,7 +54,7 @@ def _proxy(letter: str, meaning: str, peers_see: str = _RESET) -> Cause:
 
 
 CAUSES = {
-    reason.CLOSED: Cause(
+    reasons.CLOSED: Cause(
         "-",
         None,
         "both directions ended in an orderly way, all bytes delivered",
@@ -71,7 +71,7 @@ CAUSES = {
     "client_refused": _client("the client's system refuses its own connection"),
     "client_absent": _client("the client's socket is gone"),
     "client_forbidden": _client("a firewall forbids sending to the client"),
-    reason.CLIENT_LEFT: _client("the client reset before a backend was connected", ""),
+    reasons.CLIENT_LEFT: _client("the client reset before a backend was connected", ""),
     "backend_reset": _backend(
         "the backend reset, or closed with data unread",
         "the client gets what was sent before, then a reset",
@@ -83,44 +83,44 @@ CAUSES = {
     "backend_refused": _backend("nobody listens at the backend's address"),
     "backend_absent": _backend("the backend's unix socket does not exist"),
     "backend_forbidden": _backend("a firewall, or the rights of a unix socket, forbid it"),
-    reason.NO_BACKEND_ADDRESS: _backend("no backend has an address that could be tried"),
-    reason.UNTRUSTED: _proxy("P", "not one of the proxies whose PROXY headers are believed"),
-    reason.BAD_PROXY_HEADER: _proxy("P", "what came first was no PROXY protocol header"),
-    reason.PROXY_HEADER_TIMEOUT: _proxy("c", "the PROXY protocol header took too long"),
+    reasons.NO_BACKEND_ADDRESS: _backend("no backend has an address that could be tried"),
+    reasons.UNTRUSTED: _proxy("P", "not one of the proxies whose PROXY headers are believed"),
+    reasons.BAD_PROXY_HEADER: _proxy("P", "what came first was no PROXY protocol header"),
+    reasons.PROXY_HEADER_TIMEOUT: _proxy("c", "the PROXY protocol header took too long"),
     admission.DENIED: _proxy("P", "`allow` and `deny` do not let the client's network in"),
     admission.CLIENT_LIMIT: _proxy("P", "the client's address has all the connections it may have"),
     admission.RATE_LIMITED: _proxy("P", "the client's address connects too often"),
-    reason.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),
-    reason.CLIENT_HELLO_TIMEOUT: _proxy("c", "the TLS hello took too long"),
-    reason.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
-    reason.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
-    reason.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),
-    reason.BACKEND_DOWN: _proxy(
+    reasons.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),
+    reasons.CLIENT_HELLO_TIMEOUT: _proxy("c", "the TLS hello took too long"),
+    reasons.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
+    reasons.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
+    reasons.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),
+    reasons.BACKEND_DOWN: _proxy(
         "D", "checks found the backend down, and the route says `on_down: close`", _INCOMPLETE
     ),
-    reason.CONNECT_TIMEOUT: _proxy("s", "no backend answered within the connect timeout"),
-    reason.QUEUE_TIMEOUT: _proxy("s", "every backend that could be reached was full for too long"),
-    reason.QUEUE_FULL: _proxy("P", "every backend was full, and the queue as well"),
-    reason.IDLE_TIMEOUT: _proxy("c", "silence in both directions", _INCOMPLETE),
-    reason.HALF_CLOSED_TIMEOUT: _proxy(
+    reasons.CONNECT_TIMEOUT: _proxy("s", "no backend answered within the connect timeout"),
+    reasons.QUEUE_TIMEOUT: _proxy("s", "every backend that could be reached was full for too long"),
+    reasons.QUEUE_FULL: _proxy("P", "every backend was full, and the queue as well"),
+    reasons.IDLE_TIMEOUT: _proxy("c", "silence in both directions", _INCOMPLETE),
+    reasons.HALF_CLOSED_TIMEOUT: _proxy(
         "c", "one direction had ended, and the other was silent for too long", _INCOMPLETE
     ),
-    reason.LIFETIME_TIMEOUT: _proxy("P", "the connection was older than it may be", _INCOMPLETE),
-    reason.DRAIN_DEADLINE: _proxy(
+    reasons.LIFETIME_TIMEOUT: _proxy("P", "the connection was older than it may be", _INCOMPLETE),
+    reasons.DRAIN_DEADLINE: _proxy(
         "K",
         "the time to drain was over, after a stop or a reload",
         _INCOMPLETE,
     ),
-    reason.STOPPED: _proxy("K", "the proxy was told to stop at once", _INCOMPLETE),
-    reason.CLOSED_BY_OPERATOR: _proxy("K", "`spliceproxy ctl` was told to end it", _INCOMPLETE),
-    reason.MIRROR_FAILED: _proxy(
+    reasons.STOPPED: _proxy("K", "the proxy was told to stop at once", _INCOMPLETE),
+    reasons.CLOSED_BY_OPERATOR: _proxy("K", "`spliceproxy ctl` was told to end it", _INCOMPLETE),
+    reasons.MIRROR_FAILED: _proxy(
         "P", "a mirror with `overflow=block` failed; see [mirroring](mirroring.md)", _INCOMPLETE
     ),
-    reason.SOURCE_UNAVAILABLE: _proxy("R", "the address to connect from is not this machine's"),
+    reasons.SOURCE_UNAVAILABLE: _proxy("R", "the address to connect from is not this machine's"),
     "no_local_port": _proxy("R", "all local ports to that backend are in use"),
     "no_descriptors": _proxy("R", "this process or machine has no file descriptor left"),
     "no_memory": _proxy("R", "this machine has no memory left for sockets"),
-    reason.INTERNAL_ERROR: _proxy("I", "a fault of spliceproxy; the traceback is in the log"),
+    reasons.INTERNAL_ERROR: _proxy("I", "a fault of spliceproxy; the traceback is in the log"),
 }
 """All reasons that have a name of their own."""
 
@@ -136,7 +136,7 @@ def cause_of(why: str) -> Cause:
     """Return a reason's row; one that has none is a fault of this table."""
     cause = CAUSES.get(why)
     if cause is None:
-        return _OTHER.get(why.partition("_")[0], CAUSES[reason.INTERNAL_ERROR])
+        return _OTHER.get(why.partition("_")[0], CAUSES[reasons.INTERNAL_ERROR])
     return cause
 
 

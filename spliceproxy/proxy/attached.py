@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
+from spliceproxy.ipc.attachment import Attachment
 from spliceproxy.kernel.pipes import PipeLender
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import Timer
 from spliceproxy.observe.tally import MirrorTally
 from spliceproxy.policy.selection import Selection
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
-from spliceproxy.settings.attachment import Attachment
 from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
 from spliceproxy.sinks.tapped import TappedConnection
 

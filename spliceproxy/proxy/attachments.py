@@ -6,14 +6,14 @@ from typing import Any
 
 import structlog
 
+from spliceproxy.ipc.attachment import Attachment
 from spliceproxy.kernel.pipes import NoPipeError, PipePool, fitting_pipes
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.attached import Attached
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.settings.attachment import Attachment
 from spliceproxy.sinks.stream_limit import StreamLimit
 
 MOST_ATTACHED = 16

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from spliceproxy.ipc.rows import BackendCell, MirrorCell
 from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.observe.rows import BackendCell, MirrorCell
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
 from spliceproxy.proxy.session import Session
 from spliceproxy.settings.mirror import MirrorSettings

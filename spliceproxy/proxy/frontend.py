@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterable
 
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import Tell
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.client import Client
@@ -14,7 +15,6 @@ from spliceproxy.proxy.reception import Reception
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.visit import Visit
-from spliceproxy.pump.reactor import Reactor
 
 
 class Frontend:

@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 import trio
 
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
+from spliceproxy import reasons
+from spliceproxy.ipc.attachment import Attachment
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
 from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import Attachments, AttachRefusedError
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
-from spliceproxy.pump import reason
-from spliceproxy.settings.attachment import Attachment
 
 _PIECE = 50
 """Connections described in one go: half a millisecond in which no byte moves."""
@@ -113,7 +113,7 @@ class Inquiries:
     def _close(self, sessions: Iterable[Session]) -> int:
         meant = list(sessions)
         for session in meant:
-            session.close(reason.CLOSED_BY_OPERATOR)
+            session.close(reasons.CLOSED_BY_OPERATOR)
         self._flush()
         structlog.get_logger().info("connections_closed", count=len(meant), worker=self._place)
         return len(meant)

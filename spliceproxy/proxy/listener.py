@@ -10,8 +10,8 @@ import structlog
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import Timer
 
 _ACCEPT_BATCH = 16
 _SHARED_ACCEPT_BATCH = 1

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import trio
 
+from spliceproxy import reasons
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.frontend import Frontend
-from spliceproxy.pump import reason
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.upstream.pool import BackendPool
 
 INTERVAL_S = 0.25
@@ -46,6 +46,6 @@ class Lookout:
         for start in range(0, len(sessions), _SLICE):
             self._reactor.refresh_clock()
             for session in sessions[start : start + _SLICE]:
-                session.end_link(reason.BACKEND_DOWN)
+                session.end_link(reasons.BACKEND_DOWN)
             self._reactor.end_batch()
             await trio.lowlevel.checkpoint()

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import structlog
 
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.rate import Rate, RateLimit
-from spliceproxy.pump.reactor import Reactor
 
 
 class Pace:

@@ -11,13 +11,13 @@ from typing import Protocol
 
 import structlog
 
+from spliceproxy import reasons
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel import syscalls
+from spliceproxy.loop.farewell import close_with_reset
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.refusals import Refusal
 from spliceproxy.proxy.visit import Visit
-from spliceproxy.pump import reason
-from spliceproxy.pump.farewell import close_with_reset
-from spliceproxy.pump.reactor import Reactor
 
 _EVENTS = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 """Edge-triggered, unlike all else: bytes that stay in the socket would be reported for ever. For
@@ -85,7 +85,7 @@ class Preamble:
     def on_events(self, events: int) -> None:
         """Look again."""
         if events & select.EPOLLERR:
-            self.close(reason.CLIENT_LEFT)
+            self.close(reasons.CLIENT_LEFT)
         else:
             self._look(ended=bool(events & _ENDED))
 
@@ -111,13 +111,13 @@ class Preamble:
         except BlockingIOError:
             data = b""
         except OSError:
-            raise Refusal(reason.CLIENT_LEFT) from None
+            raise Refusal(reasons.CLIENT_LEFT) from None
         answer: NeedMore | int = NeedMore(self._needed_bytes)
         if len(data) >= self._needed_bytes:
             answer = step.read(self.visit, data)
         if isinstance(answer, NeedMore):
             if ended:
-                raise Refusal(step.incomplete if data else reason.CLIENT_LEFT)
+                raise Refusal(step.incomplete if data else reasons.CLIENT_LEFT)
             self._wait_for(answer.length)
             return False
         if answer:
@@ -146,7 +146,7 @@ class Preamble:
         structlog.get_logger().error(
             "internal_error", client=self.visit.client.name, exc_info=error
         )
-        self.close(reason.INTERNAL_ERROR)
+        self.close(reasons.INTERNAL_ERROR)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._stop()

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import trio
 
+from spliceproxy.ipc.rows import Kind, WorkerCell, WorkerState, bucket
 from spliceproxy.kernel.pipes import PipePool
-from spliceproxy.observe.rows import Kind, WorkerCell, WorkerState, bucket
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.frontend import Frontend
-from spliceproxy.pump.reactor import Reactor
 
 INTERVAL_S = 1.0
 _SLICE = 500

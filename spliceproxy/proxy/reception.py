@@ -7,7 +7,10 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.farewell import close_with_reset
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.admission import Admission
 from spliceproxy.policy.networks import AccessList
 from spliceproxy.policy.sni import SniTable
@@ -17,9 +20,6 @@ from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.refusals import Refusal, Refusals
 from spliceproxy.proxy.steps import ClientHelloStep, ProxyHeaderStep
 from spliceproxy.proxy.visit import Destination, Host, Visit
-from spliceproxy.pump import reason
-from spliceproxy.pump.farewell import close_with_reset
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import RouteSettings
 
 
@@ -122,7 +122,7 @@ class Reception:
         else:
             address = visit.client.address
             if isinstance(address, tuple) and not self._trusted.admits(address[0]):
-                raise Refusal(reason.UNTRUSTED)
+                raise Refusal(reasons.UNTRUSTED)
 
     def preamble_read(self, preamble: Preamble) -> None:
         """Let the client in."""

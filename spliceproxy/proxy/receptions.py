@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.reception import Reception, needs_reception
 from spliceproxy.proxy.refusals import Refusals
-from spliceproxy.pump.reactor import Reactor
 
 
 def open_receptions(

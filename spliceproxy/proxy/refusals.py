@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import structlog
 
-from spliceproxy.pump import reason
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
+from spliceproxy import reasons
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import Timer
 
 _TELL_EVERY_S = 1.0
 
 _QUIET = frozenset(
     {
-        reason.CLIENT_LEFT,  # a health check that only connects
-        reason.DRAIN_DEADLINE,
-        reason.STOPPED,
+        reasons.CLIENT_LEFT,  # a health check that only connects
+        reasons.DRAIN_DEADLINE,
+        reasons.STOPPED,
     }
 )
 """Counted, and not worth a line: nobody has done anything wrong."""

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.pacing.paced_endpoint import PacedEndpoint
+from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.proxy.attached import Attached
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
-from spliceproxy.pump.paced_endpoint import PacedEndpoint
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.splice_flow import SpliceFlow
-from spliceproxy.pump.tap import Tap
-from spliceproxy.pump.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.timeouts import Timeouts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.tap.tap import Tap
+from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 from spliceproxy.upstream.pool import BackendPool
 
 

@@ -1,11 +1,11 @@
 """Opening the routes of a worker: backends, lookups and mirrors, and what its links are made of."""
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import Settings
 from spliceproxy.upstream.lookups import Lookups
 from spliceproxy.upstream.names import Names

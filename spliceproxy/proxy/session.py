@@ -6,9 +6,12 @@ from typing import Any
 
 import structlog
 
+from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol.header import Place
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.farewell import ResetAfterDelivery, close_with_reset
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.observe.termination import Phase
@@ -17,10 +20,8 @@ from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session_mirrors import SessionMirrors
 from spliceproxy.proxy.session_owner import SessionOwner
-from spliceproxy.pump import reason
-from spliceproxy.pump.farewell import ResetAfterDelivery, close_with_reset, part
 from spliceproxy.pump.link import Link
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.pump.parting import part
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
 from spliceproxy.sinks.tapped import TappedConnection
@@ -174,7 +175,7 @@ class Session:
         """Let no traffic pass without its record."""
         if self.link is not None:
             self._log().warning("mirror_failed", reason=why)
-            self.link.close(reason.MIRROR_FAILED)
+            self.link.close(reasons.MIRROR_FAILED)
 
     def mirrors_ended(self) -> None:
         """Tell the connection's story, of which the mirrors were the last part."""
@@ -197,7 +198,7 @@ class Session:
     def on_events(self, events: int) -> None:
         """The client failed or hung up while the dial is under way."""
         if events & select.EPOLLERR:
-            self.close(reason.CLIENT_LEFT)
+            self.close(reasons.CLIENT_LEFT)
         elif self._client is not None:
             # A unix client that has sent all it has and closed; its bytes are still to be read.
             self._reactor.unregister(self._client.fileno())
@@ -206,7 +207,7 @@ class Session:
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
         self._log().error("internal_error", exc_info=error)
-        self.close(reason.INTERNAL_ERROR)
+        self.close(reasons.INTERNAL_ERROR)
 
     dial_crashed = on_crash
 

@@ -7,12 +7,12 @@ from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.attached import Attached
 from spliceproxy.proxy.client import Client
 from spliceproxy.pump.link import Link
-from spliceproxy.pump.tapped_flow import release
-from spliceproxy.pump.tapping import tap_flow
 from spliceproxy.sinks.attached import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.tap.tapped_flow import release
+from spliceproxy.tap.tapping import tap_flow
 
 Report = list[dict[str, object]]
 

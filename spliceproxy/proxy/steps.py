@@ -1,5 +1,6 @@
 """What a connection can begin with: a PROXY header, a TLS client's hello."""
 
+from spliceproxy import reasons
 from spliceproxy.formats import client_hello
 from spliceproxy.formats.client_hello import (
     ClientHello,
@@ -11,19 +12,18 @@ from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.refusals import Refusal
 from spliceproxy.proxy.visit import Destination, Visit
-from spliceproxy.pump import reason
-from spliceproxy.pump.reactor import Reactor
 
 
 class ProxyHeaderStep:
     """The client is who the header says; only then it is known whether it is let in."""
 
     most_bytes = version2.MAX_BYTES
-    incomplete = reason.BAD_PROXY_HEADER
-    late = reason.PROXY_HEADER_TIMEOUT
+    incomplete = reasons.BAD_PROXY_HEADER
+    late = reasons.PROXY_HEADER_TIMEOUT
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
@@ -33,7 +33,7 @@ class ProxyHeaderStep:
         try:
             header = decode(data)
         except ProxyProtocolError as error:
-            raise Refusal(reason.BAD_PROXY_HEADER, str(error)) from None
+            raise Refusal(reasons.BAD_PROXY_HEADER, str(error)) from None
         if isinstance(header, NeedMore):
             return header
         if header.source is not None:
@@ -46,8 +46,8 @@ class ClientHelloStep:
     """The name or the protocol that the hello asks for leads to a route."""
 
     most_bytes = client_hello.MAX_BYTES
-    incomplete = reason.BAD_CLIENT_HELLO
-    late = reason.CLIENT_HELLO_TIMEOUT
+    incomplete = reasons.BAD_CLIENT_HELLO
+    late = reasons.CLIENT_HELLO_TIMEOUT
 
     def __init__(self, table: SniTable[Destination | None]) -> None:
         self._table = table
@@ -59,11 +59,11 @@ class ClientHelloStep:
         except NotTlsError:
             hello = ClientHello()
         except ClientHelloError as error:
-            raise Refusal(reason.BAD_CLIENT_HELLO, str(error)) from None
+            raise Refusal(reasons.BAD_CLIENT_HELLO, str(error)) from None
         if isinstance(hello, NeedMore):
             return hello
         visit.client.server_name = hello.server_name
         visit.destination = self._table.lookup(hello.server_name, hello.alpn)
         if visit.destination is None:
-            raise Refusal(reason.NO_ROUTE, hello.server_name or "")
+            raise Refusal(reasons.NO_ROUTE, hello.server_name or "")
         return 0

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import trio
 
+from spliceproxy import reasons
+from spliceproxy.ipc.rows import WorkerState
 from spliceproxy.kernel.limits import file_limit, pipes_that_fit
 from spliceproxy.kernel.pipes import FULL_CAPACITY_BYTES, PipePool
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import AccessLog, Tell, follows_log, forget
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.haproxy_line import OpenConnections
 from spliceproxy.observe.levels import set_level, tells_connections
-from spliceproxy.observe.rows import WorkerState
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
 from spliceproxy.proxy.attachments import Attachments
@@ -30,8 +32,6 @@ from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
-from spliceproxy.pump import reason
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
 from spliceproxy.sinks.mirrors import Mirrors
@@ -204,7 +204,7 @@ class Worker:
         while not self._idle.is_set():
             elapsed_s = trio.current_time() - started_s
             if elapsed_s >= timeout_s:
-                return reset + self.reset_all(reason.DRAIN_DEADLINE)
+                return reset + self.reset_all(reasons.DRAIN_DEADLINE)
             reset += self._reset_all_but(may_stay(count, elapsed_s, timeout_s))
             with trio.move_on_after(min(timeout_s / _SPREAD_STEPS, timeout_s - elapsed_s)):
                 await self._idle.wait()
@@ -217,7 +217,7 @@ class Worker:
             len(sessions) - kept, sessions, key=lambda session: session.last_active_s
         )
         for session in longest_silent:
-            session.close(reason.DRAIN_DEADLINE)
+            session.close(reasons.DRAIN_DEADLINE)
         self.reactor.end_batch()
         return len(longest_silent)
 
@@ -254,7 +254,7 @@ class Worker:
 
     def _close(self) -> None:
         self.drain(take_backlog=False)
-        self.reset_all(reason.STOPPED)
+        self.reset_all(reasons.STOPPED)
         if self.mirrors is not None:
             self.mirrors.close()
             for session in self.mirroring:  # a disk or command that hangs: say how far it got

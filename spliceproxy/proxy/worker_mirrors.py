@@ -1,9 +1,9 @@
 """A worker's mirrors, and what all of them share, which is there as long as there are any."""
 
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 
 

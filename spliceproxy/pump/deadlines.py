@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spliceproxy.pump import reason
+from spliceproxy import reasons
 
 if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
@@ -36,7 +36,7 @@ class Lifetime:
 
     def on_deadline(self) -> None:
         """End the link."""
-        self._link.close(reason.LIFETIME_TIMEOUT)
+        self._link.close(reasons.LIFETIME_TIMEOUT)
 
     def on_crash(self, error: Exception) -> None:
         """End the link after an exception that nobody foresaw."""

@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
+from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.pump import reason
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pump.deadlines import Lifetime, LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow, FlowMaker
-from spliceproxy.pump.reactor import Reactor
 
 
 class LinkOwner(Protocol):
@@ -69,7 +69,7 @@ class Link:
         self.response = make_response(self, self.backend, self.client)
         self.client.inbound = self.backend.outbound = self.request
         self.backend.inbound = self.client.outbound = self.response
-        self.reason = reason.CLOSED
+        self.reason = reasons.CLOSED
         self.failed: Endpoint | None = None
         """The peer that ended the link by failing, if one did."""
         self.first_to_end = ""
@@ -78,7 +78,7 @@ class Link:
         self.last_active_s = reactor.now_s
         self._timeouts = timeouts
         self._idle_timeout_s = timeouts.idle_s
-        self._silence = reason.IDLE_TIMEOUT
+        self._silence = reasons.IDLE_TIMEOUT
         self._idle_timer = reactor.timers.after(timeouts.idle_s, self)
         self._lifetime = (
             None if timeouts.lifetime_s is None else Lifetime(self, timeouts.lifetime_s)
@@ -97,7 +97,7 @@ class Link:
         """A direction has ended; from now on the other one's silence counts in its own way."""
         if self._timeouts.half_closed_s is not None:
             self._idle_timeout_s = self._timeouts.half_closed_s
-            self._silence = reason.HALF_CLOSED_TIMEOUT
+            self._silence = reasons.HALF_CLOSED_TIMEOUT
             self._idle_timer.cancel()
             self._idle_timer = self.reactor.timers.after(self._idle_timeout_s, self)
 
@@ -167,12 +167,12 @@ class Link:
         """End after an exception that nobody foresaw."""
         if self.open:
             self._owner.link_crashed(error)
-            self.close(reason.INTERNAL_ERROR)
+            self.close(reasons.INTERNAL_ERROR)
 
     def _set_failed(self, endpoint: Endpoint, error_number: int) -> None:
         if self.failed is None:  # the first failure is the cause of the others
             self.failed = endpoint
-            self.reason = reason.name_error(endpoint.name, error_number)
+            self.reason = reasons.name_error(endpoint.name, error_number)
 
     def _untie(self) -> None:
         """Undo the cycles, so that the link is freed now and not by the garbage collector."""

@@ -1,6 +1,6 @@
 """Settings of the log, and of the lines that it has for connections."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, PlainSerializer
 
@@ -18,6 +18,8 @@ from spliceproxy.settings.model import Model
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+"""From the most that is told to the least."""
 AccessLogFormat = Literal["auto", "console", "json", "haproxy-tcp"]
 
 _PLACE = {"type": "string", "pattern": r"^(stdout|stderr|file:/.*|syslog(:(unix:|udp://).*)?)$"}

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from spliceproxy.pump.chunk import Chunk
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
+from spliceproxy.tap.chunk import Chunk
 
 PART_SUFFIX = ".part"
 INCOMPLETE_SUFFIX = ".incomplete"

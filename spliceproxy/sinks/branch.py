@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from spliceproxy.pump.chunk import BytesChunk, Chunk, PipeChunk
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
 from spliceproxy.sinks.gathering import Gathering
+from spliceproxy.tap.chunk import BytesChunk, Chunk, PipeChunk
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.outlet import Outlet
@@ -79,7 +79,7 @@ class Branch(Account):
         return "open" if self.open else "closing"
 
     def accept(self, count: int) -> int:
-        """See `spliceproxy.pump.tap.Branch`."""
+        """See `spliceproxy.tap.tap.Branch`."""
         limit = self.settings.max_bytes
         if limit is not None:
             count = min(count, limit - self.offered_bytes)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.complaints import Complaints
 from spliceproxy.sinks.disk import Disk

@@ -1,6 +1,6 @@
 """`exec:` mirrors, one process for each stream, whose end is the end of its input."""
 
-from spliceproxy.pump import reason
+from spliceproxy import reasons
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
 from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
@@ -62,7 +62,7 @@ class CommandOutlet:
         try:
             write_queue(self._branch, fd)
         except OSError as error:
-            self._branch.fail(reason.name_error("command", error.errno or 0))
+            self._branch.fail(reasons.name_error("command", error.errno or 0))
             return
         self._waits_for_room = bool(self._branch.queue)
         self._command.watch(for_room=self._waits_for_room)

@@ -6,7 +6,7 @@ from typing import IO
 
 from structlog.typing import FilteringBoundLogger
 
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 
 _READ_BYTES = 64 << 10
 _MOST_LINES = 100

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 
 _EXIT_S = 5.0  # what a hung disk may hold up the exit of the worker
 THREADS = 2  # of one mirror: a file that is slow to open does not stop the others' writes

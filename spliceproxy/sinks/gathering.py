@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.timers import Timer
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import Timer
 
 
 class Gathering:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import structlog
 
+from spliceproxy.ipc.mirror_order import is_on, sample_of
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.pipes import PipePool
-from spliceproxy.policy.mirror_order import is_on, sample_of
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sampling import sampled
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.tap import TapPipes
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.audit import FileOutlet
 from spliceproxy.sinks.branch import Branch
@@ -28,6 +27,7 @@ from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream import StreamOutlet
 from spliceproxy.sinks.stream_limit import StreamLimit
+from spliceproxy.tap.tap import TapPipes
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""

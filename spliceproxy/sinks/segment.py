@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from spliceproxy.pump.chunk import Chunk
+from spliceproxy.tap.chunk import Chunk
 
 
 class Segment:

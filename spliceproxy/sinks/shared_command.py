@@ -6,7 +6,7 @@ message that came in one piece is not cut in two by another stream's.
 
 from collections import deque
 
-from spliceproxy.pump import reason
+from spliceproxy import reasons
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
@@ -69,7 +69,7 @@ class SharedCommand:
         try:
             self._take_turns(fd)
         except OSError as error:
-            self._fail_all(reason.name_error("command", error.errno or 0))
+            self._fail_all(reasons.name_error("command", error.errno or 0))
             if self._command is not None:
                 self._command.kill()  # it may live on with its input closed
         finally:

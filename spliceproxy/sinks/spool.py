@@ -6,10 +6,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spliceproxy.pump.chunk import BytesChunk, Chunk
 from spliceproxy.sinks.budget import Budget
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.segment import Segment
+from spliceproxy.tap.chunk import BytesChunk, Chunk
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch

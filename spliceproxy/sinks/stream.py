@@ -5,12 +5,12 @@ import select
 import socket
 from collections.abc import Callable, Iterator
 
+from spliceproxy import reasons
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.pump import reason
-from spliceproxy.pump.dial import Dial
-from spliceproxy.pump.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.dial import Dial
+from spliceproxy.loop.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
 from spliceproxy.sinks.queue import write_queue
@@ -137,7 +137,7 @@ class StreamOutlet:
             self._end_if_empty()
 
     def _fail(self, error: OSError) -> None:
-        self._branch.fail(reason.name_error("mirror", error.errno or 0))
+        self._branch.fail(reasons.name_error("mirror", error.errno or 0))
 
     def _end_if_empty(self) -> None:
         if not self._finishing or self._branch.queue or self._sock is None:

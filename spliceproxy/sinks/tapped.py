@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from spliceproxy.pump.tap import Tap
 from spliceproxy.sinks.audit import write_record
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
 from spliceproxy.sinks.stream import StreamOutlet
+from spliceproxy.tap.tap import Tap
 
 
 class TapOwner(Protocol):

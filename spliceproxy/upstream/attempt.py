@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Protocol
 
+from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol.header import Place
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.dial import Dial
+from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.pump import reason
-from spliceproxy.pump.dial import Dial
-from spliceproxy.pump.timers import Timer
 from spliceproxy.upstream.backend import Backend
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Attempt:
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
-        self._why = reason.BACKENDS_DOWN
+        self._why = reasons.BACKENDS_DOWN
         self._busy = False
         self._queued_s = 0.0
         self.is_queued = False
@@ -148,7 +148,7 @@ class Attempt:
         self.is_queued = True
         line = self._pool.line
         if line.full:
-            self._fail(reason.QUEUE_FULL)
+            self._fail(reasons.QUEUE_FULL)
         else:
             line.join(self)
             self._queued_s = self._pool.reactor.now_s
@@ -163,7 +163,7 @@ class Attempt:
 
     def on_deadline(self) -> None:
         """Turn the client away: nobody has had room in time."""
-        self._fail(reason.QUEUE_TIMEOUT)
+        self._fail(reasons.QUEUE_TIMEOUT)
 
     def connected(self, sock: Socket, target: SocketAddress) -> None:
         """Write the header, and hand the socket over."""
@@ -193,10 +193,10 @@ class Attempt:
         self._dial = None
         self._why = why
         self.tried += (self._backend.state,)
-        if why not in reason.OWN:
+        if why not in reasons.OWN:
             self._backend.health.connect_failed(why)
         self._give_back()
-        if why in reason.EXHAUSTED:
+        if why in reasons.EXHAUSTED:
             self._fail(why)  # no other backend would fare better
         elif not self._busy:
             self._advance()
@@ -229,5 +229,5 @@ def _send(sock: Socket, header: bytes) -> str:
     try:
         sent = syscalls.send(sock, header)
     except OSError as error:
-        return reason.name_error("backend", error.errno or 0)
-    return "" if sent == len(header) else reason.HEADER_CUT_SHORT
+        return reasons.name_error("backend", error.errno or 0)
+    return "" if sent == len(header) else reasons.HEADER_CUT_SHORT

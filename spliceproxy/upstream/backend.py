@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_row

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 import trio
 
-from spliceproxy.pump.reason import INTERNAL_ERROR
+from spliceproxy.reasons import INTERNAL_ERROR
 from spliceproxy.settings.health import HealthCheckSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool

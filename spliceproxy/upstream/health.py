@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from spliceproxy.kernel.shared_table import Row, SharedTable, TableFullError, private_row
-from spliceproxy.policy.backoff import Backoff
-from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.policy.health.cells import (
+from spliceproxy.ipc.health_cells import (
     CELLS_USED,
     ORDERS_USED,
     Admin,
@@ -22,6 +19,9 @@ from spliceproxy.policy.health.cells import (
     write_checked,
     write_ejection,
 )
+from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError, private_row
+from spliceproxy.policy.backoff import Backoff
+from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.policy.health.checks import CheckRules
 from spliceproxy.policy.health.ejection import EjectionRules
 from spliceproxy.policy.health.health import Condition, HealthRules, Verdict

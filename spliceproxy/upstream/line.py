@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.pool import QueueSettings
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Group, Member

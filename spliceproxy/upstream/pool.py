@@ -4,12 +4,12 @@ import random
 import sys
 from collections.abc import Collection, Sequence
 
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.loop.dial import Dial, DialOwner
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.pump.dial import Dial, DialOwner
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.settings.options import RouteSettings
 from spliceproxy.upstream.attempt import Attempt, AttemptOwner
 from spliceproxy.upstream.backend import Backend

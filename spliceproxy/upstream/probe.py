@@ -4,11 +4,11 @@ import errno
 
 import trio
 
+from spliceproxy import reasons
 from spliceproxy.errors import quote
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket, bind_source, finish_cleanly, prepare_stream
-from spliceproxy.pump import reason
 from spliceproxy.settings.health import HealthCheckSettings
 from spliceproxy.upstream.backend import Backend
 
@@ -32,7 +32,7 @@ async def _probe(target: SocketAddress, backend: Backend, check: HealthCheckSett
     try:
         sock = syscalls.open_socket(target.family)
     except OSError as error:
-        return reason.name_error("backend", error.errno or 0)
+        return reasons.name_error("backend", error.errno or 0)
     try:
         prepare_stream(sock, 0.0)
         if backend.settings.source is not None:
@@ -41,7 +41,7 @@ async def _probe(target: SocketAddress, backend: Backend, check: HealthCheckSett
         await _send(sock, _greeting(backend) + check.send)
         return await _expect(sock, check.expect)
     except OSError as error:
-        return reason.name_error("backend", error.errno or 0)
+        return reasons.name_error("backend", error.errno or 0)
     finally:
         sock.close()
 

@@ -16,7 +16,7 @@ from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.kernel.shared_table import private_row
+from spliceproxy.ipc.shared_table import private_row
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
 from tests.admin.busy import busy, busy_connections

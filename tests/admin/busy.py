@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from spliceproxy.observe.rows import BUCKETS
+from spliceproxy.ipc.rows import BUCKETS
 from spliceproxy.observe.status import (
     BackendStatus,
     Histogram,

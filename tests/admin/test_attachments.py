@@ -10,11 +10,11 @@ import trio
 from spliceproxy.admin.attachments import Attachments
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
-from spliceproxy.admin.wire import MAX_PACKET_BYTES, decode, encode, make_line
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.kernel.shared_table import Row, SharedTable
-from spliceproxy.observe.description import Description, RouteDescription
+from spliceproxy.ipc.description import Description, RouteDescription
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode, make_line
+from spliceproxy.ipc.shared_table import Row, SharedTable
 from spliceproxy.observe.reading import Reader
 from tests.proxy.relay import eventually
 

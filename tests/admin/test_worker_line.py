@@ -8,8 +8,8 @@ import trio
 import trio.testing
 
 from spliceproxy.admin import worker_line
-from spliceproxy.admin.wire import encode, make_line
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
+from spliceproxy.ipc.packets import encode, make_line
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.server import Door
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master import admin_keeper
 from spliceproxy.master.admin_keeper import AdminKeeper
 from spliceproxy.observe.logs import Logs

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
+from spliceproxy.ipc.rows import Kind, WorkerCell
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.process_state import RUNNING, STOPPED, TRACED, ProcessState
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.master import hang_watch
 from spliceproxy.master.child import Child
 from spliceproxy.master.generation import Generation
 from spliceproxy.observe.places import Places
-from spliceproxy.observe.rows import Kind, WorkerCell
 from spliceproxy.observe.tally import Tally
 
 TIMEOUT_S = 5.0

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from spliceproxy.ipc import control
+from spliceproxy.ipc.rows import TABLE_ROWS
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.master import control, reload
+from spliceproxy.master import reload
 from spliceproxy.master.generation import Generation, make_generation
 from spliceproxy.master.listening import Listeners
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
-from spliceproxy.observe.rows import TABLE_ROWS
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_place import LogPlace

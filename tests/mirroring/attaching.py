@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from spliceproxy.observe.rows import Kind
+from spliceproxy.ipc.attachment import Attachment, parse_wanted
+from spliceproxy.ipc.rows import Kind
 from spliceproxy.proxy.session import Session
-from spliceproxy.settings.attachment import Attachment, parse_wanted
 from spliceproxy.upstream.resolved import resolve_mirrors
 from tests.proxy.relay import Relay
 

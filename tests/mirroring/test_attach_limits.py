@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from spliceproxy.ipc.rows import MirrorCell
 from spliceproxy.kernel import pipes, syscalls
-from spliceproxy.observe.rows import MirrorCell
 from spliceproxy.proxy.attachments import MOST_ATTACHED, AttachRefusedError
 from tests.mirroring.attaching import ROOM, attach, counted, live, nothing_is_left, told
 from tests.mirroring.test_attaching import DURING, copied, end_well, pass_on

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from spliceproxy.observe.rows import MirrorCell
+from spliceproxy.ipc.rows import MirrorCell
 from tests.mirroring.attaching import ROOM, attach, counted, live, nothing_is_left, told
 from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import record_in

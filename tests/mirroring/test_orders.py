@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.policy.mirror_order import row_name, write_sample, write_state
+from spliceproxy.ipc.mirror_order import row_name, write_sample, write_state
 from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.mirroring.test_attaching import AFTER, DURING, copied, end_well, pass_on
 from tests.proxy.payload import assert_same

@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.rows import COUNT, Kind, RouteCell, WorkerCell, WorkerState
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.observe.places import Places
-from spliceproxy.observe.rows import COUNT, Kind, RouteCell, WorkerCell, WorkerState
 from spliceproxy.observe.tally import Tally
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import pytest
 from structlog.testing import capture_logs
 
-from spliceproxy.kernel.shared_table import SharedTable
-from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.observe.description import (
+from spliceproxy.ipc.description import (
     BackendDescription,
     Description,
     MirrorDescription,
     RouteDescription,
 )
+from spliceproxy.ipc.rows import Kind, MirrorCell, WorkerCell, WorkerState
+from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.reading import Reader
-from spliceproxy.observe.rows import Kind, MirrorCell, WorkerCell, WorkerState
 from spliceproxy.observe.status import MirrorStatus, RouteStatus
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally, Traffic
 

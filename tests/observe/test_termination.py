@@ -2,24 +2,24 @@ import errno
 
 import pytest
 
+from spliceproxy import reasons
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.termination import CAUSES, OTHER_ERRORS, Phase, cause_of, letters
 from spliceproxy.policy import admission
-from spliceproxy.pump import reason
 
 NAMED = {
     value
-    for module in (reason, admission)
+    for module in (reasons, admission)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, str)
 }
 OF_ERRORS = {
-    reason.name_error(side, number) for side in ("client", "backend") for number in errno.errorcode
+    reasons.name_error(side, number) for side in ("client", "backend") for number in errno.errorcode
 }
 EXPECTED_ERRORS = {
-    reason.name_error(side, number)
+    reasons.name_error(side, number)
     for side in ("client", "backend")
-    for number in {**reason._PEER_ERRORS, **reason._OWN_ERRORS}
+    for number in {**reasons._PEER_ERRORS, **reasons._OWN_ERRORS}
 }
 
 
@@ -39,7 +39,7 @@ def test_rows_are_complete() -> None:
     for why, cause in CAUSES.items():
         assert cause.letter in "-CScsKPRID", why  # those of HAProxy's manual
         assert cause.meaning, why
-        assert (cause.closed_by is None) == (why == reason.CLOSED)
+        assert (cause.closed_by is None) == (why == reasons.CLOSED)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import os
 import select
 from collections.abc import Iterator
 
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.pacing.paced_endpoint import PacedEndpoint
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.pump.endpoint import Endpoint
 from spliceproxy.pump.link import Link
-from spliceproxy.pump.paced_endpoint import PacedEndpoint
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.splice_flow import SpliceFlow
 
 _ASKED_FOR = select.EPOLLIN | select.EPOLLOUT

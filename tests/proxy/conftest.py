@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from spliceproxy.pump import reactor
+from spliceproxy.loop import reactor
 from tests.descriptors import no_descriptor_is_left_open
 
 __all__ = ["no_descriptor_is_left_open"]

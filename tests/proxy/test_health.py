@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from spliceproxy.policy.health.cells import Admin, OrderCell
+from spliceproxy.ipc.health_cells import Admin, OrderCell
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from tests.proxy.pooled import Pooled, pooled
 from tests.proxy.relay import eventually

@@ -9,8 +9,8 @@ from typing import Any, cast
 import trio
 import trio.testing
 
-from spliceproxy.admin.wire import encode, make_line
 from spliceproxy.admin.worker_line import WorkerLine
+from spliceproxy.ipc.packets import encode, make_line
 from spliceproxy.proxy.attachments import Attachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend

@@ -9,10 +9,10 @@ import trio.lowlevel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.kernel import syscalls
 from spliceproxy.proxy.preamble import Preamble
-from spliceproxy.pump import reason
 from tests.faults import CrashAt
 from tests.formats.hellos import real_hello
 from tests.formats.proxy_protocol.headers import damaged_headers
@@ -118,7 +118,7 @@ async def test_a_worker_that_stops(make, data, kind) -> None:  # type: ignore[no
         with trio.fail_after(5):
             assert await it.proxy.worker.drain_within(0.1) == 1
         await it.turns_away(client)
-        await it.refused(reason.DRAIN_DEADLINE)
+        await it.refused(reasons.DRAIN_DEADLINE)
 
 
 @each_kind

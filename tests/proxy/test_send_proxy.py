@@ -72,7 +72,7 @@ async def test_the_address_to_connect_from() -> None:
 async def test_a_source_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     async with pooled({"source": "127.0.0.9"}, {}, balance="first") as proxied:
         gone = FailAt(socket.socket.bind, 1, errno.EADDRNOTAVAIL)
-        monkeypatch.setattr("spliceproxy.pump.dial.bind_source", gone)
+        monkeypatch.setattr("spliceproxy.loop.dial.bind_source", gone)
         assert (await proxied.connect())[0] == 1
         assert [line["reason"] for line in proxied.events("connect_failed")] == [
             "source_unavailable"

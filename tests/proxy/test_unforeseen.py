@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 from tests.faults import CrashAt
 from tests.proxy.faulty_exchange import Seam, one_exchange
 from tests.proxy.relay import Connection, relay

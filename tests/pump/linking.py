@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.link import Link
-from spliceproxy.pump.reactor import Reactor
 from spliceproxy.pump.splice_flow import SpliceFlow
-from tests.pump.watching import eventually, running_reactor
+from tests.loop.watching import eventually, running_reactor
 from tests.streams import KERNEL_CHOICE, Buffers, tcp_pair
 
 

@@ -5,8 +5,8 @@ import socket
 import pytest
 import trio
 
+from tests.loop.watching import eventually
 from tests.pump.linking import linked, receive
-from tests.pump.watching import eventually
 
 SHORT_S = 0.1
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.link import Link
-from spliceproxy.pump.reactor import Reactor
+from tests.pacing.pacing import both
 from tests.pump.linking import linked, receive
-from tests.pump.pacing import both
 
 
 def plain(_reactor: Reactor) -> EndpointMaker:

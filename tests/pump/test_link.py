@@ -9,8 +9,8 @@ import trio.lowlevel
 
 from spliceproxy.kernel import syscalls
 from tests.faults import CrashAt, FailAt
+from tests.loop.watching import eventually
 from tests.pump.linking import Linked, linked, receive
-from tests.pump.watching import eventually
 from tests.streams import fill_up, reset
 
 both_modes = pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])

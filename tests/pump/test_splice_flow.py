@@ -8,8 +8,8 @@ import pytest
 from spliceproxy.kernel import syscalls
 from spliceproxy.pump.copy_flow import COPY_BYTES
 from spliceproxy.pump.splice_flow import FILL_BYTES
+from tests.loop.watching import eventually
 from tests.pump.linking import Linked, linked, receive
-from tests.pump.watching import eventually
 from tests.streams import fill_up
 
 

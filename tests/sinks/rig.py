@@ -7,14 +7,14 @@ from typing import Literal
 
 import trio
 
+from spliceproxy.ipc.shared_table import private_row
 from spliceproxy.kernel.pipes import PipePool
-from spliceproxy.kernel.shared_table import private_row
-from spliceproxy.pump.reactor import Reactor
-from spliceproxy.pump.tap import Tap
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.tap.tap import Tap
 from spliceproxy.upstream.resolved import resolve_mirrors
 from tests.proxy.relay import eventually
 

@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 
 from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.pump.reactor import Reactor
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings

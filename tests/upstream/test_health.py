@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 from structlog.testing import capture_logs
 
-from spliceproxy.kernel.shared_table import SharedTable
+from spliceproxy.ipc.health_cells import Admin, OrderCell, orders_row_name
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.policy.health.cells import Admin, OrderCell, orders_row_name
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.upstream.health import BackendHealth, claim_row, judging

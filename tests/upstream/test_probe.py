@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 import trio
 
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
-from spliceproxy.kernel.shared_table import SharedTable
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.health import HealthCheckSettings

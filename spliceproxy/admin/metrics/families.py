@@ -9,7 +9,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from spliceproxy.observe.rows import bucket_bound_us
+from spliceproxy.ipc.rows import bucket_bound_us
 from spliceproxy.observe.status import Histogram
 
 PREFIX = "spliceproxy_"

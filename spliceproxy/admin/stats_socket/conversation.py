@@ -26,7 +26,7 @@ from spliceproxy.admin.stats_socket.parse import CommandError, parse_command
 from spliceproxy.admin.stats_socket.sessions import write_sessions
 from spliceproxy.admin.stats_socket.table import select_rows, write_table
 from spliceproxy.admin.stats_socket.weights import absolute_weight
-from spliceproxy.observe.description import Description
+from spliceproxy.ipc.description import Description
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
 

@@ -2,7 +2,7 @@
 
 from spliceproxy.admin.stats_socket.commands import SetWeight
 from spliceproxy.admin.stats_socket.parse import MAX_WEIGHT
-from spliceproxy.observe.description import Description
+from spliceproxy.ipc.description import Description
 
 
 def absolute_weight(description: Description, command: SetWeight) -> int:

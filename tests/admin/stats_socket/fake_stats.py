@@ -10,7 +10,7 @@ import trio
 
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
-from spliceproxy.observe.description import BackendDescription, Description, RouteDescription
+from spliceproxy.ipc.description import BackendDescription, Description, RouteDescription
 from spliceproxy.observe.status import Status
 from spliceproxy.policy.selection import Selection
 from tests.admin.busy import busy, busy_connections

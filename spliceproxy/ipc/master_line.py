@@ -1,0 +1,81 @@
+"""What the master tells the admin process: packets, some with a descriptor.
+
+A description may be of any length, so it travels as a file in memory.
+"""
+
+import json
+import os
+import socket
+from dataclasses import asdict
+
+from spliceproxy.ipc.description import (
+    BackendDescription,
+    Description,
+    MirrorDescription,
+    RouteDescription,
+)
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode
+
+RELOAD = "reload"
+DRAIN = "drain"
+LOG_LEVEL = "log_level"
+"""With the level as `level`."""
+REOPEN_LOGS = "reopen_logs"
+
+
+class MasterLine:
+    """The master's end; it never waits.
+
+    BlockingIOError from any method: the admin process does not listen. BrokenPipeError: it is gone.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def describe(self, description: Description) -> None:
+        """Tell what the proxy is set up to do now."""
+        fd = os.memfd_create("spliceproxy-description", os.MFD_CLOEXEC)
+        with os.fdopen(fd, "w+b") as file:
+            file.write(json.dumps(asdict(description)).encode())
+            file.flush()
+            self._send({"what": "description"}, [fd])
+
+    def add_worker(self, place: int, line: socket.socket) -> None:
+        """Hand over the line to a worker."""
+        self._send({"what": "worker", "place": place}, [line.fileno()])
+
+    def remove_worker(self, place: int) -> None:
+        """Tell that a worker has ended."""
+        self._send({"what": "worker_gone", "place": place}, [])
+
+    def reopen_logs(self) -> None:
+        """Tell to open the log's files again, which have been renamed."""
+        self._send({"what": REOPEN_LOGS}, [])
+
+    def _send(self, message: dict[str, object], fds: list[int]) -> None:
+        socket.send_fds(self._socket, [encode(message)], fds, socket.MSG_NOSIGNAL)
+
+
+def receive(sock: socket.socket) -> tuple[dict[str, object], int | None] | None:
+    """Take a message of the master, and the descriptor that came with it; None: it is gone."""
+    packet, fds, _, _ = socket.recv_fds(sock, MAX_PACKET_BYTES, 1)
+    return (decode(packet), fds[0] if fds else None) if packet else None
+
+
+def read_description(fd: int) -> Description:
+    """Read a description, and close its file."""
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        told = json.loads(file.read())
+    routes = tuple(
+        RouteDescription(
+            **{
+                **route,
+                "listeners": tuple(route["listeners"]),
+                "backends": tuple(BackendDescription(**one) for one in route["backends"]),
+                "mirrors": tuple(MirrorDescription(**one) for one in route["mirrors"]),
+            }
+        )
+        for route in told["routes"]
+    )
+    return Description(**{**told, "routes": routes})

@@ -1,0 +1,165 @@
+"""The rows of the shared table: which there are, what their cells count, how they are named.
+
+Each worker has a place, and rows of its own by that. A worker that takes over the place of one
+that ended goes on counting in its rows; so a sum over the places never goes backwards.
+
+The numbers of cells are plain ones: as members of an enumeration they would double the cost of an
+addition, of which each connection takes some thirty.
+"""
+
+from enum import IntEnum, StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+
+from spliceproxy.ipc.shared_table import MAX_NAME_BYTES
+
+TABLE_ROWS = 20_000
+"""Bounds what many routes, backends and reasons take: 15 MiB, if ever all of them are used."""
+
+_SEPARATOR = "\t"
+_MAX_LABEL_BYTES = 72  # four of them fit
+_HASH_BYTES = 6
+
+
+class Kind(StrEnum):
+    """What a row is about; the labels that follow the place in its name."""
+
+    WORKER = "worker"
+    ROUTE = "route"
+    """Of a route."""
+    ENDED = "ended"
+    """Connections of a route by the reason of their end."""
+    REFUSED = "refused"
+    """Clients that a route has turned away at once, by the reason."""
+    BACKEND = "backend"
+    """Of a route's backend."""
+    FAILED = "failed"
+    """Connects to a route's backend that failed, by the reason."""
+    MIRROR = "mirror"
+    """Of a route's mirror."""
+    DROPPED = "dropped"
+    """Bytes that a route's mirror did not get, by the reason."""
+
+
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+class WorkerCell:
+    """Cells of a worker's row."""
+
+    PID = 0
+    GENERATION = 1
+    NUMBER = 2
+    STATE = 3
+    STARTED_US = 4  # by the clock on the wall
+    HEARTBEAT_US = 5  # by CLOCK_MONOTONIC, which all processes share
+    PIPES_IN_USE = 6
+    PIPES_IDLE = 7
+    PIPES_BYTES = 8
+    BATCHES = 9
+    BATCHES_US = 10
+    BATCH_BUCKETS = 11  # and those that follow: see `BUCKETS`
+    MIRROR_HELD_BYTES = 28
+
+
+class WorkerState(IntEnum):
+    """What a worker's row says of it."""
+
+    FREE = 0
+    SERVING = 1
+    DRAINING = 2
+
+
+class RouteCell:
+    """Cells of a route's row."""
+
+    ACCEPTED = 0
+    ACTIVE = 1
+    LIMIT = 2
+    REQUEST_BYTES = 3
+    RESPONSE_BYTES = 4
+    SPLICED_BYTES = 5
+    COPIED_BYTES = 6
+    UNDELIVERED_BYTES = 7
+    MIRRORING = 8  # ended, with copies on their way
+    DURATION_US = 9
+    DURATION_BUCKETS = 10
+
+
+class BackendCell:
+    """Cells of a backend's row."""
+
+    CONNECTIONS = 0
+    ACTIVE = 1
+    REQUEST_BYTES = 2
+    RESPONSE_BYTES = 3
+    CONNECT_US = 4
+    CONNECT_BUCKETS = 5
+
+
+class MirrorCell:
+    """Cells of a mirror's row; an open stream's bytes are in it as they come."""
+
+    STREAMS = 0
+    OPEN = 1
+    INCOMPLETE = 2
+    OFFERED_BYTES = 3
+    DELIVERED_BYTES = 4
+    DROPPED_BYTES = 5
+    LAG_BYTES = 6
+    ATTACHED = 7  # 1 as long as it gets new streams, if it was attached while the proxy ran
+
+
+COUNT = 0
+"""The only cell of rows that count by a reason."""
+
+BUCKETS = 17
+"""Of a histogram of microseconds: the first up to 4 us, each four times the one before, and the
+last without a limit."""
+
+
+_BUCKETS_BY_BITS = [min(max((bits + 1) // 2 - 1, 0), BUCKETS - 1) for bits in range(65)]
+
+
+def bucket(us: int) -> int:
+    """Return the number of the bucket that so many microseconds fall into."""
+    return _BUCKETS_BY_BITS[(us - 1).bit_length()]
+
+
+def bucket_bound_us(number: int) -> int | None:
+    """Return the longest time that falls into a bucket; None: it has no limit."""
+    return None if number == BUCKETS - 1 else 4 ** (number + 1)
+
+
+class RowName(NamedTuple):
+    """A row's name, taken apart."""
+
+    kind: Kind
+    place: int
+    labels: tuple[str, ...]
+
+
+def row_name(kind: Kind, place: int, *labels: str) -> str:
+    """Return the name of a row; what is too long ends in a hash of the whole."""
+    return _SEPARATOR.join((kind, str(place), *map(fitting, labels)))
+
+
+def parse_row_name(name: str) -> RowName | None:
+    """Take a name apart; None for rows that others keep in the same table."""
+    kind, *rest = name.split(_SEPARATOR)
+    if kind not in _KINDS:
+        return None
+    return RowName(Kind(kind), int(rest[0]), tuple(rest[1:]))
+
+
+def fitting(label: str) -> str:
+    """Return a label as it stands in a name: short enough, and on its own."""
+    encoded = label.replace(_SEPARATOR, " ").encode(errors="replace")
+    if len(encoded) <= _MAX_LABEL_BYTES:
+        return encoded.decode()
+    digest = blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()
+    kept = encoded[: _MAX_LABEL_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{kept}~{digest}"
+
+
+assert 3 * (_MAX_LABEL_BYTES + 1) + 20 <= MAX_NAME_BYTES  # noqa: S101 - of constants

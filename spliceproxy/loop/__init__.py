@@ -1,0 +1,1 @@
+"""The event loop of a worker: who is called when, deadlines, and how a socket begins and ends."""

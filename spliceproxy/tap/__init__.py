@@ -1,0 +1,1 @@
+"""Copies of what flows have taken: chunks, taps, and the flows that have one."""
