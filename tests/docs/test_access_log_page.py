@@ -1,10 +1,10 @@
 from spliceproxy.observe.access_json import json_renderer
 from tests.observe.records import make_record
-from tools.document_access_log import KEYS, PAGE, page
+from tools.documentation.access_log import KEYS, PAGE, page
 
 
 def test_the_page_says_what_the_log_does() -> None:
-    assert PAGE.read_text() == page(), "stale: run python -m tools.document_access_log"
+    assert PAGE.read_text() == page(), "stale: run python -m tools.documentation.access_log"
 
 
 def test_every_key_is_described_and_in_its_place() -> None:

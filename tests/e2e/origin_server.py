@@ -1,4 +1,4 @@
-"""Runs `python -m tools.origin`."""
+"""Runs `python -m tools.companions.origin`."""
 
 import signal
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 10
-COMMAND = [sys.executable, "-m", "tools.origin"]
+COMMAND = [sys.executable, "-m", "tools.companions.origin"]
 
 
 @dataclass(frozen=True)

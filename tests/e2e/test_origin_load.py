@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tools.origin.senders import ORIGIN_METHODS
+from tools.companions.origin.senders import ORIGIN_METHODS
 
 from .origin_server import OriginServer, origin_server
 from .peers import random_bytes, sha256

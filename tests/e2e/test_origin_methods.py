@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.origin.senders import ORIGIN_METHODS
+from tools.companions.origin.senders import ORIGIN_METHODS
 
 from .origin_server import origin_server
 from .peers import random_bytes

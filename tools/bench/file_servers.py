@@ -1,4 +1,4 @@
-"""The file servers that are compared: tools.origin by each method, and nginx, on the same files."""
+"""The file servers that are compared: the origin by each method, and nginx, on the same files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.bench import children, placement, ports
 from tools.bench.origins import Origin
 from tools.bench.peers import Peer, Start, Target
-from tools.origin.senders import AUTO, ORIGIN_METHODS
+from tools.companions.origin.senders import AUTO, ORIGIN_METHODS
 
 ORIGIN = "origin"
 NGINX = "nginx"
@@ -63,7 +63,7 @@ def _nginx_argv(port: int, directory: Path) -> list[str]:
 
 def _origin_argv(method: str) -> Callable[[int, Path], list[str]]:
     def argv(port: int, directory: Path) -> list[str]:
-        start = [sys.executable, "-m", "tools.origin", "--root", str(directory / ROOT)]
+        start = [sys.executable, "-m", "tools.companions.origin", "--root", str(directory / ROOT)]
         listen = ["--listen", f"{ports.HOST}:{port}"]
         return [*start, *listen, "--method", method, "--access-log", "off"]
 

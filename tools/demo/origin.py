@@ -1,4 +1,4 @@
-"""The companion origin, a small Trio server: `python -m tools.demo.origin` prints its port.
+"""The demo's origin, a small Trio server: `python -m tools.demo.origin` prints its port.
 
 One request a line, as many as a client likes on a connection:
 

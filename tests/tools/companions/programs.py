@@ -20,7 +20,7 @@ TIMEOUT_S = 20
 
 
 def command(name: str, arguments: Sequence[object]) -> list[str]:
-    return [sys.executable, "-m", f"tools.{name}", *map(str, arguments)]
+    return [sys.executable, "-m", f"tools.companions.{name}", *map(str, arguments)]
 
 
 def run(name: str, *arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -16,7 +16,7 @@ from tests.tools.companions.programs import (
     serving,
     stop,
 )
-from tests.tools.techniques.sending import content
+from tests.tools.companions.techniques.sending import content
 
 
 def test_what_arrives_comes_back_and_the_end_behind_it() -> None:

@@ -21,8 +21,8 @@ from tests.tools.companions.programs import (
     serving,
     sha256,
 )
-from tests.tools.techniques.sending import content
-from tools.techniques.sender import METHODS
+from tests.tools.companions.techniques.sending import content
+from tools.companions.techniques.sender import METHODS
 
 DATA = content(3_000_001)
 

@@ -17,7 +17,7 @@ from tests.tools.companions.programs import (
     serving,
     stop,
 )
-from tests.tools.techniques.sending import content
+from tests.tools.companions.techniques.sending import content
 
 DATA = content(3_000_001)
 DIGEST = hashlib.sha256(DATA).hexdigest()

@@ -19,7 +19,7 @@ from tests.tools.companions.programs import (
     serving,
     started,
 )
-from tests.tools.techniques.sending import content
+from tests.tools.companions.techniques.sending import content
 
 DATA = content(3_000_001)
 

@@ -13,8 +13,8 @@ from tools.bench.transfer.counting import counting
 from tools.bench.transfer.stage import Stage, wait_acknowledged
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
-from tools.techniques.opening import open_sender
-from tools.techniques.sender import METHODS, Method
+from tools.companions.techniques.opening import open_sender
+from tools.companions.techniques.sender import METHODS, Method
 
 BUFFER_SIZES = (4 << 10, 64 << 10, 1 << 20)
 FILE_BYTES = 64 << 20

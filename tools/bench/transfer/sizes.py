@@ -12,13 +12,13 @@ from tools.bench.transfer.files import opened, send
 from tools.bench.transfer.stage import Stage, wait_acknowledged
 from tools.bench.transfer.trial import Clock, Trial, size_name
 from tools.bench.works.work import Metric, Sample
-from tools.techniques.sender import METHODS, Method
+from tools.companions.techniques.sender import METHODS, Method
 
 SIZES = tuple(1 << power for power in (10, 12, 14, 16, 18, 20, 24, 27, 30))
 SIZES_NAME = "sizes"
 BASELINE = "readwrite"
 BUFFER_BYTES = 256 << 10
-"""Of each call; what `tools.send` and a file server would take: large, and fair to others."""
+"""Of each call; what a sender and a file server would take: large, and fair to others."""
 
 _PREFIX = "cpu_us_at_"
 _SHARE_OF_MEMORY, _SHARE_OF_DISK = 8, 4  # at most an eighth and a fourth go to a file

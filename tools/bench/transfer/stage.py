@@ -16,7 +16,7 @@ from spliceproxy.kernel import syscalls
 from tools.bench import origins, ports
 from tools.bench.errors import BenchError
 from tools.bench.placement import Placement
-from tools.pagecache.cached_file import opened
+from tools.companions.pagecache.cached_file import opened
 
 _BLOCK_BYTES = 1 << 20
 _MOST_LEFT_SHARE = 0.02  # of a dropped file; readahead of a neighbour may bring some back
