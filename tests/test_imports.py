@@ -12,7 +12,7 @@ PACKAGE = Path(spliceproxy.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"doctor", "serve"},
+    {"doctor", "serving"},
     {"master"},
     {"admin", "proxy"},
     {"sinks", "upstream", "observe"},

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from spliceproxy.kernel.pipes import PipeStatistics
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route

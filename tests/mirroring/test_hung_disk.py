@@ -8,7 +8,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route

@@ -7,7 +7,7 @@ import trio
 from structlog.testing import capture_logs
 
 from spliceproxy.errors import UsageProblem
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings

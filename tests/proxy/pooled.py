@@ -9,7 +9,7 @@ import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from spliceproxy.serve import Proxy, serve
+from spliceproxy.serving import Proxy, serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from spliceproxy.kernel.pipes import PipeStatistics
 from spliceproxy.proxy.worker import Worker
-from spliceproxy.serve import Proxy, serve
+from spliceproxy.serving import Proxy, serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.single_route import single_route
 from tests.descriptors import open_descriptors

@@ -10,7 +10,7 @@ from structlog.typing import EventDict
 
 from spliceproxy.kernel.pipes import PipeStatistics
 from spliceproxy.observe.status import RouteStatus
-from spliceproxy.serve import Proxy, serve
+from spliceproxy.serving import Proxy, serve
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import check_bookkeeping, epoll_interest, listening_descriptors
 from tests.proxy.counters import check_counters

@@ -7,7 +7,7 @@ import sys
 
 import trio
 
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.single_route import single_route
 

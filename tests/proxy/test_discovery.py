@@ -7,7 +7,7 @@ from typing import Any
 import trio
 from structlog.testing import capture_logs
 
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.settings.listen import ListenSettings

@@ -8,7 +8,7 @@ import trio
 from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.serve import serve
+from spliceproxy.serving import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
