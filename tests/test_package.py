@@ -5,10 +5,25 @@ import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import assert_type
 
 import pytest
+import trio
 
 import spliceproxy
+from spliceproxy import (
+    BackendSettings,
+    ListenSettings,
+    Proxy,
+    RouteSettings,
+    Settings,
+    TcpAddress,
+    UnixAddress,
+    parse_mirror,
+    serve,
+    single_route,
+)
 
 NAMES = [name for name in spliceproxy.__all__ if name != "__version__"]
 
@@ -55,3 +70,31 @@ def test_no_name_is_hidden_by_a_module() -> None:
 def test_other_names_are_refused() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'relay'"):
         spliceproxy.relay  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def test_a_program_needs_no_other_import(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    backend = BackendSettings(address=TcpAddress("127.0.0.1", 9))
+    routes = (
+        RouteSettings(
+            name="web",
+            listen=(ListenSettings(address=TcpAddress("127.0.0.1", 0)),),
+            backends=(backend,),
+            mirrors=(parse_mirror("null:"),),
+        ),
+        RouteSettings(
+            name="local",
+            listen=(ListenSettings(address=UnixAddress(path)),),
+            backends=(backend,),
+        ),
+    )
+    with trio.fail_after(20):
+        async with serve(Settings(routes=routes)) as proxy:
+            assert_type(proxy, Proxy)
+            assert [route.name for route in proxy.status().routes] == ["web", "local"]
+            assert proxy.addresses[1] == path
+
+
+def test_what_it_gives_is_typed() -> None:
+    settings = single_route([UnixAddress("/a")], [UnixAddress("/b")], workers=1)
+    assert assert_type(settings, Settings).workers == 1

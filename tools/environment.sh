@@ -2,6 +2,9 @@
 # The Python environment that tools/run, tools/test and tools/check share.
 # Sourced; gives set_up, install_debian_packages and the variables `root` and `python`.
 
+# With an empty environment bash has a PATH of its own, but Python needs it to find itself.
+export PATH
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python="$root/.venv/bin/python"
 

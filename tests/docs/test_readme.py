@@ -1,14 +1,18 @@
 """What the README shows works, and it stays short."""
 
+import json
 import re
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-import spliceproxy
+from spliceproxy.observe.access_json import json_renderer
+from tests.docs.commands import REPOSITORY
+from tests.observe.records import make_record
 from tests.routes_file.reading import settings_of
 
-README = (Path(spliceproxy.__file__).parent.parent / "README.md").read_text()
+README = (REPOSITORY / "README.md").read_text()
 MOST_LINES = 150
 
 
@@ -25,4 +29,22 @@ def test_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
     for link in links:
-        assert (Path(spliceproxy.__file__).parent.parent / link).exists(), link
+        assert (REPOSITORY / link).exists(), link
+
+
+def test_its_program_runs() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert re.fullmatch(r"\[\('127\.0\.0\.1', \d+\)\] up\n", run.stdout)
+    assert not run.stderr
+
+
+def test_its_log_line_has_the_keys_of_the_log() -> None:
+    (line,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    assert list(json.loads(line)) == list(json.loads(json_renderer(0, 0)(make_record())))
