@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from spliceproxy.admin.attachments import Attachments
+from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.backend_orders import BackendOrder
 from spliceproxy.admin.messages import (
     RefusedError,
@@ -26,7 +26,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 class Api:
     """Finds the handler of a request."""
 
-    def __init__(self, operations: Operations, attachments: Attachments) -> None:
+    def __init__(self, operations: Operations, attachments: AttachmentDirectory) -> None:
         self._operations = operations
         self._page_response = load_page()
         self._handlers: dict[str, dict[str, Handle]] = {

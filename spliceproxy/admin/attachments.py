@@ -2,26 +2,49 @@
 
 The workers hold them, and end them when their time is over, also without this process. It tells
 workers that come later; and when it comes later itself, it learns from them.
+
+====================================  ==========================================================
+what ends an attachment               who acts
+====================================  ==========================================================
+an operator detaches it               `AttachmentDirectory.detach` tells all workers, and later
+                                      those that did not answer
+its time is over                      each worker by itself
+its one connection ends, or has had   the worker that has it
+its ``bytes``
+a worker refuses it at the start      `AttachmentDirectory.attach` detaches it from the others
+a worker ends                         that worker; the others keep it, a new one is told of it
+this process ends                     nobody: the next one learns of it from the workers
+====================================  ==========================================================
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
 import trio
 
-from spliceproxy.admin.attaching import find_targets
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.ipc.attachment import Attachment, Wanted, parse_wanted
+from spliceproxy.errors import Problem
+from spliceproxy.ipc.attachment import (
+    Attachment,
+    AttachRequest,
+    parse_attach_request,
+    slot_of,
+)
 from spliceproxy.ipc.description import MirrorDescription
 from spliceproxy.ipc.shared_table import Row
+from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.observe.status import MirrorStatus
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.upstream.resolved import resolve_mirrors
 
 NUMBERS_ROW = "attachments"
 """The row of the shared table whose first cell is the last number that was given out."""
@@ -30,6 +53,10 @@ _MOST_TOLD = 64
 """So many attachments are told of at most; those that are over longest are forgotten first."""
 _RETRY_S = 1.0
 
+_FIND_TIMEOUT_S = 10.0
+_FINDERS = trio.CapacityLimiter(2)
+"""A disk or a name server that hangs keeps its thread; so there are few of them."""
+
 
 @dataclass(slots=True)
 class _Known:
@@ -37,7 +64,7 @@ class _Known:
     detached: bool = False
 
 
-class Attachments:
+class AttachmentDirectory:
     """Attaches in all workers or in none, and knows what is attached."""
 
     def __init__(self, operations: Operations, workers: WorkerLines, numbers: Row) -> None:
@@ -51,56 +78,45 @@ class Attachments:
         """Attach a mirror as somebody asks for it; returns its number.
 
         Raises:
-            RefusedError: it is not understood, its place cannot be used, or a worker refuses.
+            RefusedError: it is not understood, its sink cannot be used, or a worker refuses.
         """
         try:
-            wanted = parse_wanted(given)
+            request = parse_attach_request(given)
         except ValueError as problem:
             raise RefusedError(400, str(problem)) from None
-        route = await self._find_route(wanted)
-        targets = await find_targets(wanted.mirror)
+        route = await self._find_route(request)
+        targets = await _find_targets(request.mirror)
         async with self._turn:
             self._numbers.cells[0] += 1
-            duration_s = wanted.duration_s
-            attachment = Attachment(
-                number=self._numbers.cells[0],
-                route=route,
-                to=wanted.to,
-                max_bytes=wanted.mirror.max_bytes,
-                client=wanted.client,
-                connection=wanted.connection,
-                until_us=None if duration_s is None else int((time.monotonic() + duration_s) * 1e6),
-                targets=targets,
-                asker=asker,
-            )
+            number = self._numbers.cells[0]
+            now_s = time.monotonic()
+            attachment = request.attachment(number, route, targets, asker, now_s=now_s)
             await self._attach_everywhere(attachment)
             self._learn(attachment)
         return {"id": attachment.number, "mirror": attachment.name, "route": route}
 
-    async def _find_route(self, wanted: Wanted) -> str:
+    async def _find_route(self, request: AttachRequest) -> str:
         """Return the route that is meant, which a connection has by itself."""
         names = [route.name for route in self._operations.description.routes]
-        if wanted.connection is not None:
-            place = int(wanted.connection.partition("-")[0])
-            selection = {"number": wanted.connection}
-            answer = await self._workers.ask(place, "connections", selection=selection, limit=1)
+        if request.connection is not None:
+            slot, selection = slot_of(request.connection), {"number": request.connection}
+            answer = await self._workers.ask(slot, "connections", selection=selection, limit=1)
             if not answer["found"]:
-                raise RefusedError(404, f"there is no connection {wanted.connection}")
+                raise RefusedError(404, f"there is no connection {request.connection}")
             route = str(answer["found"][0]["route"])
-            if wanted.route not in (None, route):
-                raise RefusedError(400, f"connection {wanted.connection} is of route {route}")
+            if request.route not in (None, route):
+                raise RefusedError(400, f"connection {request.connection} is of route {route}")
             return route
-        if wanted.route not in names:
-            raise RefusedError(404, f"there is no route {wanted.route!r:.60}: {', '.join(names)}")
-        return wanted.route
+        if request.route not in names:
+            raise RefusedError(404, f"there is no route {request.route!r:.60}: {', '.join(names)}")
+        return request.route
 
     async def _attach_everywhere(self, attachment: Attachment) -> None:
         message = attachment.as_message()
-        if attachment.connection is None:
+        if attachment.slot is None:
             answer = await self._workers.ask_all("attach", attachment=message)
         else:
-            place = int(attachment.connection.partition("-")[0])
-            answer = await self._workers.ask(place, "attach", attachment=message)
+            answer = await self._workers.ask(attachment.slot, "attach", attachment=message)
         refusals = [one["refused"] for one in answer["found"] if one["refused"]]
         why = [*answer["silent"], *refusals]
         if not answer["found"] and not why:
@@ -138,7 +154,7 @@ class Attachments:
                     "client": known.attachment.client,
                     "connection": known.attachment.connection,
                     "left_s": known.attachment.left_s(now_s),
-                    "max_bytes": known.attachment.max_bytes,
+                    "max_bytes": known.attachment.mirror.max_bytes,
                     "asker": known.attachment.asker,
                     "state": status[number].state,
                     "streams": status[number].streams,
@@ -226,3 +242,25 @@ class Attachments:
     def _goes_on(self, attachment: Attachment) -> bool:
         left_s = attachment.left_s(time.monotonic())
         return left_s is None or left_s > 0
+
+
+async def _find_targets(mirror: MirrorSettings) -> tuple[SocketAddress, ...]:
+    """Check whether a mirror can work, and look its name up; the addresses, if it has any.
+
+    Raises:
+        RefusedError: it could never work, or finding out takes too long.
+    """
+    with trio.move_on_after(_FIND_TIMEOUT_S):
+        try:
+            return await trio.to_thread.run_sync(
+                partial(_check_and_resolve, mirror), abandon_on_cancel=True, limiter=_FINDERS
+            )
+        except Problem as problem:
+            raise RefusedError(400, str(problem)) from None
+    raise RefusedError(504, f"looking at the mirror's place takes more than {_FIND_TIMEOUT_S:g} s")
+
+
+def _check_and_resolve(mirror: MirrorSettings) -> tuple[SocketAddress, ...]:
+    check_mirrors([mirror])
+    [resolved] = resolve_mirrors((mirror,))
+    return () if resolved is None else resolved.sockets

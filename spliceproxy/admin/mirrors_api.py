@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from spliceproxy.admin.attachments import Attachments
+from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.messages import (
     RefusedError,
     Request,
@@ -20,7 +20,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 class MirrorsApi:
     """Has the handlers."""
 
-    def __init__(self, operations: Operations, attachments: Attachments) -> None:
+    def __init__(self, operations: Operations, attachments: AttachmentDirectory) -> None:
         self._operations = operations
         self._attachments = attachments
         self.handlers: Mapping[str, dict[str, Handle]] = {

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import trio
 
 from spliceproxy.admin.api import Api
-from spliceproxy.admin.attachments import NUMBERS_ROW, Attachments
+from spliceproxy.admin.attachments import NUMBERS_ROW, AttachmentDirectory
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
@@ -33,7 +33,7 @@ class AdminProcess:
         self._logs = logs
         self._workers = WorkerLines()
         self._operations = Operations(Reader(table), self._tell_master, self._workers)
-        self._attachments = Attachments(self._operations, self._workers, _numbers(table))
+        self._attachments = AttachmentDirectory(self._operations, self._workers, _numbers(table))
         http = [door for door in doors if isinstance(door, Door)]
         self._server = Server(http, Api(self._operations, self._attachments).handle)
         stats = [door for door in doors if isinstance(door, StatsDoor)]

@@ -11,8 +11,8 @@ from spliceproxy.ipc.description import (
     MirrorDescription,
     RouteDescription,
 )
-from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.upstream.health import judging
 

@@ -1,35 +1,154 @@
-"""Mirrors that are attached to a worker's routes and connections while it runs."""
+"""Mirrors that are attached to a worker's routes and connections while it runs.
 
-from collections.abc import Iterator, Sequence
+`WorkerAttachments` has an `AttachedMirror` for each `Attachment` that the admin process tells of;
+that one has an `AttachedConnection` (in `sinks`) for each connection that it copies.
+
+======================================  ========================================================
+what happens                            what it ends
+======================================  ========================================================
+a direction has had its ``max_bytes``   that direction's branch (`AttachedBranch`)
+a connection ends, or its last branch   its copies (`AttachedMirror.closed`)
+the only connection's copies are over   the attachment, ``streams_ended``
+its time is over (`on_deadline`)        the attachment, ``time_over``
+an operator detaches it (`detach`)      the attachment, ``stopped_by_operator``
+======================================  ========================================================
+
+An attachment that has ended (`AttachedMirror.end`) gets no more bytes, and what is queued is still
+delivered. When its last copies are over it is forgotten; when its threads are done its mirror is
+closed (`WorkerAttachments.on_deadline`). A worker that ends closes it like any other mirror.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 
 from spliceproxy.ipc.attachment import Attachment
-from spliceproxy.kernel.pipes import NoPipeError, PipePool, fitting_pipes
+from spliceproxy.kernel.pipes import NoPipeError, PipeLender, PipePool, fitting_pipes
 from spliceproxy.loop.reactor import Reactor
-from spliceproxy.proxy.attached import Attached
-from spliceproxy.proxy.counting import mirror_names
+from spliceproxy.loop.timers import Timer
+from spliceproxy.observe.tally import MirrorTally
+from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
-from spliceproxy.proxy.worker_mirrors import WorkerMirrors
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors, mirror_names
+from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
 from spliceproxy.sinks.stream_limit import StreamLimit
+from spliceproxy.sinks.tapped import TappedConnection
 
 MOST_ATTACHED = 16
 """At once. Each costs a worker two threads and a descriptor, and each of its streams others."""
 
-_LOOK_AGAIN_S = 1.0  # for a disk that still works on a spool which nobody waits for
-
+STREAMS_ENDED = "streams_ended"
 STOPPED = "stopped_by_operator"
+TIME_OVER = "time_over"
+
+_EARLY = 0.9
+"""A timer may be late by a thirty-second part of its delay, so a long one is set too early, and
+again for the rest."""
+_EXACT_S = 1.0
+_LOOK_AGAIN_S = 1.0  # for a disk that still works on a spool which nobody waits for
 
 
 class AttachRefusedError(Exception):
     """A mirror that this worker cannot attach; the text says why, in one line."""
 
 
-class Attachments:
-    """Attaches, ends and forgets. Every worker has its own, all with the same numbers."""
+class AttachedMirror:
+    """One attachment in this worker: the mirror that was opened for it, and the copies to it."""
+
+    def __init__(
+        self,
+        attachment: Attachment,
+        shared: Mirrors,
+        mirror: Mirror,
+        pipes: PipeLender | None,
+        tally: MirrorTally,
+        unused: Callable[["AttachedMirror"], None],
+    ) -> None:
+        self.attachment = attachment
+        self.shared = shared
+        self.mirror = mirror
+        self.pipes = pipes
+        self.tally = tally
+        self._unused = unused
+        self._selection = Selection.parse(
+            {} if attachment.client is None else {"client": attachment.client}
+        )
+        self._connections: set[TappedConnection] = set()
+        self._reactor: Reactor = shared.reactor
+        self._timer: Timer | None = None
+        self.ended_why = ""
+        """Empty as long as it has not ended."""
+        self._set_timer()
+
+    def wants(self, client: str) -> bool:
+        """Whether a connection of that client that begins now is copied."""
+        if self.attachment.connection is not None or self.ended_why:
+            return False
+        host = client.rpartition(":")[0].strip("[]")
+        return self._selection.has_client(host) and bool(choose([self.mirror], client))
+
+    def opened(self, tapped: TappedConnection) -> None:
+        """Count the streams of a connection."""
+        self._connections.add(tapped)
+        for _, branch in tapped.branches:
+            self.tally.opened(branch)
+
+    def closed(self, tapped: TappedConnection) -> None:
+        """Count streams that are over; the only connection's end is the attachment's."""
+        self._connections.discard(tapped)
+        for _, branch in tapped.branches:
+            self.tally.ended(branch)
+        if self.attachment.connection is not None:
+            self.end("", STREAMS_ENDED)
+        elif self.ended_why:
+            self._leave_if_unused()
+
+    def end(self, why_missing: str, why: str) -> None:
+        """Copy no more; what is queued is still delivered.
+
+        `why_missing` is empty where the streams have got all that they were to get.
+        """
+        if self.ended_why:
+            self._leave_if_unused()
+            return
+        self.ended_why = why
+        if self._timer is not None:
+            self._timer.cancel()
+        for tapped in list(self._connections):
+            tapped.stop(self.mirror, why_missing)
+        self._leave_if_unused()
+
+    def _leave_if_unused(self) -> None:
+        if not self._connections:
+            self._unused(self)
+
+    def _set_timer(self) -> None:
+        left_s = self.attachment.left_s(time.monotonic())
+        if left_s is not None:
+            delay_s = left_s if left_s < _EXACT_S else left_s * _EARLY
+            self._timer = self._reactor.timers.after(delay_s, self)
+
+    def on_deadline(self) -> None:
+        """End, or wait for the rest of the time."""
+        left_s = self.attachment.left_s(time.monotonic())
+        if left_s:
+            self._set_timer()
+        else:
+            self.end("", TIME_OVER)
+
+    def on_crash(self, error: Exception) -> None:
+        """Give the streams up, after an exception that nobody foresaw in ending them."""
+        for tapped in list(self._connections):
+            for _, branch in tapped.branches:
+                branch.on_crash(error)
+
+
+class WorkerAttachments:
+    """Attaches, ends and forgets what the admin process says; each worker has one of these."""
 
     def __init__(
         self,
@@ -45,8 +164,8 @@ class Attachments:
         self._pipes = pipes
         self._frontends = frontends
         self._limit = StreamLimit(max(0, descriptors))
-        self._attached: dict[int, Attached] = {}
-        self._leaving: list[Attached] = []
+        self._attached: dict[int, AttachedMirror] = {}
+        self._leaving: list[AttachedMirror] = []
 
     def attach(self, attachment: Attachment, session: Session | None) -> bool:
         """Attach a mirror to a route, or to the one connection; False: no client comes here.
@@ -67,7 +186,7 @@ class Attachments:
             )
         attached = self._open(attachment, frontend)
         if session is not None and not session.attach(attached):
-            attached.end("", "streams_ended")
+            attached.end("", STREAMS_ENDED)
             raise AttachRefusedError("the connection has ended, or the direction that is wanted")
         if session is None:
             frontend.route.attached.append(attached)
@@ -83,7 +202,7 @@ class Attachments:
                 return frontend
         return None
 
-    def _open(self, attachment: Attachment, frontend: Frontend) -> Attached:
+    def _open(self, attachment: Attachment, frontend: Frontend) -> AttachedMirror:
         settings = attachment.mirror
         try:
             shared = self._mirrors.acquire()
@@ -93,13 +212,13 @@ class Attachments:
             raise AttachRefusedError(f"no pipe is to be had: {error}") from None
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread
             raise AttachRefusedError(f"nothing is left for a mirror: {error}") from None
-        attached = self._attached[attachment.number] = Attached(
+        attached = self._attached[attachment.number] = AttachedMirror(
             attachment,
             shared,
             mirror,
             fitting_pipes(self._pipes, shared.pipe_bytes),
-            frontend.counting.attach(settings.text),
-            partial(self._gone, frontend),
+            frontend.counters.attach(settings.text),
+            partial(self._close_later, frontend),
         )
         return attached
 
@@ -132,14 +251,14 @@ class Attachments:
         self._reactor.end_batch()
         return count
 
-    def _gone(self, frontend: Frontend, attached: Attached) -> None:
-        """Nothing is left of an attachment; its threads end when none of them calls any more."""
+    def _close_later(self, frontend: Frontend, attached: AttachedMirror) -> None:
+        """Forget an attachment that is over; its threads end when none of them calls any more."""
         number = attached.attachment.number
         if self._attached.pop(number, None) is None:
             return
         if attached in frontend.route.attached:
             frontend.route.attached.remove(attached)
-        frontend.counting.detach(attached.mirror.settings.text)
+        frontend.counters.detach(attached.mirror.settings.text)
         self._log(attached).info("mirror_detached", reason=attached.ended_why)
         self._leaving.append(attached)
         self._reactor.timers.after(0.0, self)
@@ -160,7 +279,7 @@ class Attachments:
         """Tell what went wrong."""
         structlog.get_logger().error("internal_error", exc_info=error)
 
-    def _log(self, attached: Attached) -> Any:
+    def _log(self, attached: AttachedMirror) -> Any:
         attachment = attached.attachment
         return structlog.get_logger(
             attachment=attachment.number, route=attachment.route, mirror=attachment.name

@@ -1,20 +1,21 @@
 """A route's listeners in one worker, and the connections that came in by them."""
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import Tell
-from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.proxy.client import Client
-from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.preamble import Preamble
-from spliceproxy.proxy.reception import Reception
+from spliceproxy.proxy.received_client import ReceivedClient
+from spliceproxy.proxy.reception import Reception, needs_reception
+from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
-from spliceproxy.proxy.visit import Visit
+from spliceproxy.proxy.session_counters import SessionCounters
+from spliceproxy.settings.options import RouteSettings
 
 
 class Frontend:
@@ -27,23 +28,25 @@ class Frontend:
         max_connections: int,
         idle: Callable[[], None],
         *,
-        counting: Counting,
+        counters: SessionCounters,
         tell: Tell,
     ) -> None:
         self.sessions: set[Session] = set()
         self.mirroring: set[Session] = set()
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
         self.listeners: list[Listener] = []
-        self.counting = counting
+        self.counters = counters
         self.tell = tell
+        """Takes the record of a connection when its mirrors have settled."""
         self.name = route.name
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
         self._tell_idle = idle
         self._taken = 0  # places, by clients that came in here, wherever they have gone from here
-        self._visits: dict[Session, Visit] = {}
+        self._received: dict[Session, ReceivedClient] = {}
         self.reception: Reception | None = None
+        """None where clients go to their sessions at once."""
         self._holding = True
         self._closed = False
 
@@ -52,6 +55,15 @@ class Frontend:
         self.listeners = [
             Listener(self._reactor, sock, self._accepted, shared=shared) for sock in listening
         ]
+
+    def receive(self, settings: RouteSettings, destinations: Mapping[str, "Frontend"]) -> None:
+        """Decide about clients before they have sessions, if the route has anything to decide.
+
+        `destinations` are the frontends of all routes, by name: `sni` leads to others.
+        """
+        if needs_reception(settings):
+            refusals = Refusals(self._reactor, self.name, self.counters.route.refused.add)
+            self.reception = Reception(self._reactor, settings, self, destinations, refusals)
 
     @property
     def route(self) -> Route:
@@ -118,48 +130,44 @@ class Frontend:
         paused = self.reception is not None and self.reception.paused
         self.hold(held=paused or self._taken >= self._max_connections)
 
-    def start_session(self, client: Client, sock: Socket, visit: Visit | None) -> None:
+    def start_session(self, client: Client, sock: Socket, received: ReceivedClient | None) -> None:
         """Serve a client; one that came in by another route has its place there."""
         session = Session(self._reactor, self, self._route, client, sock)
-        if visit is not None:
-            self._visits[session] = visit
+        if received is not None:
+            self._received[session] = received
         self.sessions.add(session)
-        self.counting.route.accepted()
+        self.counters.route.accepted()
         session.start()
 
     def connect_failed(self, backend: str, why: str) -> None:
         """Count the attempt."""
-        self.counting.route.backend(backend).failed.add(why)
+        self.counters.route.backend(backend).failed.add(why)
 
-    def session_connected(self, session: Session, connect_s: float) -> None:
+    def connected(self, session: Session, connect_s: float) -> None:
         """Count the connection to the backend."""
-        self.counting.route.backend(session.backend_name).connected(connect_s)
+        self.counters.route.backend(session.backend_name).connected(connect_s)
 
-    def session_mirrored(self, session: Session) -> None:
+    def mirrored(self, session: Session) -> None:
         """Count the streams."""
-        self.counting.mirrored(session)
+        self.counters.mirrored(session)
 
-    def session_ended(self, session: Session, record: ConnectionRecord) -> None:
-        """Give its place to another client."""
-        self.counting.ended(session, record)
+    def sockets_closed(self, session: Session) -> None:
+        """Give its place to another client; copies may still be on their way to mirrors."""
+        self.counters.sockets_closed(session)
         self.sessions.discard(session)
         self.mirroring.add(session)
-        visit = self._visits.pop(session, None)
-        if visit is None:
+        received = self._received.pop(session, None)
+        if received is None:
             self.leave_place()
         else:
-            visit.end()
+            received.end()
 
-    def session_over(self, session: Session) -> None:
-        """Forget the session."""
-        self.counting.over(session)
+    def forget(self, session: Session) -> None:
+        """Keep nothing of a session of which nothing is left."""
+        self.counters.forget(session)
         self.mirroring.discard(session)
         self._tell_if_idle()
 
     def _tell_if_idle(self) -> None:
         if self._closed and self.is_idle:
             self._tell_idle()
-
-    def connection_ended(self, record: ConnectionRecord) -> None:
-        """Log the connection."""
-        self.tell(record)

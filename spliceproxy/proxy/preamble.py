@@ -16,8 +16,8 @@ from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel import syscalls
 from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
-from spliceproxy.proxy.visit import Visit
 
 _EVENTS = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 """Edge-triggered, unlike all else: bytes that stay in the socket would be reported for ever. For
@@ -36,7 +36,7 @@ class Step(Protocol):
     late: str
     """Why a client is refused that takes too long."""
 
-    def read(self, visit: Visit, data: bytes) -> NeedMore | int:
+    def read(self, received: ReceivedClient, data: bytes) -> NeedMore | int:
         """Note what it says; how many bytes are to be taken out of the connection.
 
         Raises:
@@ -57,19 +57,27 @@ class PreambleOwner(Protocol):
 class Preamble:
     """Reads the steps one after the other, all within one timeout."""
 
-    __slots__ = ("_needed_bytes", "_owner", "_reactor", "_registered", "_steps", "_timer", "visit")
+    __slots__ = (
+        "_needed_bytes",
+        "_owner",
+        "_reactor",
+        "_registered",
+        "_steps",
+        "_timer",
+        "received",
+    )
 
     def __init__(
         self,
         reactor: Reactor,
         owner: PreambleOwner,
-        visit: Visit,
+        received: ReceivedClient,
         steps: Sequence[Step],
         timeout_s: float,
     ) -> None:
         self._reactor = reactor
         self._owner = owner
-        self.visit = visit
+        self.received = received
         self._steps = list(steps)
         self._needed_bytes = 1
         self._registered = False
@@ -104,7 +112,7 @@ class Preamble:
 
     def _read(self, step: Step, *, ended: bool) -> bool:
         """Return whether the step is done; otherwise more bytes are waited for."""
-        sock = self.visit.sock
+        sock = self.received.sock
         try:
             data = syscalls.peek(sock, step.most_bytes)
             ended = ended or not data
@@ -114,7 +122,7 @@ class Preamble:
             raise Refusal(reasons.CLIENT_LEFT) from None
         answer: NeedMore | int = NeedMore(self._needed_bytes)
         if len(data) >= self._needed_bytes:
-            answer = step.read(self.visit, data)
+            answer = step.read(self.received, data)
         if isinstance(answer, NeedMore):
             if ended:
                 raise Refusal(step.incomplete if data else reasons.CLIENT_LEFT)
@@ -125,7 +133,7 @@ class Preamble:
         return True
 
     def _wait_for(self, count: int) -> None:
-        sock = self.visit.sock
+        sock = self.received.sock
         self._needed_bytes = count
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         if not self._registered:
@@ -144,19 +152,19 @@ class Preamble:
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
         structlog.get_logger().error(
-            "internal_error", client=self.visit.client.name, exc_info=error
+            "internal_error", client=self.received.client.name, exc_info=error
         )
         self.close(reasons.INTERNAL_ERROR)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._stop()
         self._steps.clear()
-        close_with_reset(self._reactor, self.visit.sock)
+        close_with_reset(self._reactor, self.received.sock)
         self._owner.preamble_refused(self, refusal)
 
     def _stop(self) -> None:
         self._timer.cancel()
         if self._registered:
-            self._reactor.unregister(self.visit.sock.fileno())
+            self._reactor.unregister(self.received.sock.fileno())
             self._registered = False
-            self.visit.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self.received.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

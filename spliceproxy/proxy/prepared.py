@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spliceproxy.errors import UsageProblem
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity, max_sessions
-from spliceproxy.proxy.reach import check_reach
 from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.reach import Outline, find_dead_ends
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.group import Group, Member, find_groups
 from spliceproxy.upstream.names import Names
@@ -55,14 +56,14 @@ class PreparedRoute:
 
 
 def look_up(settings: Settings) -> list[Upstreams]:
-    """Check how routes lead to one another and the mirrors' places; resolve all names. Blocks.
+    """Check how routes lead to one another, and the mirrors; resolve all names. Blocks.
 
     Raises:
         UsageProblem: a route cannot be reached, or leads nowhere; a mirror cannot work, such as
             one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
-    check_reach(settings.routes)
+    _refuse_dead_ends(settings.routes)
     names = Names(settings.dns)
     upstreams = [
         Upstreams(find_groups(route.backends, names), resolve_mirrors(route.mirrors))
@@ -70,6 +71,13 @@ def look_up(settings: Settings) -> list[Upstreams]:
     ]
     check_mirrors(mirror for route in settings.routes for mirror in route.mirrors)
     return upstreams
+
+
+def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
+    """Say what a routes file would be refused for, of settings that come from no file."""
+    for number, path, what in find_dead_ends([Outline.of(route) for route in routes]):
+        key = ".".join(map(str, path))
+        raise UsageProblem(f"route {routes[number].name!r}: {key}: {what}", "see the routes")
 
 
 def prepare(

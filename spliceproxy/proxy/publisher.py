@@ -1,5 +1,6 @@
-"""A worker's look at itself, once a second, written where others read it."""
+"""What a worker tells of itself once a second, in its row of the shared table."""
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -28,7 +29,6 @@ class Publisher:
         *,
         number: int,
         generation: int,
-        pid: int,
     ) -> None:
         self._cells = cells = tally.cells(Kind.WORKER)
         self._reactor = reactor
@@ -36,7 +36,7 @@ class Publisher:
         self._frontends = frontends
         self._batches_before = [0] * len(reactor.batches)
         self._busy_before_s = 0.0
-        cells[WorkerCell.PID] = pid
+        cells[WorkerCell.PID] = os.getpid()
         cells[WorkerCell.NUMBER] = number
         cells[WorkerCell.GENERATION] = generation
         cells[WorkerCell.STARTED_US] = time.time_ns() // 1000
@@ -54,9 +54,9 @@ class Publisher:
             await trio.sleep(INTERVAL_S)
 
     def close(self) -> None:
-        """Look for the last time, and leave the worker's place."""
+        """Look for the last time, and free the worker's slot."""
         for frontend in self._frontends:
-            frontend.counting.look_at_mirrors()
+            frontend.counters.look_at_mirrors()
         self._count_batches()
         self.set_state(WorkerState.FREE)
 
@@ -67,9 +67,9 @@ class Publisher:
         for frontend in self._frontends:
             sessions = list(frontend.sessions)
             for start in range(0, len(sessions), _SLICE):
-                frontend.counting.look(sessions[start : start + _SLICE])
+                frontend.counters.look(sessions[start : start + _SLICE])
                 await trio.lowlevel.checkpoint()
-            frontend.counting.look_at_mirrors()
+            frontend.counters.look_at_mirrors()
 
     def _beat(self) -> None:
         self._cells[WorkerCell.HEARTBEAT_US] = time.monotonic_ns() // 1000

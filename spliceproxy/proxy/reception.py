@@ -14,12 +14,12 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.admission import Admission
 from spliceproxy.policy.networks import AccessList
 from spliceproxy.policy.sni import SniTable
+from spliceproxy.proxy.accept_rate import AcceptRate
 from spliceproxy.proxy.client import Client
-from spliceproxy.proxy.pace import Pace
 from spliceproxy.proxy.preamble import Preamble, Step
+from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
+from spliceproxy.proxy.received_client import Destination, Host, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal, Refusals
-from spliceproxy.proxy.steps import ClientHelloStep, ProxyHeaderStep
-from spliceproxy.proxy.visit import Destination, Host, Visit
 from spliceproxy.settings.options import RouteSettings
 
 
@@ -72,8 +72,10 @@ class Reception:
             None if client.rate is None else client.rate.rate,
         )
         self._trusted = AccessList(settings.trusted) if settings.accept_proxy else None
-        self._pace = (
-            None if settings.rate is None else Pace(reactor, settings.rate.rate, entrance.update)
+        self._accept_rate = (
+            None
+            if settings.rate is None
+            else AcceptRate(reactor, settings.rate.rate, entrance.update)
         )
         self._steps: list[Step] = []
         if settings.accept_proxy:
@@ -95,47 +97,47 @@ class Reception:
     @property
     def paused(self) -> bool:
         """Whether clients are to wait, for the sake of the route's rate."""
-        return self._pace is not None and self._pace.paused
+        return self._accept_rate is not None and self._accept_rate.paused
 
     def receive(self, client: Client, sock: Socket) -> None:
         """Decide about a client that was just accepted."""
-        visit = Visit(self._entrance, self._admission, client, sock, self._destination)
+        received = ReceivedClient(self._entrance, self._admission, client, sock, self._destination)
         try:
-            self._look_at_address(visit)
+            self._look_at_address(received)
         except Refusal as refusal:
             close_with_reset(self._reactor, sock)
             self.refusals.add(refusal, client.name)
             return
         self._entrance.take_place()
-        if self._pace is not None:
-            self._pace.accepted()
+        if self._accept_rate is not None:
+            self._accept_rate.accepted()
         if self._steps:
-            preamble = Preamble(self._reactor, self, visit, self._steps, self._timeout_s)
+            preamble = Preamble(self._reactor, self, received, self._steps, self._timeout_s)
             self.preambles.add(preamble)
             preamble.start()
         else:
-            self._let_in(visit)
+            self._let_in(received)
 
-    def _look_at_address(self, visit: Visit) -> None:
+    def _look_at_address(self, received: ReceivedClient) -> None:
         if self._trusted is None:
-            visit.be_admitted(self._reactor.now_s)
+            received.be_admitted(self._reactor.now_s)
         else:
-            address = visit.client.address
+            address = received.client.address
             if isinstance(address, tuple) and not self._trusted.admits(address[0]):
                 raise Refusal(reasons.UNTRUSTED)
 
     def preamble_read(self, preamble: Preamble) -> None:
         """Let the client in."""
         self.preambles.discard(preamble)
-        preamble.visit.client.let_in_s = time.monotonic()
-        self._let_in(preamble.visit)
+        preamble.received.client.let_in_s = time.monotonic()
+        self._let_in(preamble.received)
 
     def preamble_refused(self, preamble: Preamble, refusal: Refusal) -> None:
         """Count the client, and forget it."""
         self.preambles.discard(preamble)
-        self.refusals.add(refusal, preamble.visit.client.name)
-        preamble.visit.end()
+        self.refusals.add(refusal, preamble.received.client.name)
+        preamble.received.end()
 
-    def _let_in(self, visit: Visit) -> None:
-        assert visit.destination is not None  # noqa: S101 - without backends there is sni
-        visit.destination.start_session(visit.client, visit.sock, visit)
+    def _let_in(self, received: ReceivedClient) -> None:
+        assert received.destination is not None  # noqa: S101 - without backends there is sni
+        received.destination.start_session(received.client, received.sock, received)

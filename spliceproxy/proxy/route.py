@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
 from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
-from spliceproxy.proxy.attached import Attached
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.deadlines import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
@@ -20,6 +20,9 @@ from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.tap.tap import Tap
 from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 from spliceproxy.upstream.pool import BackendPool
+
+if TYPE_CHECKING:
+    from spliceproxy.proxy.attachments import AttachedMirror
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Route:
     timeouts: LinkTimeouts
     make_client: EndpointMaker
     make_backend: EndpointMaker
-    attached: list[Attached] = field(default_factory=list)
+    attached: list["AttachedMirror"] = field(default_factory=list)
     """Mirrors that somebody has attached while it runs."""
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:

@@ -34,12 +34,12 @@ class RouteOpener:
         self._names = Names(settings.dns)
         self.pools: list[BackendPool] = []
         self.lookups: list[Lookups] = []
-        self.mirror_places: list[Resolved] = []
+        self.mirror_targets: list[Resolved] = []
 
     def open(self, prepared: PreparedRoute) -> Route:
         """Open a route."""
         mirrors = self._mirrors.open(prepared, self._tally)
-        self.mirror_places += filter(None, prepared.upstreams.mirrors)
+        self.mirror_targets += filter(None, prepared.upstreams.mirrors)
         return Route(
             name=prepared.settings.name,
             backends=self._open_backends(prepared),

@@ -1,8 +1,23 @@
-"""The story of one connection: accepted, dialled, relayed, closed, told in one log line."""
+"""The story of one connection, from accept to its log line.
+
+Its life, in order:
+
+- accepted: `Frontend.start_session` makes it, after `Reception` on routes that decide about clients
+- queued, dialled: `start`; an `Attempt` waits for room, and connects to a backend
+- relayed: `connected` gives both sockets to a `Link`, and the mirrors their taps
+- link ended: `link_ended` notes why; a reset that must destroy nothing takes a while (`part`)
+- sockets closed: `Frontend.sockets_closed` counts it and gives its place to another client;
+  `BackendPool.give_back` gives the room at the backend to one who waits
+- mirrors settled: what was copied is delivered, or counted as lost (`mirrors_settled`)
+- told: the log gets its line (`Frontend.tell`)
+- forgotten: nothing is left of it, and a drained worker may end (`Frontend.forget`)
+
+One that gets no backend goes from the dial to its closed sockets. Without mirrors the last four
+steps are one call.
+"""
 
 import select
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -15,18 +30,19 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.observe.termination import Phase
-from spliceproxy.proxy.attached import Attached
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session_mirrors import SessionMirrors
-from spliceproxy.proxy.session_owner import SessionOwner
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.parting import part
-from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
+from spliceproxy.sinks.mirrors import Mirrors, choose
 from spliceproxy.sinks.tapped import TappedConnection
 from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
+
+if TYPE_CHECKING:
+    from spliceproxy.proxy.attachments import AttachedMirror
+    from spliceproxy.proxy.frontend import Frontend
 
 
 class Session:
@@ -38,7 +54,7 @@ class Session:
         "_client",
         "_client_watched",
         "_farewell",
-        "_owner",
+        "_frontend",
         "_reactor",
         "_route",
         "backend",
@@ -51,13 +67,13 @@ class Session:
     def __init__(
         self,
         reactor: Reactor,
-        owner: SessionOwner,
+        frontend: "Frontend",
         route: Route,
         client: Client,
         sock: Socket,
     ) -> None:
         self._reactor = reactor
-        self._owner = owner
+        self._frontend = frontend
         self._route = route
         self.client = client
         self.record = ConnectionRecord(
@@ -85,11 +101,6 @@ class Session:
         """When bytes were moved last, or when the client came (`time.monotonic`)."""
         return self.client.accepted_s if self.link is None else self.link.last_active_s
 
-    @property
-    def branches(self) -> Sequence[tuple[Mirror, Branch]]:
-        """The streams that mirrors of the route get, each with its mirror."""
-        return () if self.mirrors is None else self.mirrors.branches
-
     def traffic(self) -> Traffic | None:
         """Return what has been moved so far; None when nothing can be moving."""
         link = self.link
@@ -97,7 +108,7 @@ class Session:
 
     def start(self) -> None:
         """Connect to a backend."""
-        self._attempt = self._route.backends.attempt(self)
+        self._attempt = Attempt(self._route.backends, self)
         try:
             self._attempt.start()
             self._watch_client_while_connecting()
@@ -135,7 +146,7 @@ class Session:
         self.backend = backend
         connect_s = self.client.connect_s()
         self.record.connected(target.name, backend.state.name, connect_s)
-        self._owner.session_connected(self, connect_s)
+        self._frontend.connected(self, connect_s)
         tapped = None if self._route.tapping is None else self._tap(self._route.tapping)
         self.link = Link(
             self._reactor,
@@ -161,15 +172,15 @@ class Session:
         if not chosen:
             return None
         self.mirrors = SessionMirrors(self)
-        tapped = self.mirrors.copy(shared, chosen, self.client.listener_name)
-        self._owner.session_mirrored(self)
+        tapped = self.mirrors.copy(shared, chosen)
+        self._frontend.mirrored(self)
         return tapped
 
-    def attach(self, attached: Attached) -> bool:
+    def attach(self, attached: "AttachedMirror") -> bool:
         """Copy to another mirror from now on; False: there is nothing to copy any more."""
         if self.mirrors is None:
             self.mirrors = SessionMirrors(self)
-        return self.mirrors.attach(attached, self.client.listener_name)
+        return self.mirrors.attach(attached)
 
     def mirror_failed(self, why: str) -> None:
         """Let no traffic pass without its record."""
@@ -177,17 +188,17 @@ class Session:
             self._log().warning("mirror_failed", reason=why)
             self.link.close(reasons.MIRROR_FAILED)
 
-    def mirrors_ended(self) -> None:
-        """Tell the connection's story, of which the mirrors were the last part."""
+    def mirrors_settled(self) -> None:
+        """Tell the story, of which the mirrors were the last part, and be forgotten."""
         if self.mirrors is not None:
             self.record.mirrors = self.mirrors.report()
-            self._owner.connection_ended(self.record)
-        self._owner.session_over(self)
+        self._frontend.tell(self.record)
+        self._frontend.forget(self)
 
     def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Tell that a backend did not answer."""
         self.record.attempts += 1
-        self._owner.connect_failed(backend.state.name, why)
+        self._frontend.connect_failed(backend.state.name, why)
         self._log().warning("connect_failed", backend=target.name, reason=why)
 
     def dial_failed(self, why: str) -> None:
@@ -244,24 +255,23 @@ class Session:
         self.link = None
         self._note(link.reason, link)
         self._client = self._backend = None
-        self._farewell = part(self._reactor, link, self._gone)
+        self._farewell = part(self._reactor, link, self._sockets_closed)
         if self._farewell is None:
-            self._gone()
+            self._sockets_closed()
         else:
             self._farewell.start()
 
-    def _gone(self) -> None:
-        """Both sockets are closed; what is left are mirrors."""
+    def _sockets_closed(self) -> None:
+        """Take no place any more, here and at the backend; what is left are mirrors."""
         self._farewell = None
-        self._owner.session_ended(self, self.record)
+        self._frontend.sockets_closed(self)
         if self.backend is not None:
             self._route.backends.give_back(self.backend)
             self.backend = None
         if self.mirrors is not None:
             self.mirrors.end(self.record.line())
         else:
-            self._owner.connection_ended(self.record)
-            self._owner.session_over(self)
+            self.mirrors_settled()
 
     def _end_without_link(self, why: str) -> None:
         if self._client is None:  # it has ended already
@@ -274,7 +284,7 @@ class Session:
                 close_with_reset(self._reactor, sock)
         self._client = self._backend = None
         self._note(why, None)
-        self._gone()
+        self._sockets_closed()
 
     def _note(self, why: str, link: Link | None) -> None:
         """Keep what is to be told of the connection."""

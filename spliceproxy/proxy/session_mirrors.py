@@ -1,12 +1,8 @@
 """What one connection is copied to: the mirrors of its route, and those that were attached."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.proxy.attached import Attached
-from spliceproxy.proxy.client import Client
-from spliceproxy.pump.link import Link
 from spliceproxy.sinks.attached import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
@@ -14,22 +10,11 @@ from spliceproxy.sinks.tapped import TappedConnection
 from spliceproxy.tap.tapped_flow import release
 from spliceproxy.tap.tapping import tap_flow
 
+if TYPE_CHECKING:
+    from spliceproxy.proxy.attachments import AttachedMirror
+    from spliceproxy.proxy.session import Session
+
 Report = list[dict[str, object]]
-
-
-class MirroredSession(Protocol):
-    """Whose traffic it is."""
-
-    client: Client
-    record: ConnectionRecord
-    link: Link | None
-    """What relays, as long as something does."""
-
-    def mirror_failed(self, why: str) -> None:
-        """A mirror that traffic must not do without has failed."""
-
-    def mirrors_ended(self) -> None:
-        """The connection is over, and all its copies are accounted for."""
 
 
 class SessionMirrors:
@@ -37,10 +22,10 @@ class SessionMirrors:
 
     __slots__ = ("_configured", "_connection_is_over", "_open", "_session", "_settled")
 
-    def __init__(self, session: MirroredSession) -> None:
+    def __init__(self, session: "Session") -> None:
         self._session = session
         self._configured: TappedConnection | None = None
-        self._open: dict[TappedConnection, Attached | None] = {}
+        self._open: dict[TappedConnection, AttachedMirror | None] = {}
         self._settled: Report = []
         self._connection_is_over = False
 
@@ -49,13 +34,14 @@ class SessionMirrors:
         """The streams to mirrors of the route."""
         return () if self._configured is None else self._configured.branches
 
-    def copy(self, shared: Mirrors, chosen: list[Mirror], listener: str) -> TappedConnection:
+    def copy(self, shared: Mirrors, chosen: list[Mirror]) -> TappedConnection:
         """Make the streams to mirrors of the route, for a link that is to be made."""
+        listener = self._session.client.listener_name
         tapped = self._configured = TappedConnection(shared, self, chosen, listener)
         self._open[tapped] = None
         return tapped
 
-    def attach(self, attached: Attached, listener: str) -> bool:
+    def attach(self, attached: "AttachedMirror") -> bool:
         """Copy to another mirror from now on; False: the directions that it wants have ended."""
         link = self._session.link
         if link is None:
@@ -70,6 +56,7 @@ class SessionMirrors:
         if not offsets:
             return False
         shared = attached.shared
+        listener = self._session.client.listener_name
         tapped = AttachedConnection(
             shared, self, attached.mirror, listener, offsets, self._describe
         )
@@ -106,7 +93,7 @@ class SessionMirrors:
         """The connection is over: end what has not ended with its streams."""
         self._connection_is_over = True
         if not self._open:
-            self._session.mirrors_ended()
+            self._session.mirrors_settled()
         for tapped in list(self._open):
             tapped.end(record)
 
@@ -127,9 +114,9 @@ class SessionMirrors:
         self._settled += tapped.report()
         self._leave_taps([branch for _, branch in tapped.branches])
         if attached is not None:
-            attached.over(tapped)
+            attached.closed(tapped)
         if self._connection_is_over and not self._open:
-            self._session.mirrors_ended()
+            self._session.mirrors_settled()
 
     def _leave_taps(self, branches: Sequence[Branch]) -> None:
         link = self._session.link

@@ -1,7 +1,6 @@
 """A worker: accepts connections from shared listeners and relays them, all in one Trio task."""
 
 import heapq
-import os
 import socket
 from collections.abc import Sequence
 
@@ -18,19 +17,18 @@ from spliceproxy.observe.haproxy_line import OpenConnections
 from spliceproxy.observe.levels import set_level, tells_connections
 from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
-from spliceproxy.proxy.attachments import Attachments
+from spliceproxy.proxy.admin_answers import AdminAnswers
+from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.capacity import spare_descriptors
-from spliceproxy.proxy.counting import Counting
 from spliceproxy.proxy.frontend import Frontend
-from spliceproxy.proxy.inquiries import Inquiries
-from spliceproxy.proxy.lookout import Lookout
+from spliceproxy.proxy.health_watch import HealthWatch
 from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
-from spliceproxy.proxy.receptions import open_receptions
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.session import Session
+from spliceproxy.proxy.session_counters import SessionCounters
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
@@ -61,55 +59,39 @@ class Worker:
         self._number = number
         self._tell = access_log.teller(number, generation, self._count_open)
         self._tally = tally
-        self._mirrors = WorkerMirrors(self.reactor, settings.mirror_budget_bytes)
-        if any(route.settings.mirrors for route in routes):
-            self._mirrors.acquire()
-        self.pipes = PipePool(
-            capacity_bytes=FULL_CAPACITY_BYTES if self.mirrors is None else self.mirrors.pipe_bytes,
-            max_pipes=pipes_that_fit(file_limit()),
-        )
+        self._admin_line = admin_line
         self._drained = False
         self._idle = trio.Event()
+        self._mirrors = WorkerMirrors(self.reactor, settings.mirror_budget_bytes)
+        self.pipes = self._make_pipes(mirrored=any(route.settings.mirrors for route in routes))
         self.opener = RouteOpener(
             self.reactor, settings, tally, self.pipes, self._mirrors, worker=number
         )
-        self._frontends = [
-            self._make_frontend(prepared, self.opener.open(prepared)) for prepared in routes
-        ]
-        open_receptions(self.reactor, routes, self._frontends)
-        self.attachments = Attachments(
-            self.reactor,
-            self._mirrors,
-            self.pipes,
-            self._frontends,
-            spare_descriptors(
-                [route.settings for route in routes],
-                [route.max_connections for route in routes],
-                file_limit(),
-            ),
+        self._frontends = self._make_frontends(routes)
+        self.attachments = WorkerAttachments(
+            self.reactor, self._mirrors, self.pipes, self._frontends, _spare_descriptors(routes)
         )
         self._checker = Checker(self.opener.pools)
         self._publisher = Publisher(
-            tally,
-            self.reactor,
-            self.pipes,
-            self._frontends,
-            number=number,
-            generation=generation,
-            pid=os.getpid(),
-        )
-        self._inquiries = (
-            None
-            if admin_line is None
-            else Inquiries(
-                admin_line, tally.place, self._frontends, self.attachments, self.reactor.end_batch
-            )
+            tally, self.reactor, self.pipes, self._frontends, number=number, generation=generation
         )
 
     @property
     def mirrors(self) -> Mirrors | None:
         """What all mirrors share; None where there is no mirror."""
         return self._mirrors.shared
+
+    def _make_pipes(self, *, mirrored: bool) -> PipePool:
+        """Return pipes for all flows, none larger than what a tee copies at once."""
+        capacity_bytes = self._mirrors.acquire().pipe_bytes if mirrored else FULL_CAPACITY_BYTES
+        return PipePool(capacity_bytes=capacity_bytes, max_pipes=pipes_that_fit(file_limit()))
+
+    def _make_frontends(self, routes: Sequence[PreparedRoute]) -> list[Frontend]:
+        frontends = [self._make_frontend(route, self.opener.open(route)) for route in routes]
+        by_name = {frontend.name: frontend for frontend in frontends}
+        for route, frontend in zip(routes, frontends, strict=True):
+            frontend.receive(route.settings, by_name)
+        return frontends
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
         name, most = prepared.settings.name, prepared.max_sessions
@@ -118,7 +100,7 @@ class Worker:
             route,
             prepared.max_connections,
             self._note_if_idle,
-            counting=Counting(self._tally, name, most, route.mirrors),
+            counters=SessionCounters(self._tally, name, most, route.mirrors),
             tell=self._tell_at(self._settings.log.level),
         )
         frontend.listen(prepared.listening, shared=self._settings.workers > 1)
@@ -142,7 +124,7 @@ class Worker:
         return OpenConnections(
             worker=sum(len(one.sessions) for one in self._frontends),
             route=len(frontend.sessions),
-            backend=frontend.counting.open_at(record.backend_name),
+            backend=frontend.counters.open_at(record.backend_name),
         )
 
     @property
@@ -161,12 +143,14 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self._publisher.run)
-                if self._inquiries is not None:
-                    nursery.start_soon(self._inquiries.run)
-                nursery.start_soon(keep_resolved, self.opener.mirror_places, LOOKUP_INTERVAL_S)
+                if self._admin_line is not None:
+                    nursery.start_soon(self._admin_answers(self._admin_line).run)
+                nursery.start_soon(keep_resolved, self.opener.mirror_targets, LOOKUP_INTERVAL_S)
                 for lookups in self.opener.lookups:
                     nursery.start_soon(lookups.run)
-                nursery.start_soon(Lookout(self.reactor, self.opener.pools, self._frontends).run)
+                nursery.start_soon(
+                    HealthWatch(self.reactor, self.opener.pools, self._frontends).run
+                )
                 if self._number == 0:
                     nursery.start_soon(self._checker.run)
                 nursery.start_soon(self._look_for_forgotten_clients)
@@ -177,6 +161,11 @@ class Worker:
                 nursery.cancel_scope.cancel()
         finally:
             self._close()
+
+    def _admin_answers(self, line: socket.socket) -> AdminAnswers:
+        return AdminAnswers(
+            line, self._tally.place, self._frontends, self.attachments, self.reactor.end_batch
+        )
 
     async def _look_for_forgotten_clients(self) -> None:
         """Accept what a sibling was woken for, and then could not take.
@@ -258,9 +247,18 @@ class Worker:
         if self.mirrors is not None:
             self.mirrors.close()
             for session in self.mirroring:  # a disk or command that hangs: say how far it got
-                session.mirrors_ended()
+                session.mirrors_settled()
         for frontend in self._frontends:
             frontend.tell_refusals()
         self._publisher.close()
         self.reactor.close()
         self.pipes.close()
+
+
+def _spare_descriptors(routes: Sequence[PreparedRoute]) -> int:
+    """Return how many descriptors are left for attached mirrors when every route is full."""
+    return spare_descriptors(
+        [route.settings for route in routes],
+        [route.max_connections for route in routes],
+        file_limit(),
+    )

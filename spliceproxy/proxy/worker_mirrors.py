@@ -1,10 +1,24 @@
-"""A worker's mirrors, and what all of them share, which is there as long as there are any."""
+"""The mirrors that routes are configured with, and what all mirrors of a worker share.
+
+That is there as long as there is a mirror.
+"""
+
+from collections.abc import Iterable
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
-from spliceproxy.proxy.counting import mirror_names
 from spliceproxy.proxy.prepared import PreparedRoute
+from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+
+
+def mirror_names(mirrors: Iterable[MirrorSettings]) -> list[str]:
+    """Name the mirrors of a route by their texts; a second one with a text gets a number."""
+    names: list[str] = []
+    for mirror in mirrors:
+        before = sum(name.partition("#")[0] == mirror.text for name in names)
+        names.append(f"{mirror.text}#{before + 1}" if before else mirror.text)
+    return names
 
 
 class WorkerMirrors:

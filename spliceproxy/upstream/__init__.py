@@ -1,1 +1,23 @@
-"""Where connections go: the backends' names and addresses, and connecting to them."""
+"""Where connections go: the backends' names and addresses, and connecting to them.
+
+Reading order: `attempt` (one client on its way to a backend), `pool` with `backend` and
+`client_queue` (whom it gets, or waits for); `health`, `probe`, `checker` (who is fit for use);
+`group`, `membership`, `lookups` (who there is); `names`, `resolve`, `resolved`, `dns`, `srv_target`
+(their addresses).
+
+How a session gets its backend, in order:
+
+1. `Session.start` makes an `Attempt` and starts it.
+2. `BackendPool.choose` names a backend, or says that all are full; then the attempt joins the
+   `ClientQueue`, which starts it again when a backend has room (`Attempt.retry`).
+3. `Dial` (in `loop`) connects to the backend's addresses, and tells the attempt of each that does
+   not answer (`attempt_failed`), and of the outcome (`connected` or `dial_failed`). After a failure
+   the attempt is back at 2 with another backend.
+4. The attempt writes a PROXY header, if the backend wants one, and hands socket and backend to the
+   session (`connected`), or tells it why there is none (`dial_failed`).
+5. After closing its sockets the session gives the backend back (`BackendPool.give_back`), and
+   those who wait ask again.
+
+Tested by tests/upstream, and by tests/proxy (test_balance, test_queue, test_health,
+test_connect_failures, test_discovery).
+"""

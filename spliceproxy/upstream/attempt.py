@@ -1,6 +1,6 @@
 """Connecting a client to one of a route's backends: choice, dial, header, and others after it."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol.header import Place
@@ -12,13 +12,11 @@ from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.upstream.backend import Backend
-
-if TYPE_CHECKING:
-    from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.pool import BackendPool
 
 
 class AttemptOwner(Protocol):
-    """Who wants the connection."""
+    """The session of the client that is to be connected: what it is asked, and what it is told."""
 
     @property
     def client_ip(self) -> bytes:
@@ -62,7 +60,7 @@ class Attempt:
         "tried",
     )
 
-    def __init__(self, pool: "BackendPool", owner: AttemptOwner) -> None:
+    def __init__(self, pool: BackendPool, owner: AttemptOwner) -> None:
         self._pool = pool
         self._owner = owner
         self._over = False
@@ -86,10 +84,10 @@ class Attempt:
 
     def start(self) -> None:
         """Dial, or wait for room."""
-        line = self._pool.line
-        if line.waiting:  # nobody overtakes those who wait
+        queue = self._pool.queue
+        if queue.waiting:  # nobody overtakes those who wait
             self._wait()
-            line.move_soon()
+            queue.move_soon()
         else:
             self._advance()
 
@@ -132,7 +130,14 @@ class Attempt:
         self._backend = backend
         self.is_queued = False
         backend.state.active += 1
-        self._dial = self._pool.dial(self, backend)
+        self._dial = Dial(
+            self._pool.reactor,
+            self,
+            backend.targets(),
+            self._pool.connect_timeout_s,
+            self._pool.tcp_user_timeout_s,
+            backend.settings.source,
+        )
         self._dial.start()
 
     def _meet(self, shortage: Shortage) -> None:
@@ -146,19 +151,19 @@ class Attempt:
         if self._timer is not None:
             return
         self.is_queued = True
-        line = self._pool.line
-        if line.full:
+        queue = self._pool.queue
+        if queue.full:
             self._fail(reasons.QUEUE_FULL)
         else:
-            line.join(self)
+            queue.join(self)
             self._queued_s = self._pool.reactor.now_s
-            self._timer = self._pool.reactor.timers.after(line.timeout_s, self)
+            self._timer = self._pool.reactor.timers.after(queue.timeout_s, self)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._pool.line.leave(self)
+            self._pool.queue.leave(self)
             self.queue_s = (self.queue_s or 0.0) + self._pool.reactor.now_s - self._queued_s
 
     def on_deadline(self) -> None:

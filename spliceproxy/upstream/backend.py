@@ -11,7 +11,7 @@ from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
 
 Header = Callable[[Place | None, Place | None], bytes]
-"""Makes a PROXY protocol header of the client's place and the one it connected to."""
+"""Makes a PROXY protocol header of the client's address and the one it connected to."""
 
 HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encode}
 
@@ -33,7 +33,7 @@ class Backend:
         self.header = HEADERS.get(settings.send_proxy)
         """What a connection begins with; None if with the client's first byte."""
         self.state = BackendState(
-            0,  # until it has its place in a pool
+            0,  # until a pool gives it its index
             name,
             weight=member.weight,
             tier=member.tier,

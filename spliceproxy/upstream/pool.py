@@ -1,25 +1,23 @@
-"""A route's backends in one worker: who is chosen, who is connected, who waits."""
+"""A route's backends in one worker: who there is, whom a client gets, who waits for room."""
 
 import random
 import sys
 from collections.abc import Collection, Sequence
 
 from spliceproxy.ipc.shared_table import SharedTable
-from spliceproxy.loop.dial import Dial, DialOwner
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.options import RouteSettings
-from spliceproxy.upstream.attempt import Attempt, AttemptOwner
 from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.client_queue import ClientQueue
 from spliceproxy.upstream.group import Group
-from spliceproxy.upstream.line import Line
 from spliceproxy.upstream.membership import Membership
 
 
 class BackendPool:
-    """Connects clients to backends.
+    """Chooses backends for attempts, and counts what each has.
 
     Plain order, not happy eyeballs: backend after backend as the balance has it; within a backend
     its addresses one after the other as the resolver sorted them.
@@ -36,11 +34,11 @@ class BackendPool:
     ) -> None:
         self.reactor = reactor
         self.retries = sys.maxsize if settings.retries is None else settings.retries
-        self.line = Line(reactor, settings.queue, self._has_room)
+        self.queue = ClientQueue(reactor, settings.queue, self._has_room)
         self.by_client = settings.balance == "source_hash"
         """Whether `choose` wants to know who the client is."""
-        self._connect_timeout_s = settings.timeouts.connect_s
-        self._tcp_user_timeout_s = settings.timeouts.tcp_user_s
+        self.connect_timeout_s = settings.timeouts.connect_s
+        self.tcp_user_timeout_s = settings.timeouts.tcp_user_s
         self.check = settings.health_check
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""
@@ -54,7 +52,7 @@ class BackendPool:
         return self.membership.backends
 
     def _arrange(self, *, skipped_turns: int = 0) -> None:
-        """Give each backend its place."""
+        """Tell the balance which backends there are, in which order."""
         self._by_state = {backend.state: backend for backend in self.backends}
         for index, state in enumerate(self._by_state):
             state.index = index
@@ -62,37 +60,22 @@ class BackendPool:
             self._balance, list(self._by_state), random.random, skipped_turns=skipped_turns
         )
 
-    def attempt(self, owner: AttemptOwner) -> Attempt:
-        """Return an attempt to connect a client; it begins with its `start`."""
-        return Attempt(self, owner)
-
     def choose(self, client: bytes, tried: Collection[BackendState]) -> Backend | Shortage:
         """Choose a backend for a client with this address, which has tried some already."""
         choice = self._pool.choose(client, tried)
         return self._by_state[choice] if isinstance(choice, BackendState) else choice
 
-    def dial(self, owner: DialOwner, backend: Backend) -> Dial:
-        """Return a dial to a backend."""
-        return Dial(
-            self.reactor,
-            owner,
-            backend.targets(),
-            self._connect_timeout_s,
-            self._tcp_user_timeout_s,
-            backend.settings.source,
-        )
-
     def give_back(self, backend: Backend) -> None:
         """Count one connection less, or one that has not come about."""
         backend.state.active -= 1
-        if self.line.waiting:
-            self.line.move_soon()
+        if self.queue.waiting:
+            self.queue.move_soon()
 
     def look(self, now_s: float) -> None:
         """See what is new of the backends' health."""
         changes = [backend.health.look(now_s) for backend in self.backends]
         if any(changes):
-            self.line.move_soon()
+            self.queue.move_soon()
 
     def has_lost(self) -> bool:
         """Whether a backend that is down has connections."""
@@ -102,9 +85,9 @@ class BackendPool:
         return any((state.up or state.ejected) and not state.full for state in self._by_state)
 
     def replace(self, number: int, group: Group) -> None:
-        """Let other backends take the place of those of an entry; live connections go on."""
+        """Let other backends follow those of an entry; live connections go on."""
         self.reactor.refresh_clock()
         if self.membership.replace(number, group):
             self._arrange()
-            self.line.move_soon()
+            self.queue.move_soon()
         self.reactor.end_batch()

@@ -11,7 +11,7 @@ from typing import Any, cast
 import trio
 
 from spliceproxy.admin.api import Api
-from spliceproxy.admin.attachments import Attachments
+from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
@@ -42,7 +42,7 @@ class BusyOperations(Operations):
         return {"found": busy_connections(self.steps)[:limit], "silent": []}
 
 
-NO_ATTACHMENTS = cast(Attachments, None)  # the page asks for none
+NO_ATTACHMENTS = cast(AttachmentDirectory, None)  # the page asks for none
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def page(operations: Operations, token: str | None = None) -> AsyncIterato
     """Serve the page; yields where."""
     with socket.create_server((HOST, 0)) as sock:
         sock.setblocking(False)
-        attachments = Attachments(operations, WorkerLines(), private_row("numbers"))
+        attachments = AttachmentDirectory(operations, WorkerLines(), private_row("numbers"))
         api = Api(operations, attachments)
         server = Server([Door(sock, Guard(token, HOST))], api.handle)
         async with trio.open_nursery() as nursery:

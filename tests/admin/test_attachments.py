@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from spliceproxy.admin.attachments import Attachments
+from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.worker_line import WorkerLine
@@ -49,7 +49,7 @@ class Administration:
         operations = Operations(Reader(table), _tell_nobody, self.lines)
         route = RouteDescription("main", (), "round_robin", (), ())
         operations.describe(Description(1, 0.0, 1, False, 0, 0, "", "info", (route,)))
-        self.attachments = Attachments(operations, self.lines, numbers)
+        self.attachments = AttachmentDirectory(operations, self.lines, numbers)
         nursery.start_soon(self.attachments.run)
 
     def let_in(self, *workers: FakeWorker) -> None:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spliceproxy.ipc.attachment import Attachment, parse_wanted
+from spliceproxy.ipc.attachment import Attachment, parse_attach_request
 from spliceproxy.kernel.addresses import SocketAddress
 
 
 def test_all_that_can_be_asked() -> None:
-    wanted = parse_wanted(
+    request = parse_attach_request(
         {
             "route": "main",
             "to": "tcp://127.0.0.1:9?overflow=spill&max_bytes=1",
@@ -21,10 +21,10 @@ def test_all_that_can_be_asked() -> None:
             "bytes": "100MiB",
         }
     )
-    assert wanted.client == "10.0.0.0/8"
-    assert wanted.duration_s == 600
-    assert wanted.mirror.max_bytes == 100 << 20
-    assert wanted.mirror.overflow == "spill"
+    assert request.client == "10.0.0.0/8"
+    assert request.duration_s == 600
+    assert request.mirror.max_bytes == 100 << 20
+    assert request.mirror.overflow == "spill"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_all_that_can_be_asked() -> None:
 )
 def test_what_is_refused(given_texts: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        parse_wanted(given_texts)
+        parse_attach_request(given_texts)
 
 
 @given(
@@ -55,8 +55,8 @@ def test_what_is_refused(given_texts: dict[str, object], complaint: str) -> None
 )
 def test_whatever_is_asked_is_understood_or_refused(asked: dict[str, object]) -> None:
     with suppress(ValueError):
-        wanted = parse_wanted(asked)
-        assert wanted.route or wanted.connection
+        request = parse_attach_request(asked)
+        assert request.route or request.connection
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,8 @@ def test_whatever_is_asked_is_understood_or_refused(asked: dict[str, object]) ->
     ],
 )
 def test_workers_read_what_they_are_told(targets: tuple[SocketAddress, ...]) -> None:
-    told = Attachment(3, "main", "file:/x?overflow=gap", 5, None, "0-1", 1_500_000, targets, "me")
+    asked = {"to": "file:/x?overflow=gap", "bytes": "5", "connection": "0-1", "for": "1s"}
+    told = parse_attach_request(asked).attachment(3, "main", targets, "me", now_s=0.5)
     read = Attachment.from_message(json.loads(json.dumps(told.as_message())))
     assert read == told
     assert read.name == "file:/x@3"

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from spliceproxy.ipc.attachment import Attachment, parse_wanted
+from spliceproxy.ipc.attachment import Attachment, parse_attach_request
 from spliceproxy.ipc.rows import Kind
 from spliceproxy.proxy.session import Session
 from spliceproxy.upstream.resolved import resolve_mirrors
@@ -14,20 +14,11 @@ ROOM: dict[str, Any] = {"max_connections": 20}
 
 
 def make_attachment(number: int, **given: str) -> Attachment:
-    wanted = parse_wanted({"route": "default", **given})
-    [resolved] = resolve_mirrors((wanted.mirror,))
-    until_s = None if wanted.duration_s is None else time.monotonic() + wanted.duration_s
-    return Attachment(
-        number=number,
-        route=wanted.route or "",
-        to=wanted.to,
-        max_bytes=wanted.mirror.max_bytes,
-        client=wanted.client,
-        connection=wanted.connection,
-        until_us=None if until_s is None else int(until_s * 1e6),
-        targets=() if resolved is None else resolved.sockets,
-        asker="a test",
-    )
+    request = parse_attach_request({"route": "default", **given})
+    [resolved] = resolve_mirrors((request.mirror,))
+    targets = () if resolved is None else resolved.sockets
+    route = request.route or ""
+    return request.attachment(number, route, targets, "a test", now_s=time.monotonic())
 
 
 def attach(

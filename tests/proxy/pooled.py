@@ -135,7 +135,7 @@ async def pooled(*backends: dict[str, Any], **route: Any) -> AsyncIterator[Poole
                 await eventually(lambda: not proxy.worker.sessions)
                 pool = proxy.worker.opener.pools[0]
                 assert [backend.state.active for backend in pool.backends] == [0] * len(backends)
-                assert not pool.line.waiting
+                assert not pool.queue.waiting
     finally:
         close_all(players, peers, arrivals)
 

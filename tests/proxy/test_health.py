@@ -126,7 +126,7 @@ async def test_room_at_a_backend_that_is_up_again_goes_to_who_waits() -> None:
         await receive_by(proxied, 0, b"first")
         second = await proxied.open_client()
         await second.send(b"second")
-        await eventually(lambda: len(proxied.proxy.worker.opener.pools[0].line) == 1)
+        await eventually(lambda: len(proxied.proxy.worker.opener.pools[0].queue) == 1)
         proxied.start_again(1)
         await receive_by(proxied, 1, b"second")
 

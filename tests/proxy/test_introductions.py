@@ -9,8 +9,8 @@ from spliceproxy.policy.admission import Admission
 from spliceproxy.policy.networks import AccessList
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.client import Client
-from spliceproxy.proxy.steps import ClientHelloStep
-from spliceproxy.proxy.visit import Destination, Visit
+from spliceproxy.proxy.preamble_steps import ClientHelloStep
+from spliceproxy.proxy.received_client import Destination, ReceivedClient
 from tests.formats.hellos import real_hello
 from tests.proxy.pooled import Pooled, pooled
 
@@ -42,7 +42,7 @@ class Anywhere:
     def leave_place(self) -> None:
         pass
 
-    def start_session(self, client: Client, sock: Socket, visit: Visit | None) -> None:
+    def start_session(self, client: Client, sock: Socket, received: ReceivedClient | None) -> None:
         pass
 
 
@@ -50,7 +50,7 @@ def test_the_name_that_a_hello_asks_for() -> None:
     anywhere, client = Anywhere(), Client(REAL, "127.0.0.1:443")
     with socket.socket() as sock:
         admission = Admission(AccessList((), ()))
-        visit = Visit(anywhere, admission, client, sock, None)
+        received = ReceivedClient(anywhere, admission, client, sock, None)
         table = SniTable[Destination | None]({}, {}, anywhere)
-        assert ClientHelloStep(table).read(visit, real_hello("example.org")) == 0
+        assert ClientHelloStep(table).read(received, real_hello("example.org")) == 0
     assert client.server_name == "example.org"

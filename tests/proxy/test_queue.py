@@ -16,11 +16,11 @@ ONE = {"max_connections": 1}
 async def wait_in_line(proxied: Pooled, count: int) -> list[Peer]:
     """Open clients that have to wait, one after the other."""
     clients: list[Peer] = []
-    line = proxied.proxy.worker.opener.pools[0].line
+    queue = proxied.proxy.worker.opener.pools[0].queue
     for number in range(count):
         clients.append(await proxied.open_client())
         await clients[-1].send(bytes([number]))
-        await eventually(lambda: len(line) == len(clients))
+        await eventually(lambda: len(queue) == len(clients))
     return clients
 
 
@@ -108,8 +108,8 @@ async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
         with monkeypatch.context() as patch:
             patch.setattr(Attempt, "retry", count)
             late = await proxied.open_client()
-            line = proxied.proxy.worker.opener.pools[0].line
-            await eventually(lambda: len(line) == 21)
+            queue = proxied.proxy.worker.opener.pools[0].queue
+            await eventually(lambda: len(queue) == 21)
             assert len(asked) == 1
             late.reset()
             holder.close()

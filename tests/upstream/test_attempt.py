@@ -16,6 +16,7 @@ from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.options import RouteSettings
+from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import find_groups
 from spliceproxy.upstream.names import Names
@@ -66,7 +67,7 @@ def pool() -> Iterator[BackendPool]:
 
 def start(pool: BackendPool) -> Caller:
     caller = Caller()
-    pool.attempt(caller).start()
+    Attempt(pool, caller).start()
     return caller
 
 
@@ -81,7 +82,7 @@ async def test_nobody_overtakes_those_who_wait_not_even_in_the_same_batch(
     assert third.heard == []
     pool.reactor.end_batch()
     assert (second.heard, third.heard) == (["connected"], [])
-    assert len(pool.line) == 1
+    assert len(pool.queue) == 1
     pool.give_back(pool.backends[0])
     assert third.heard == ["connected"]
 
@@ -94,7 +95,7 @@ async def test_a_crash_of_who_is_connected_is_told(pool: BackendPool) -> None:
 
     start(pool)
     waiting = Crashing()
-    pool.attempt(waiting).start()
+    Attempt(pool, waiting).start()
     pool.give_back(pool.backends[0])
     assert waiting.heard == ["crashed: unforeseen"]
-    assert not pool.line.waiting
+    assert not pool.queue.waiting

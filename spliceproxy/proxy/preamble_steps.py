@@ -14,8 +14,8 @@ from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sni import SniTable
+from spliceproxy.proxy.received_client import Destination, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
-from spliceproxy.proxy.visit import Destination, Visit
 
 
 class ProxyHeaderStep:
@@ -28,7 +28,7 @@ class ProxyHeaderStep:
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
 
-    def read(self, visit: Visit, data: bytes) -> NeedMore | int:
+    def read(self, received: ReceivedClient, data: bytes) -> NeedMore | int:
         """Take the header out, and ask whether its client is let in."""
         try:
             header = decode(data)
@@ -37,8 +37,8 @@ class ProxyHeaderStep:
         if isinstance(header, NeedMore):
             return header
         if header.source is not None:
-            visit.client.introduce(header.source, header.destination)
-        visit.be_admitted(self._reactor.now_s)
+            received.client.introduce(header.source, header.destination)
+        received.be_admitted(self._reactor.now_s)
         return header.length
 
 
@@ -52,7 +52,7 @@ class ClientHelloStep:
     def __init__(self, table: SniTable[Destination | None]) -> None:
         self._table = table
 
-    def read(self, visit: Visit, data: bytes) -> NeedMore | int:
+    def read(self, received: ReceivedClient, data: bytes) -> NeedMore | int:
         """Look the name up, and leave all bytes where they are."""
         try:
             hello = parse_client_hello(data)
@@ -62,8 +62,8 @@ class ClientHelloStep:
             raise Refusal(reasons.BAD_CLIENT_HELLO, str(error)) from None
         if isinstance(hello, NeedMore):
             return hello
-        visit.client.server_name = hello.server_name
-        visit.destination = self._table.lookup(hello.server_name, hello.alpn)
-        if visit.destination is None:
+        received.client.server_name = hello.server_name
+        received.destination = self._table.lookup(hello.server_name, hello.alpn)
+        if received.destination is None:
             raise Refusal(reasons.NO_ROUTE, hello.server_name or "")
         return 0

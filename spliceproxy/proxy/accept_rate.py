@@ -8,7 +8,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.rate import Rate, RateLimit
 
 
-class Pace:
+class AcceptRate:
     """Says when not to accept. A client that is let in at a drain, all the same, counts too."""
 
     def __init__(self, reactor: Reactor, rate: Rate, changed: Callable[[], None]) -> None:

@@ -1,26 +1,16 @@
-"""Counting a route's connections, and the copies of their traffic, for whoever asks."""
+"""What a worker counts of a route's sessions and their copies, in the table that others read."""
 
 from collections.abc import Iterable, Sequence
 
 from spliceproxy.ipc.rows import BackendCell, MirrorCell
-from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
 from spliceproxy.proxy.session import Session
-from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.sinks.mirrors import Mirror
 
 
-def mirror_names(mirrors: Iterable[MirrorSettings]) -> list[str]:
-    """Name the mirrors of a route by their places; a second one at a place gets a number."""
-    names: list[str] = []
-    for mirror in mirrors:
-        before = sum(name.partition("#")[0] == mirror.text for name in names)
-        names.append(f"{mirror.text}#{before + 1}" if before else mirror.text)
-    return names
-
-
-class Counting:
-    """Ties a route's sessions to its counters."""
+class SessionCounters:
+    """Counts the steps of each session, and once a second the bytes of those that are open."""
 
     def __init__(
         self, tally: Tally, route: str, max_connections: int, mirrors: Sequence[Mirror]
@@ -49,17 +39,17 @@ class Counting:
 
     def mirrored(self, session: Session) -> None:
         """Count the streams that a session's mirrors get."""
-        for mirror, branch in session.branches:
+        for mirror, branch in session.mirrors.branches if session.mirrors else ():
             self._mirrors[id(mirror)].opened(branch)
 
-    def ended(self, session: Session, record: ConnectionRecord) -> None:
-        """Count a connection whose sockets are closed."""
-        self.route.ended(session, record, session.backend_name)
+    def sockets_closed(self, session: Session) -> None:
+        """Count a connection by the way in which it ended."""
+        self.route.ended(session, session.record, session.backend_name)
 
-    def over(self, session: Session) -> None:
+    def forget(self, session: Session) -> None:
         """Count a connection of which nothing is left."""
         self.route.over()
-        for mirror, branch in session.branches:
+        for mirror, branch in session.mirrors.branches if session.mirrors else ():
             self._mirrors[id(mirror)].ended(branch)
 
     def open_at(self, backend: str) -> int:

@@ -15,7 +15,7 @@ _SLICE = 200
 """Connections closed in one go, at some 20 us each: traffic waits no longer for it."""
 
 
-class Lookout:
+class HealthWatch:
     """Learns what other workers and the operator say of backends, and acts on it."""
 
     def __init__(

@@ -7,8 +7,8 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.pool import QueueSettings
 
 
-class Waiting(Protocol):
-    """Who waits."""
+class WaitingClient(Protocol):
+    """An attempt of a client that found every backend full."""
 
     @property
     def tried(self) -> Collection[object]:
@@ -18,8 +18,8 @@ class Waiting(Protocol):
         """Go on if there is room by now; False: still none. Never fails."""
 
 
-class Line:
-    """Those who wait, the one who came first at the front."""
+class ClientQueue:
+    """Those who wait now, the one who came first at the front."""
 
     def __init__(
         self, reactor: Reactor, settings: QueueSettings, has_room: Callable[[], bool]
@@ -28,7 +28,7 @@ class Line:
         self._size = settings.size
         self._reactor = reactor
         self._has_room = has_room
-        self.waiting: dict[Waiting, None] = {}
+        self.waiting: dict[WaitingClient, None] = {}
         """Empty most of the time, which costs nothing to see."""
         self._moving = False
 
@@ -40,11 +40,11 @@ class Line:
         """Whether nobody else may join."""
         return len(self.waiting) >= self._size
 
-    def join(self, waiting: Waiting) -> None:
-        """Wait at the end of the line."""
+    def join(self, waiting: WaitingClient) -> None:
+        """Wait behind all others."""
         self.waiting[waiting] = None
 
-    def leave(self, waiting: Waiting) -> None:
+    def leave(self, waiting: WaitingClient) -> None:
         """Wait no more."""
         self.waiting.pop(waiting, None)
 
@@ -59,7 +59,7 @@ class Line:
 
         One who has tried the backend with room, and may not have it again, holds up no other.
         Where one who may have any finds no room, the others who may need not ask: the room is at
-        a backup, and a long line must not be asked whenever somebody comes or goes.
+        a backup, and a long queue must not be asked whenever somebody comes or goes.
         """
         in_vain = False
         for waiting in list(self.waiting):

@@ -11,8 +11,10 @@ from spliceproxy.proxy.refusals import Refusal
 class Destination(Protocol):
     """A route that connections can be handed to."""
 
-    def start_session(self, client: Client, sock: Socket, visit: "Visit | None") -> None:
-        """Take the connection; `Visit.end` is to be called when it is over."""
+    def start_session(
+        self, client: Client, sock: Socket, received: "ReceivedClient | None"
+    ) -> None:
+        """Take the connection; `ReceivedClient.end` is to be called when it is over."""
 
 
 class Host(Protocol):
@@ -22,7 +24,7 @@ class Host(Protocol):
         """A client has left."""
 
 
-class Visit:
+class ReceivedClient:
     """What the accepting route knows and keeps of a client until its connection is over."""
 
     __slots__ = ("_address", "_admission", "_host", "client", "destination", "sock")

@@ -11,12 +11,12 @@ import trio.testing
 
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.ipc.packets import encode, make_line
-from spliceproxy.proxy.attachments import Attachments
+from spliceproxy.proxy.admin_answers import AdminAnswers
+from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend
-from spliceproxy.proxy.inquiries import Inquiries
 
-NO_ATTACHMENTS = cast(Attachments, None)
+NO_ATTACHMENTS = cast(WorkerAttachments, None)
 MIRRORS = 20  # with them fifty connections are too long for one packet
 
 
@@ -43,10 +43,10 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
     """Answer about so many connections; the other end of the line."""
     ours, theirs = make_line()
     frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
-    attachments = cast(Attachments, SimpleNamespace())
+    attachments = cast(WorkerAttachments, SimpleNamespace())
     with ours:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Inquiries(theirs, 0, [frontend], attachments, lambda: None).run)
+            nursery.start_soon(AdminAnswers(theirs, 0, [frontend], attachments, lambda: None).run)
             yield ours
             nursery.cancel_scope.cancel()
 

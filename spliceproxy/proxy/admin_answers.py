@@ -14,7 +14,7 @@ from spliceproxy import reasons
 from spliceproxy.ipc.attachment import Attachment
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
 from spliceproxy.policy.selection import Selection
-from spliceproxy.proxy.attachments import Attachments, AttachRefusedError
+from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
 
@@ -23,19 +23,19 @@ _PIECE = 50
 _MAX_ERROR_CHARACTERS = 500
 
 
-class Inquiries:
-    """Answers one request after the other."""
+class AdminAnswers:
+    """Answers one request after the other; numbers connections by the worker's slot."""
 
     def __init__(
         self,
         sock: socket.socket,
-        place: int,
+        slot: int,
         frontends: Sequence[Frontend],
-        attachments: Attachments,
+        attachments: WorkerAttachments,
         flush: Callable[[], None],
     ) -> None:
         self._socket = sock
-        self._place = place
+        self._slot = slot
         self._frontends = frontends
         self._attachments = attachments
         self._flush = flush
@@ -68,7 +68,7 @@ class Inquiries:
                 more = len(piece) == _PIECE
                 yield from _packets(number, piece, more=more)
         except Exception as error:  # a question is no reason to end a worker
-            structlog.get_logger().error("internal_error", worker=self._place, exc_info=error)
+            structlog.get_logger().error("internal_error", worker=self._slot, exc_info=error)
             why = repr(error)[:_MAX_ERROR_CHARACTERS]
             yield encode({"number": number, "found": [], "more": False, "error": why})
 
@@ -115,11 +115,11 @@ class Inquiries:
         for session in meant:
             session.close(reasons.CLOSED_BY_OPERATOR)
         self._flush()
-        structlog.get_logger().info("connections_closed", count=len(meant), worker=self._place)
+        structlog.get_logger().info("connections_closed", count=len(meant), worker=self._slot)
         return len(meant)
 
     def _number(self, session: Session) -> str:
-        return f"{self._place}-{session.client.number}"
+        return f"{self._slot}-{session.client.number}"
 
     def _describe(self, session: Session) -> Mapping[str, Any]:
         traffic = session.traffic()
