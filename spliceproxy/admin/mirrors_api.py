@@ -18,7 +18,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 
 class MirrorsApi:
-    """Has the handlers."""
+    """Reads requests about mirrors, and answers with what became of them."""
 
     def __init__(self, operations: Operations, attachments: AttachmentDirectory) -> None:
         self._operations = operations

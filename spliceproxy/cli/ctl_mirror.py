@@ -35,7 +35,7 @@ def set_mirror(
 
 
 @mirror.command()
-@click.argument("to_place", metavar="MIRROR")
+@click.argument("mirror_text", metavar="MIRROR")
 @click.option("--route", help="New connections of this route.")
 @click.option("--client", help="Of them those of this address, or network such as 10.0.0.0/8.")
 @click.option("--connection", help="The one connection of this number, from now on.")
@@ -44,7 +44,7 @@ def set_mirror(
 @click.pass_obj
 def attach(
     to: "Ctl",
-    to_place: str,
+    mirror_text: str,
     *,
     route: str | None,
     client: str | None,
@@ -54,7 +54,7 @@ def attach(
 ) -> int:
     """Copy traffic to another mirror, written as for `--mirror`."""
     wanted = _given(route=route, client=client, connection=connection, bytes=size)
-    answer = to.client.post("/api/mirrors/attach", to=to_place, **wanted, **_for(duration))
+    answer = to.client.post("/api/mirrors/attach", to=mirror_text, **wanted, **_for(duration))
     return to.print(answer, f"{answer['id']}: attached as {answer['mirror']}")
 
 

@@ -9,7 +9,10 @@ from spliceproxy.policy.rate import Rate, RateLimit
 
 
 class AcceptRate:
-    """Says when not to accept. A client that is let in at a drain, all the same, counts too."""
+    """Pauses the listeners of a route when its rate is used up.
+
+    A client that is let in at a drain, all the same, counts too.
+    """
 
     def __init__(self, reactor: Reactor, rate: Rate, changed: Callable[[], None]) -> None:
         self._reactor = reactor

@@ -52,7 +52,7 @@ class Client:
         """Its address as 4 or 16 bytes; empty if it has none."""
         return pack_ip(self.address[0]) if isinstance(self.address, tuple) else b""
 
-    def places(self, sock: Socket) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self, sock: Socket) -> tuple[Place | None, Place | None]:
         """Return where it is, and where it connected to by this socket."""
         destination = self._destination or place_of(sock.getsockname())
         return place_of(self.address), destination

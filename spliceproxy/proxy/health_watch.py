@@ -1,4 +1,4 @@
-"""A worker's look at the health of its backends, a few times a second for all routes."""
+"""What a worker learns of its backends' health a few times a second, and what follows for them."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,11 @@ _SLICE = 200
 
 
 class HealthWatch:
-    """Learns what other workers and the operator say of backends, and acts on it."""
+    """Takes over what checks, other workers and operators say of backends.
+
+    Clients that wait may go on then; on routes with `on_down: close` the connections of backends
+    that are down end.
+    """
 
     def __init__(
         self, reactor: Reactor, pools: Sequence[BackendPool], frontends: Sequence[Frontend]

@@ -1,4 +1,4 @@
-"""What a connection begins with, read before anybody else reads it.
+"""Reading what a connection begins with, before anybody else reads it.
 
 The bytes are looked at and stay where they are (MSG_PEEK): whatever relays the connection finds
 them, and moves them inside the kernel. Only a PROXY header is taken out.
@@ -45,7 +45,7 @@ class Step(Protocol):
 
 
 class PreambleOwner(Protocol):
-    """Who wants to know."""
+    """The reception, which lets the client in when its preamble is read, or counts its refusal."""
 
     def preamble_read(self, preamble: "Preamble") -> None:
         """Take the socket, which is in no epoll set."""

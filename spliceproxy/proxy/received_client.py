@@ -1,4 +1,4 @@
-"""A client between its accept and its session, and the place that it takes all along."""
+"""A client on a route that decides about its clients, and the place that it takes there."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from spliceproxy.proxy.refusals import Refusal
 
 
 class Destination(Protocol):
-    """A route that connections can be handed to."""
+    """A route's frontend, which makes sessions of clients, whichever route has accepted them."""
 
     def start_session(
         self, client: Client, sock: Socket, received: "ReceivedClient | None"
@@ -17,27 +17,30 @@ class Destination(Protocol):
         """Take the connection; `ReceivedClient.end` is to be called when it is over."""
 
 
-class Host(Protocol):
-    """Who has accepted the client."""
+class PlaceOwner(Protocol):
+    """The frontend that has accepted the client, of whose `max_connections` it takes one."""
 
     def leave_place(self) -> None:
-        """A client has left."""
+        """Give the place of one client to another."""
 
 
 class ReceivedClient:
-    """What the accepting route knows and keeps of a client until its connection is over."""
+    """Holds a client's place and its admission from accept until its connection is over.
 
-    __slots__ = ("_address", "_admission", "_host", "client", "destination", "sock")
+    Until there is a session it holds the socket, too.
+    """
+
+    __slots__ = ("_address", "_admission", "_place_owner", "client", "destination", "sock")
 
     def __init__(
         self,
-        host: Host,
+        place_owner: PlaceOwner,
         admission: Admission,
         client: Client,
         sock: Socket,
         destination: Destination | None,
     ) -> None:
-        self._host = host
+        self._place_owner = place_owner
         self._admission = admission
         self._address: str | None = None
         self.client = client
@@ -59,7 +62,7 @@ class ReceivedClient:
             self._address = address[0]
 
     def end(self) -> None:
-        """Give the place to somebody else."""
+        """Give up place and admission: the connection is over, or does not come about."""
         if self._address is not None:
             self._admission.left(self._address)
-        self._host.leave_place()
+        self._place_owner.leave_place()

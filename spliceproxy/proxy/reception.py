@@ -18,13 +18,13 @@ from spliceproxy.proxy.accept_rate import AcceptRate
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
-from spliceproxy.proxy.received_client import Destination, Host, ReceivedClient
+from spliceproxy.proxy.received_client import Destination, PlaceOwner, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal, Refusals
 from spliceproxy.settings.options import RouteSettings
 
 
-class Entrance(Host, Destination, Protocol):
-    """The route whose clients these are."""
+class Entrance(PlaceOwner, Destination, Protocol):
+    """The frontend whose listeners accept the clients that are received."""
 
     def take_place(self) -> None:
         """A client has come in."""

@@ -120,10 +120,10 @@ class Session:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
         return self.client.ip
 
-    def proxied_places(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
         """Return where the client is, and where it connected to."""
         assert self._client is not None  # noqa: S101 - it is closed only after the attempt
-        return self.client.places(self._client)
+        return self.client.proxied_addresses(self._client)
 
     def _end_attempt(self) -> None:
         attempt, self._attempt = self._attempt, None
@@ -195,14 +195,14 @@ class Session:
         self._frontend.tell(self.record)
         self._frontend.forget(self)
 
-    def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Tell that a backend did not answer."""
         self.record.attempts += 1
         self._frontend.connect_failed(backend.state.name, why)
         self._log().warning("connect_failed", backend=target.name, reason=why)
 
-    def dial_failed(self, why: str) -> None:
-        """Turn the client away: no backend answers."""
+    def not_connected(self, why: str) -> None:
+        """Turn the client away: no backend can be had."""
         self._end_attempt()
         self._end_without_link(why)
 
@@ -219,8 +219,6 @@ class Session:
         """Turn the client away after an exception that nobody foresaw."""
         self._log().error("internal_error", exc_info=error)
         self.close(reasons.INTERNAL_ERROR)
-
-    dial_crashed = on_crash
 
     def close(self, why: str) -> None:
         """End at once, with a reset on both sides, and drop what is on its way to mirrors."""

@@ -11,10 +11,10 @@ How a session gets its backend, in order:
 2. `BackendPool.choose` names a backend, or says that all are full; then the attempt joins the
    `ClientQueue`, which starts it again when a backend has room (`Attempt.retry`).
 3. `Dial` (in `loop`) connects to the backend's addresses, and tells the attempt of each that does
-   not answer (`attempt_failed`), and of the outcome (`connected` or `dial_failed`). After a failure
-   the attempt is back at 2 with another backend.
+   not answer (`attempt_failed`; the session hears `connect_failed`), and of the outcome
+   (`connected` or `dial_failed`). After a failure it is back at 2 with another backend.
 4. The attempt writes a PROXY header, if the backend wants one, and hands socket and backend to the
-   session (`connected`), or tells it why there is none (`dial_failed`).
+   session (`connected`). If it has nobody left to try, it tells why (`not_connected`).
 5. After closing its sockets the session gives the backend back (`BackendPool.give_back`), and
    those who wait ask again.
 

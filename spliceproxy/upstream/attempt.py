@@ -22,19 +22,19 @@ class AttemptOwner(Protocol):
     def client_ip(self) -> bytes:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
 
-    def proxied_places(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
         """Return where the client is, and where it connected to."""
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Take the connected socket, and give the backend back to the pool at the end."""
 
-    def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         """Take note of a backend's address that did not answer; the next one is tried."""
 
-    def dial_failed(self, why: str) -> None:
-        """No backend can be had; ``why`` is the last one's."""
+    def not_connected(self, why: str) -> None:
+        """Turn the client away: no backend can be had; ``why`` is the last one's."""
 
-    def dial_crashed(self, error: Exception) -> None:
+    def on_crash(self, error: Exception) -> None:
         """Report what went wrong; the attempt is cancelled."""
 
 
@@ -174,7 +174,7 @@ class Attempt:
         """Write the header, and hand the socket over."""
         assert self._backend is not None  # noqa: S101
         header = self._backend.header
-        why = "" if header is None else _send(sock, header(*self._owner.proxied_places()))
+        why = "" if header is None else _send(sock, header(*self._owner.proxied_addresses()))
         if why:
             self._pool.reactor.close_later(sock)
             self.attempt_failed(target, why)
@@ -190,7 +190,7 @@ class Attempt:
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Pass on that an address did not answer."""
         assert self._backend is not None  # noqa: S101
-        self._owner.attempt_failed(target, self._backend, why)
+        self._owner.connect_failed(target, self._backend, why)
 
     def dial_failed(self, why: str) -> None:
         """Go on with another backend."""
@@ -206,19 +206,17 @@ class Attempt:
         elif not self._busy:
             self._advance()
 
-    def dial_crashed(self, error: Exception) -> None:
-        """Give up after an exception that nobody foresaw."""
-        self.on_crash(error)
-
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""
         self.cancel()
-        self._owner.dial_crashed(error)
+        self._owner.on_crash(error)
+
+    dial_crashed = on_crash
 
     def _fail(self, why: str) -> None:
         self._over = True
         self._stop_waiting()
-        self._owner.dial_failed(why)
+        self._owner.not_connected(why)
 
     def _give_back(self) -> None:
         if self._backend is not None:

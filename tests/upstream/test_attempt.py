@@ -31,20 +31,20 @@ class Caller:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def proxied_places(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
         return None, None
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         sock.close()
         self.heard.append("connected")
 
-    def attempt_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
         self.heard.append(why)
 
-    def dial_failed(self, why: str) -> None:
+    def not_connected(self, why: str) -> None:
         self.heard.append(f"failed: {why}")
 
-    def dial_crashed(self, error: Exception) -> None:
+    def on_crash(self, error: Exception) -> None:
         self.heard.append(f"crashed: {error}")
 
 
