@@ -56,7 +56,9 @@ class Frontend:
             Listener(self._reactor, sock, self._accepted, shared=shared) for sock in listening
         ]
 
-    def receive(self, settings: RouteSettings, destinations: Mapping[str, "Frontend"]) -> None:
+    def open_reception(
+        self, settings: RouteSettings, destinations: Mapping[str, "Frontend"]
+    ) -> None:
         """Decide about clients before they have sessions, if the route has anything to decide.
 
         `destinations` are the frontends of all routes, by name: `sni` leads to others.

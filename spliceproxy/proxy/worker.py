@@ -90,7 +90,7 @@ class Worker:
         frontends = [self._make_frontend(route, self.opener.open(route)) for route in routes]
         by_name = {frontend.name: frontend for frontend in frontends}
         for route, frontend in zip(routes, frontends, strict=True):
-            frontend.receive(route.settings, by_name)
+            frontend.open_reception(route.settings, by_name)
         return frontends
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
