@@ -24,8 +24,9 @@ from spliceproxy.settings.log_place import (
     parse_access_log_place,
     parse_log_place,
 )
-from spliceproxy.settings.mirror import MIRROR_FORMS, parse_mirror
-from spliceproxy.settings.mirror_options import OPTIONS
+from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.mirror_kinds.table import mirror_forms
+from spliceproxy.settings.mirror_options import every_option
 from spliceproxy.settings.units import parse_positive_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -171,8 +172,8 @@ PROXY_OPTIONS = (
         multiple=True,
         callback=reads(parse_mirror),
         metavar="URL",
-        help=f"Copy the traffic to: {MIRROR_FORMS}, with options as in "
-        f"'tcp://10.0.0.9:80?sample=10%&overflow=spill': {', '.join(OPTIONS)}. Repeatable.",
+        help=f"Copy the traffic to: {mirror_forms()}, with options as in "
+        f"'tcp://10.0.0.9:80?sample=10%&overflow=spill': {', '.join(every_option())}. Repeatable.",
     ),
     setting(
         "--mirror-budget",

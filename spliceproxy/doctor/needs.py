@@ -6,7 +6,10 @@ from pathlib import Path
 from spliceproxy.kernel.pipes import FULL_SIZE_PIPES
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.options import Settings
+from spliceproxy.sinks.checks import directories_of
+from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.mirrors import TAP_PIPES
+from spliceproxy.sinks.sink import Medium
 
 
 class Need(StrEnum):
@@ -18,30 +21,27 @@ class Need(StrEnum):
     NULL_MIRRORS = "null mirrors"
 
 
+_OF_MEDIA = {Medium.FILE: Need.FILE_MIRRORS, Medium.DEVICE: Need.NULL_MIRRORS}
+
+
 def find_needs(settings: Settings | None) -> frozenset[Need]:
     """Return who of them is there: nobody where bytes are copied through the process."""
     if settings is None:
         return frozenset({Need.TRAFFIC})
     if not settings.splice:
         return frozenset()
-    kinds = {mirror.kind for route in settings.routes for mirror in route.mirrors}
-    found = {Need.TRAFFIC}
-    if kinds:
+    mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
+    media = {sink_of(mirror).medium for mirror in mirrors}
+    found = {Need.TRAFFIC, *(_OF_MEDIA[medium] for medium in media if medium in _OF_MEDIA)}
+    if mirrors:
         found.add(Need.MIRRORS)
-    if "file" in kinds:
-        found.add(Need.FILE_MIRRORS)
-    if "null" in kinds:
-        found.add(Need.NULL_MIRRORS)
     return frozenset(found)
 
 
 def mirror_directories(settings: Settings | None) -> list[Path]:
     """Return where file mirrors write, once each."""
     routes = settings.routes if settings else ()
-    targets = (
-        mirror.target for route in routes for mirror in route.mirrors if mirror.kind == "file"
-    )
-    return [Path(target) for target in dict.fromkeys(targets)]
+    return directories_of(mirror for route in routes for mirror in route.mirrors)
 
 
 def count_workers(settings: Settings | None) -> int:

@@ -52,6 +52,18 @@ def name_peer(address: object) -> str:
     return f"{host}:{port}"
 
 
+def split_port(name: str) -> tuple[str, str]:
+    """Cut a peer's name in two: its IP address without brackets, and its port.
+
+    What has no port, as ``unix`` and an address alone, is left as it is.
+    """
+    if name.startswith("["):
+        host, _, rest = name[1:].partition("]")
+        return host, rest.removeprefix(":")
+    host, _, port = name.partition(":")
+    return (name, "") if ":" in port else (host, port)  # the former for IPv6 without brackets
+
+
 def place_of(address: object) -> tuple[str, int] | str:
     """Return an IP address and port, or the path of a unix socket (empty: it has none)."""
     if isinstance(address, tuple):

@@ -16,6 +16,7 @@ from spliceproxy.proxy.prepared import PreparedRoute, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.options import Settings
+from spliceproxy.sinks.checks import directories_of
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
 
@@ -39,8 +40,8 @@ class Generation:
     @property
     def mirror_directories(self) -> list[str]:
         """Where its workers write."""
-        mirrors = [mirror for route in self.settings.routes for mirror in route.mirrors]
-        return [mirror.target for mirror in mirrors if mirror.kind == "file"]
+        mirrors = (mirror for route in self.settings.routes for mirror in route.mirrors)
+        return [str(directory) for directory in directories_of(mirrors)]
 
     def serve(
         self,

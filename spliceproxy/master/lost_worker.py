@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from spliceproxy.kernel.addresses import name_listener
+from spliceproxy.kernel.addresses import name_listener, split_port
 from spliceproxy.kernel.open_connections import open_connections
 from spliceproxy.kernel.process_state import STOPPED, read_kernel_side, read_state
 from spliceproxy.master.child import Child
@@ -56,7 +56,7 @@ def _routes_by_listener(generation: Generation) -> dict[str, str]:
 
 def _listener_of(local: str, routes: Mapping[str, str]) -> str:
     """Return which listener a connection came in by; empty: it is one to a backend."""
-    port = local.rpartition(":")[2]
+    _, port = split_port(local)
     for listener in (local, f"0.0.0.0:{port}", f"[::]:{port}"):
         if listener in routes:
             return listener

@@ -13,6 +13,7 @@ import trio
 from spliceproxy import reasons
 from spliceproxy.ipc.attachment import Attachment
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
+from spliceproxy.kernel.addresses import split_port
 from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
@@ -93,7 +94,7 @@ class AdminAnswers:
             selection.route in (None, session.record.route)
             and selection.backend in (None, session.backend_name)
             and selection.number in (None, self._number(session))
-            and selection.has_client(session.client.name.rpartition(":")[0].strip("[]"))
+            and selection.has_client(split_port(session.client.name)[0])
         )
 
     def _attach(self, request: Message) -> Iterator[Any]:

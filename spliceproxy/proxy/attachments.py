@@ -26,6 +26,7 @@ from typing import Any
 import structlog
 
 from spliceproxy.ipc.attachment import Attachment
+from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import NoPipeError, PipeLender, PipePool, fitting_pipes
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
@@ -36,7 +37,7 @@ from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors, mirror_names
 from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
 from spliceproxy.sinks.stream_limit import StreamLimit
-from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.sinks.tapped_connection import TappedConnection
 
 MOST_ATTACHED = 16
 """At once. Each costs a worker two threads and a descriptor, and each of its streams others."""
@@ -88,7 +89,7 @@ class AttachedMirror:
         """Whether a connection of that client that begins now is copied."""
         if self.attachment.connection is not None or self.ended_why:
             return False
-        host = client.rpartition(":")[0].strip("[]")
+        host, _ = split_port(client)
         return self._selection.has_client(host) and bool(choose([self.mirror], client))
 
     def opened(self, tapped: TappedConnection) -> None:

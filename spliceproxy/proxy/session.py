@@ -36,7 +36,7 @@ from spliceproxy.proxy.session_mirrors import SessionMirrors
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.parting import part
 from spliceproxy.sinks.mirrors import Mirrors, choose
-from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spliceproxy.sinks.attached import AttachedConnection
+from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.tapped_flow import release
 from spliceproxy.tap.tapping import tap_flow
 

@@ -3,39 +3,26 @@
 In a mapping the place stands alone, without options, and each option has a key of its own.
 """
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spliceproxy.errors import not_known, quote
-from spliceproxy.settings.fields import ENVIRONMENT_SCHEMA, parse_flag
-from spliceproxy.settings.mirror import (
-    MIRROR_FORMS,
-    SHELL,
-    MirrorSettings,
-    make_mirror,
-    parse_kind,
-    parse_mirror,
-    split_options,
-)
+from spliceproxy.settings.mirror import MirrorSettings, make_mirror, parse_kind, parse_mirror
+from spliceproxy.settings.mirror_kinds.kind import MirrorKind
+from spliceproxy.settings.mirror_kinds.option import Option
+from spliceproxy.settings.mirror_kinds.table import KINDS, mirror_forms
 from spliceproxy.settings.mirror_options import (
-    DEFAULT_DIRECTIONS,
-    ONLY_FOR,
-    OPTIONS,
-    Direction,
-    Kind,
-    Overflow,
-    Scope,
-    check_option,
+    every_option,
     find_conflict,
+    find_option,
+    options_of,
 )
 from spliceproxy.settings.units import format_percent, format_size
 
 MISTAKE = "mistake"
 """The type of errors whose message is the whole of what is to be said."""
-
-_CHOICES = {"direction": Direction, "overflow": Overflow, "scope": Scope}
 
 
 def read_mirror(value: object) -> object:
@@ -68,40 +55,38 @@ class _Entry:
         if kind is None or self.mistakes:
             return None
         try:
-            defaults = {"direction": DEFAULT_DIRECTIONS[kind]}
-            return make_mirror(kind, self._entry["to"], defaults | options)
+            return make_mirror(kind, self._entry["to"], options)
         except ValueError as problem:
             self._mistake("to", f"{quote(self._entry['to'])}: {problem}")
             return None
 
-    def _kind(self) -> Kind | None:
+    def _kind(self) -> MirrorKind | None:
         place = self._entry.get("to")
         if not isinstance(place, str):
             key = "to" if "to" in self._entry else ""
-            self._mistake(key, f"the mirror has no place: expected to: {MIRROR_FORMS}")
+            self._mistake(key, f"the mirror has no place: expected to: {mirror_forms()}")
             return None
         try:
             kind = parse_kind(place)
         except ValueError as problem:
             self._mistake("to", str(problem))
             return None
-        if kind != "exec" and split_options(kind, place)[1]:
+        if not kind.has_plain_question_marks and kind.split(place)[1]:
             self._mistake(
                 "to", f"{quote(place)} has options behind '?': expected each as a key of its own"
             )
         return kind
 
-    def _options(self, kind: Kind | None) -> dict[str, Any]:
+    def _options(self, kind: MirrorKind | None) -> dict[str, Any]:
         options = {}
         for name, value in self._entry.items():
             if name == "to":
                 continue
             try:
-                if kind is not None:
-                    check_option(kind, name)
-                elif name not in OPTIONS:
-                    raise ValueError(not_known(name, ["to", *OPTIONS]))
-                options[OPTIONS[name][0]] = _read_option(name, value)
+                option = every_option().get(name) if kind is None else find_option(kind, name)
+                if option is None:
+                    raise ValueError(not_known(name, ["to", *every_option()]))
+                options[option.field] = _read_option(option, value)
             except ValueError as problem:
                 self._mistake(name, str(problem))
         return options
@@ -111,12 +96,10 @@ class _Entry:
         self.mistakes.append(InitErrorDetails(type=error, loc=(key,) if key else (), input=None))
 
 
-def _read_option(name: str, value: object) -> object:
+def _read_option(option: Option, value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("expected a single value")
-    if name == "shell":
-        return "yes" if parse_flag(value) else "no"
-    return OPTIONS[name][1](value)
+    return (option.parse_entry or option.parse)(value)
 
 
 def write_mirror(mirror: MirrorSettings) -> dict[str, Any]:
@@ -132,22 +115,18 @@ def write_mirror(mirror: MirrorSettings) -> dict[str, Any]:
         options["max_bytes"] = format_size(mirror.max_bytes)
     if mirror.overflow == "spill":
         options["spool"] = format_size(mirror.spool_bytes)
-    if mirror.kind == "exec":
-        options["scope"] = mirror.scope
-        options["shell"] = mirror.command[:2] == SHELL
-    return options
+    return options | KINDS[mirror.kind].write_options(mirror)
 
 
 def _schema() -> dict[str, Any]:
-    options: dict[str, Any] = {name: {"type": ["string", "integer"]} for name in OPTIONS}
-    for name, names in _CHOICES.items():
-        options[name] = {"anyOf": [{"enum": list(get_args(names))}, ENVIRONMENT_SCHEMA]}
-    options["shell"] = {"anyOf": [{"type": "boolean"}, ENVIRONMENT_SCHEMA]}
-    for name, kinds in ONLY_FOR.items():
-        options[name]["description"] = f"Only for {', '.join(kinds)}."
+    options = {name: dict(option.schema) for name, option in every_option().items()}
+    for name, schema in options.items():
+        kinds = [kind.name for kind in KINDS.values() if name in options_of(kind)]
+        if len(kinds) < len(KINDS):
+            schema["description"] = f"Only for {', '.join(kinds)}."
     mapping = {
         "type": "object",
-        "properties": {"to": {"type": "string", "description": f"{MIRROR_FORMS}."}, **options},
+        "properties": {"to": {"type": "string", "description": f"{mirror_forms()}."}, **options},
         "required": ["to"],
         "additionalProperties": False,
     }

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spliceproxy.loop.reactor import Reactor
-from spliceproxy.loop.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import Budget
 from spliceproxy.sinks.gathering import Gathering
+from spliceproxy.sinks.last_flush import LastFlush
 from spliceproxy.tap.chunk import BytesChunk, Chunk, PipeChunk
 
 if TYPE_CHECKING:
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 MERGE_BYTES = 256 << 10
 """Small copies are merged into the last chunk of the queue until it has this size."""
-
-FLUSH_TIMEOUT_S = 10.0
-"""How long a mirror may stand still before the rest is dropped, once the stream has ended."""
-
-COMMAND_END_S = 60.0
-"""How long a command may go on after the end of its input, say to upload what it has made."""
 
 
 class Branch(Account):
@@ -61,8 +55,7 @@ class Branch(Account):
         self._on_failed = on_failed
         self._on_closed = on_closed
         self._vital = settings.overflow == "block"
-        self._progress_s = 0.0
-        self._flush_timer: Timer | None = None
+        self._last_flush = LastFlush(self, reactor)
         self._gathering = Gathering(reactor, self._flush, self.on_crash)
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
@@ -70,6 +63,11 @@ class Branch(Account):
     def held_bytes(self) -> int:
         """Bytes that are neither delivered nor dropped yet."""
         return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)
+
+    @property
+    def has_all(self) -> bool:
+        """Whether the outlet has got everything to its place, as far as it has come yet."""
+        return not self.queue and not (self.spool is not None and self.spool.active)
 
     @property
     def state(self) -> str:
@@ -169,7 +167,7 @@ class Branch(Account):
         """The outlet has got so many bytes of the queue to their place."""
         self.delivered_bytes += count
         self._leave_queue(count)
-        self._progress_s = self._reactor.now_s
+        self._last_flush.progressed()
         if self.holds:
             self.holds = self._wants_source_held()
             if not self.holds:
@@ -215,8 +213,7 @@ class Branch(Account):
     def _stop_accepting(self, *, clean: bool) -> None:
         self.open = False
         self._release_source()
-        self._progress_s = self._reactor.now_s
-        self._flush_timer = self._reactor.timers.after(FLUSH_TIMEOUT_S, self)
+        self._last_flush.begin()
         if self.spool is not None and self.spool.active:
             self.spool.work()
         else:
@@ -254,8 +251,7 @@ class Branch(Account):
             self.reason = self.reason or "mirror_closed"
         self.over = True
         self._gathering.cancel()
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
+        self._last_flush.cancel()
         if self.spool is not None:
             for offset, count in self.spool.close():
                 self.drop(count, offset)
@@ -276,22 +272,6 @@ class Branch(Account):
     def _leave_queue(self, count: int) -> None:
         self.queued_bytes -= count
         self._budget.used_bytes -= count
-
-    def on_deadline(self) -> None:
-        """Give up on a mirror that has stood still since the stream ended."""
-        if self.over:
-            return
-        left_s = self._progress_s + self._patience_s() - self._reactor.now_s
-        if left_s > 0:
-            self._flush_timer = self._reactor.timers.after(left_s, self)
-        elif self.queue or (self.spool is not None and self.spool.active):
-            self.fail("flush_timeout")
-        else:
-            self.outlet.cut()  # it has all, and only does not say goodbye
-
-    def _patience_s(self) -> float:
-        has_all = not self.queue and not (self.spool is not None and self.spool.active)
-        return COMMAND_END_S if has_all and self.settings.kind == "exec" else FLUSH_TIMEOUT_S
 
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""

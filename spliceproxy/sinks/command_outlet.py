@@ -3,14 +3,17 @@
 from spliceproxy import reasons
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
-from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
-from spliceproxy.sinks.queue import write_queue
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.write_queue import write_queue
+
+_END_S = 60.0
+"""How long a command may go on after the end of its input, say to upload what it has made."""
 
 
-class CommandOutlet:
+class CommandOutlet(Outlet):
     """Feeds a command of its own; the branch is over when the command has ended."""
 
-    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
+    goodbye_s = _END_S
 
     def __init__(self, branch: Branch, commands: Commands) -> None:
         self._branch = branch

@@ -1,62 +1,48 @@
-"""All mirrors of a worker: what they share, and the branches of one connection."""
+"""All mirrors of a worker: what they share, and which of them a connection is copied to."""
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
 from spliceproxy.ipc.mirror_order import is_on, sample_of
-from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sampling import sampled
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.sinks.audit import FileOutlet
-from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import Budget
-from spliceproxy.sinks.command import Commands
-from spliceproxy.sinks.command_outlet import CommandOutlet
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.null import NullOutlet, open_null
-from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
+from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SEGMENTS
-from spliceproxy.sinks.stream import StreamOutlet
 from spliceproxy.sinks.stream_limit import StreamLimit
 from spliceproxy.tap.tap import TapPipes
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
 
-_DESCRIPTORS = {"file": 1, "tcp": 1, "unix": 1, "null": 0, "exec": 3}
-"""Of one stream, without its spool's; those of chunks on their way are in the reserve."""
 
-Targets = Callable[[], Iterator[SocketAddress]]
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Mirror:
     """One mirror of one route."""
 
     settings: MirrorSettings
-    targets: Targets | None
     disk: Disk
-    commands: Commands
+    sink: Sink
     limit: StreamLimit
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
     """What an operator wants of it; None: it can't be changed."""
-    command: SharedCommand | None = None  # exec with scope=route
 
     @property
     def is_busy(self) -> bool:
-        """Whether a thread or a command of it has something to do."""
-        return self.disk.jobs > 0 or bool(self.commands.live)
+        """Whether a thread of it, or the sink, has something to do."""
+        return self.disk.jobs > 0 or self.sink.is_busy
 
 
 def count_streams(settings: MirrorSettings) -> int:
@@ -67,7 +53,7 @@ def count_streams(settings: MirrorSettings) -> int:
 def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     """How many descriptors the mirrors of one connection need."""
     return sum(
-        (_DESCRIPTORS[mirror.kind] + MOST_SEGMENTS * (mirror.overflow == "spill"))
+        (sink_of(mirror).descriptors + MOST_SEGMENTS * (mirror.overflow == "spill"))
         * count_streams(mirror)
         for mirror in mirrors
     )
@@ -75,8 +61,7 @@ def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
 
 def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
     """Those mirrors that a connection of this client is sampled for."""
-    address = client.rpartition(":")[0] or client  # a client is in or out with all its ports
-    key = address.encode()
+    key = split_port(client)[0].encode()  # a client is in or out with all its ports
     return [mirror for mirror in mirrors if _wants(mirror, key)]
 
 
@@ -100,7 +85,6 @@ class Mirrors:
         """Of mirrors that routes are configured with."""
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
-        self._null_fd = open_null()
         self._serial = 0
 
     def open(
@@ -129,13 +113,19 @@ class Mirrors:
         self, settings: MirrorSettings, targets: Targets | None, limit: StreamLimit
     ) -> Mirror:
         disk = Disk(self.reactor)
-        mirror = Mirror(settings, targets, disk, Commands(self.reactor, disk), limit)
+        try:
+            sink = sink_of(settings)(settings, self.reactor, disk, targets)
+        except OSError:
+            disk.retire()
+            raise
+        mirror = Mirror(settings, disk, sink, limit)
         self.mirrors.append(mirror)
         return mirror
 
     def detach(self, mirror: Mirror) -> None:
         """Close a mirror that has no stream, and no record on its way."""
         self.mirrors.remove(mirror)
+        mirror.sink.close()
         mirror.disk.retire()
 
     def name_connection(self, listener: str) -> str:
@@ -145,29 +135,12 @@ class Mirrors:
         place = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
         return f"{stamp}-{place}-{os.getpid()}-{self._serial:06d}"
 
-    def make_outlet(self, mirror: Mirror, branch: Branch, name: str) -> Outlet:
-        """Make the outlet for a branch."""
-        settings = mirror.settings
-        if settings.kind == "null":
-            return NullOutlet(branch, self._null_fd)
-        if settings.kind == "file":
-            path = Path(settings.target) / f"{name}-{branch.direction}"
-            return FileOutlet(branch, mirror.disk, path)
-        if settings.kind == "exec":
-            if settings.scope == "connection":
-                return CommandOutlet(branch, mirror.commands)
-            if mirror.command is None:
-                mirror.command = SharedCommand(settings, mirror.commands)
-            return SharedCommandOutlet(branch, mirror.command)
-        assert mirror.targets is not None  # noqa: S101 - tcp and unix have an address
-        return StreamOutlet(branch, self.reactor, mirror.targets)
-
     def record_failed(self, name: str, error: OSError) -> None:
         """Tell that a connection's record could not be written."""
         structlog.get_logger().warning("record_not_written", connection=name, error=str(error))
 
     def close(self) -> None:
-        """Wait for the threads and commands, within bounds, and close what is left.
+        """Wait for the threads and sinks, within bounds, and close what is left.
 
         All disks stay open until all else has ended: the end of one mirror's command may be what
         the record in another one's directory waits for.
@@ -175,8 +148,7 @@ class Mirrors:
         for mirror in self.mirrors:
             mirror.disk.finish()
         for mirror in self.mirrors:
-            mirror.commands.close()
+            mirror.sink.close()
         for mirror in self.mirrors:
             mirror.disk.close()
         self.pipes.close()
-        os.close(self._null_fd)

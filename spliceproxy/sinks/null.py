@@ -2,14 +2,37 @@
 
 import os
 
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
+from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.sink import Medium, Sink, Targets
 
 
-class NullOutlet:
+class NullSink(Sink):
+    """Has /dev/null open."""
+
+    descriptors = 0
+    medium = Medium.DEVICE
+
+    def __init__(
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+    ) -> None:
+        super().__init__(settings, reactor, disk, targets)
+        self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+
+    def make_outlet(self, branch: Branch, name: str) -> Outlet:
+        """See `Sink.make_outlet`."""
+        return NullOutlet(branch, self._fd)
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+
+class NullOutlet(Outlet):
     """Moves chunks into /dev/null, pipes by splice."""
-
-    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: Branch, null_fd: int) -> None:
         self._branch = branch
@@ -32,8 +55,3 @@ class NullOutlet:
     def cut(self) -> None:
         """End now."""
         self._branch.closed()
-
-
-def open_null() -> int:
-    """Open /dev/null for writing."""
-    return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)

@@ -1,6 +1,7 @@
-"""What each kind of mirror has to do: the one interface between a branch and a sink."""
+"""What brings the copies of one stream to a sink: the interface between a branch and a kind."""
 
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
@@ -10,31 +11,37 @@ GATHER_BYTES, GATHER_S = 16 << 10, 0.010
 """For streams: a system call for each message of 100 bytes would cost as much as its relay."""
 
 
-class Outlet(Protocol):
-    """Takes chunks from a branch's queue and gets them to their place.
+class Outlet(ABC):
+    """Takes chunks from a branch's queue and gets them to the sink.
 
     It calls `Branch.delivered` for what has arrived, `Branch.fail` when it can't go on, and
     `Branch.closed` once when all is over.
     """
 
-    gather_bytes: int
-    gather_s: float
+    gather_bytes: int = GATHER_BYTES
+    gather_s: float = GATHER_S
     """What it costs to hand over is worth it for so many bytes, or when they are so old."""
+    goodbye_s: float | None = None
+    """How long it may take to end when it has all of its stream; None: as long as for a flush."""
 
+    def start(self) -> None:  # noqa: B027 - most begin with their first bytes
+        """All of the connection's branches are there: begin. The branch may fail at once."""
+
+    @abstractmethod
     def flush(self) -> None:
         """Chunks are waiting: move what can be moved now."""
 
+    @abstractmethod
     def finish(self, *, clean: bool) -> None:
         """Nothing more will be queued: end when the queue is empty, and tell clean ends apart."""
 
+    @abstractmethod
     def cut(self) -> None:
         """End at once; a job under way in a thread is waited for, so `closed` may come later."""
 
 
-class NoOutlet:
+class NoOutlet(Outlet):
     """Stands for the outlet of a stream too many: there is none."""
-
-    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: "Branch") -> None:
         self._branch = branch

@@ -10,7 +10,7 @@ from spliceproxy import reasons
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Command, Commands
-from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
+from spliceproxy.sinks.outlet import Outlet
 
 _RESTART_S = 1.0
 _TURN_BYTES = 1 << 20
@@ -105,10 +105,8 @@ class SharedCommand:
         self._fail_all(f"internal_error: {error}")
 
 
-class SharedCommandOutlet:
+class SharedCommandOutlet(Outlet):
     """One stream's place at the shared command."""
-
-    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(self, branch: Branch, shared: SharedCommand) -> None:
         self._branch = branch

@@ -12,22 +12,33 @@ from spliceproxy.loop.dial import Dial
 from spliceproxy.loop.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.outlet import GATHER_BYTES, GATHER_S
-from spliceproxy.sinks.queue import write_queue
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.sink import Medium, Sink
+from spliceproxy.sinks.write_queue import write_queue
 
 CONNECT_TIMEOUT_S = 5.0
 _DISCARD_BYTES = 1 << 16
 _scratch = bytearray(_DISCARD_BYTES)
 
 
-class StreamOutlet:
+class StreamSink(Sink):
+    """A peer that is connected to for each stream; it need not be there yet."""
+
+    descriptors = 1
+    medium = Medium.SOCKET
+
+    def make_outlet(self, branch: Branch, name: str) -> Outlet:
+        """See `Sink.make_outlet`."""
+        assert self.targets is not None  # noqa: S101 - these mirrors have an address
+        return StreamOutlet(branch, self.reactor, self.targets)
+
+
+class StreamOutlet(Outlet):
     """Connects without anybody waiting; then writes as fast as the mirror reads.
 
     A clean end is passed on as an end of stream, and the mirror may say goodbye in its own time;
     an unclean one as a reset, behind all that was delivered.
     """
-
-    gather_bytes, gather_s = GATHER_BYTES, GATHER_S
 
     def __init__(
         self, branch: Branch, reactor: Reactor, targets: Callable[[], Iterator[SocketAddress]]

@@ -6,7 +6,8 @@ import pytest
 
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.sinks import branch, stream
+from spliceproxy.sinks import last_flush, stream
+from spliceproxy.sinks.command_outlet import CommandOutlet
 from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_open
 from tests.sinks.leftovers import no_thread_and_no_process_is_left
 
@@ -20,8 +21,8 @@ __all__ = [
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mirrors that stand still are given up soon; only for those that stand still for ever."""
-    monkeypatch.setattr(branch, "FLUSH_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(branch, "COMMAND_END_S", 0.2)
+    monkeypatch.setattr(last_flush, "FLUSH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(CommandOutlet, "goodbye_s", 0.2)
     monkeypatch.setattr(stream, "CONNECT_TIMEOUT_S", 0.2)
 
 

@@ -12,8 +12,8 @@ from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route
-from spliceproxy.sinks import audit, disk
-from spliceproxy.sinks.audit import FileOutlet
+from spliceproxy.sinks import disk, file_outlet
+from spliceproxy.sinks.file_outlet import FileOutlet
 from tests.mirroring.mirrored import LOCALHOST
 from tests.proxy.judge import exchange
 from tests.proxy.peer import Acceptor, open_peer
@@ -28,10 +28,10 @@ async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     hangs = threading.Event()
     real = FileOutlet._write
 
-    def write(self: FileOutlet) -> audit._Written:
+    def write(self: FileOutlet) -> file_outlet._Written:
         if self._path.parent.name == "hung":
             hangs.wait()
-            return audit._Written()
+            return file_outlet._Written()
         return real(self)
 
     monkeypatch.setattr(FileOutlet, "_write", write)

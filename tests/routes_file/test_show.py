@@ -11,7 +11,7 @@ import yaml
 import spliceproxy
 from spliceproxy.routes_file.model import MODELS, fields_by_key, json_schema
 from spliceproxy.routes_file.show import schema, show
-from spliceproxy.settings.mirror_options import OPTIONS
+from spliceproxy.settings.mirror_options import every_option
 from spliceproxy.settings.options import Settings
 from tests.routes_file.reading import ROUTE, settings_of
 
@@ -134,5 +134,7 @@ def test_the_schema_is_one() -> None:
 
 def test_the_full_reference_has_every_key() -> None:
     text = (CONFIG / "full-reference.yaml").read_text()
-    keys = {key for model in MODELS for key in fields_by_key(model)} | OPTIONS.keys() | {"to"}
+    keys = (
+        {key for model in MODELS for key in fields_by_key(model)} | every_option().keys() | {"to"}
+    )
     assert {key for key in keys if f"{key}:" not in text} == set()

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.settings.mirror import SHELL, MirrorSettings, parse_mirror
-from spliceproxy.settings.mirror_options import DEFAULT_DIRECTIONS, OVERFLOWS
+from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
+from spliceproxy.settings.mirror_kinds.exec import SHELL
+from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.units import format_size
 
 LOG_SINK = TcpAddress("127.0.0.1", 514)
@@ -207,7 +208,7 @@ def _escape_command(command: str) -> str:
 @st.composite
 def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
     """Settings, and a text that stands for them."""
-    kind = draw(st.sampled_from(list(OVERFLOWS)))
+    kind = draw(st.sampled_from(list(KINDS)))
     address: Address | None = None
     command: tuple[str, ...] = ()
     shell = kind == "exec" and draw(st.booleans())
@@ -236,7 +237,7 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
 @st.composite
 def _options(draw: st.DrawFn, kind: Any) -> tuple[dict[str, str], dict[str, Any]]:
     """Some of the options that a kind has, as texts and as fields."""
-    overflow = draw(st.sampled_from(OVERFLOWS[kind]))
+    overflow = draw(st.sampled_from(KINDS[kind].overflows))
     direction = draw(st.sampled_from(["request", "response", "both"]))
     percent = draw(st.decimals(0, 100, places=2))
     size = draw(sizes)
@@ -253,7 +254,7 @@ def _options(draw: st.DrawFn, kind: Any) -> tuple[dict[str, str], dict[str, Any]
     names = draw(st.permutations(list(possible)))[: draw(st.integers(0, len(possible)))]
     options = {name: possible[name][1] for name in names} | {"overflow": overflow}
     fields = {possible[name][0]: possible[name][2] for name in names} | {"overflow": overflow}
-    return options, {"direction": DEFAULT_DIRECTIONS[kind]} | fields
+    return options, {"direction": KINDS[kind].direction} | fields
 
 
 @given(mirrors())

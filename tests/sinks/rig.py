@@ -13,7 +13,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirrors
-from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.tap import Tap
 from spliceproxy.upstream.resolved import resolve_mirrors
 from tests.proxy.relay import eventually

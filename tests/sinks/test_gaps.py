@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from spliceproxy.sinks.account import Gap
-from spliceproxy.sinks.audit import FileOutlet
+from spliceproxy.sinks.file_outlet import FileOutlet
 from tests.proxy.relay import eventually
 from tests.sinks.rig import rig
 

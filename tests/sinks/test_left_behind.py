@@ -5,7 +5,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.sinks.audit import report_left_behind
+from spliceproxy.sinks.checks import report_left_behind
 
 
 def test_they_are_told_of_and_kept(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import Budget
-from spliceproxy.sinks.queue import write_queue
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.write_queue import write_queue
 
 MESSAGE_BYTES = 32 << 10
 LAG_BYTES = 5 * MESSAGE_BYTES
 
 
-class Lagging:
+class Lagging(Outlet):
     """Gets rid of as much as comes in, and never of all."""
 
     gather_bytes, gather_s = 1, 0.0

@@ -1,23 +1,14 @@
-"""`file:` mirrors: a file for each stream, and a record of the connection beside them.
-
-Files are named so that they sort by time. They end in ``.part`` until the stream is over, and in
-``.incomplete`` after that if bytes are missing. A crash leaves ``.part`` files behind, and the
-next start reports them and keeps them.
-"""
+"""The file of one stream of a `file:` mirror, which ends in ``.part`` until the stream is over."""
 
 import errno
-import json
 import os
-from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
-from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.tap.chunk import Chunk
 
 PART_SUFFIX = ".part"
@@ -34,7 +25,7 @@ class _Written:
     error: OSError | None = None
 
 
-class FileOutlet:
+class FileOutlet(Outlet):
     """Writes one stream to a file, in a thread, each byte at its place in the stream."""
 
     gather_bytes, gather_s = _HAND_OVER_BYTES, _HAND_OVER_S
@@ -141,40 +132,3 @@ class FileOutlet:
         elif error is not None:
             raise error
         self._branch.closed()
-
-
-def write_record(
-    disk: Disk, path: Path, record: dict[str, object], done: Callable[[OSError | None], None]
-) -> None:
-    """Write a connection's record beside its files, whole or not at all; then call ``done``."""
-
-    def write() -> None:
-        part = path.with_name(path.name + PART_SUFFIX)
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(record, file, default=str, indent=1)
-                file.write("\n")
-            part.rename(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-
-    def told(job: "Future[None]") -> None:
-        error = job.exception()
-        if error is not None and not isinstance(error, OSError):
-            raise error
-        done(error)
-
-    disk.submit(write, told)
-
-
-def report_left_behind(mirrors: Iterable[MirrorSettings]) -> None:
-    """Tell of the files that a crash has left unfinished; they are kept."""
-    for mirror in mirrors:
-        if mirror.kind == "file":
-            left = sorted(path.name for path in Path(mirror.target).glob("*" + PART_SUFFIX))
-            if left:
-                structlog.get_logger().warning(
-                    "unfinished_files", mirror=mirror.text, count=len(left), files=left[:10]
-                )

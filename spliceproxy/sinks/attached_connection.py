@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.sinks.tapped import TapOwner, TappedConnection
+from spliceproxy.sinks.tapped_connection import TapOwner, TappedConnection
 
 
 class AttachedBranch(Branch):

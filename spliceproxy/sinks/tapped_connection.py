@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Protocol
 
-from spliceproxy.sinks.audit import write_record
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
-from spliceproxy.sinks.stream import StreamOutlet
 from spliceproxy.tap.tap import Tap
 
 
@@ -79,13 +76,12 @@ class TappedConnection:
             return
         if mirror.settings.overflow == "spill":
             branch.spool = Spool(branch, mirror.disk, shared.budget)
-        branch.outlet = shared.make_outlet(mirror, branch, self._name)
+        branch.outlet = mirror.sink.make_outlet(branch, self._name)
 
     def start(self) -> None:
         """Send the branches on their way; each may fail at once."""
         for _, branch in self.branches:
-            if isinstance(branch.outlet, StreamOutlet | NoOutlet):
-                branch.outlet.start()
+            branch.outlet.start()
 
     def end(self, record: dict[str, object]) -> None:
         """The connection is over: end what has not ended with its streams."""
@@ -131,12 +127,12 @@ class TappedConnection:
         if self._record is None or self._open:
             return
         record, self._record = self._record, None
-        files = [mirror for mirror, _ in self.branches if mirror.settings.kind == "file"]
-        by_directory = {mirror.settings.target: mirror for mirror in files}
-        self._records = len(by_directory)
-        for mirror in by_directory.values():
+        # In their order, and once each: a mirror has a branch for each direction.
+        recording = dict.fromkeys(of for of, _ in self.branches if of.sink.keeps_records)
+        self._records = len(recording)
+        for mirror in recording:
             self._write_record(mirror, record)
-        if not by_directory:
+        if not recording:
             self._owner.mirrors_ended(self)
 
     def _write_record(self, mirror: Mirror, record: dict[str, object]) -> None:
@@ -146,8 +142,7 @@ class TappedConnection:
             if of is mirror
         }
         line = {**record, "gaps": gaps, "mirrors": self.report()}
-        path = Path(mirror.settings.target) / f"{self._name}.json"
-        write_record(mirror.disk, path, line, self._recorded)
+        mirror.sink.write_record(self._name, line, self._recorded)
 
     def _recorded(self, error: OSError | None) -> None:
         if error is not None:

@@ -1,0 +1,24 @@
+"""`tcp://HOST:PORT`: a connection for each stream."""
+
+from typing import Any
+
+from spliceproxy.settings.address import parse_tcp
+from spliceproxy.settings.mirror_kinds.kind import MirrorKind, SinkSettings
+
+
+class TcpKind(MirrorKind):
+    """The address is the host and port."""
+
+    name = "tcp"
+    form = "tcp://HOST:PORT"
+    overflows = ("detach", "spill", "block")  # a stream cannot have a hole that nobody would see
+    escapes_question_marks = False
+
+    def parse_sink(self, text: str, options: dict[str, Any]) -> SinkSettings:
+        """See `MirrorKind.parse_sink`."""
+        authority = text.removeprefix("//")
+        if authority == text or not authority or "/" in authority:
+            raise ValueError("expected tcp://HOST:PORT, as in tcp://127.0.0.1:514")
+        # RFC 6874: how URLs write fe80::1%eth0
+        address = parse_tcp(authority.replace("%25", "%"))
+        return SinkSettings(str(address), address)

@@ -1,0 +1,63 @@
+"""`exec:` mirrors: commands that are fed, one for each stream or one for all."""
+
+import os
+import shutil
+from pathlib import Path
+
+from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.command import Commands
+from spliceproxy.sinks.command_outlet import CommandOutlet
+from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
+from spliceproxy.sinks.sink import Medium, Sink, Targets
+
+
+class ExecSink(Sink):
+    """Has the commands; with ``scope=route`` there is one, started for the first stream."""
+
+    descriptors = 3
+    medium = Medium.PIPE
+
+    def __init__(
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+    ) -> None:
+        super().__init__(settings, reactor, disk, targets)
+        self._commands = Commands(reactor, disk)
+        self._shared: SharedCommand | None = None
+
+    @classmethod
+    def check(cls, settings: MirrorSettings) -> None:
+        """Refuse a program that cannot be executed."""
+        program = settings.command[0]
+        if shutil.which(program) is not None:
+            return
+        if os.sep not in program:
+            what, remedy = "is not in PATH", "install it, or write the path of the program"
+        elif Path(program).is_file():
+            what, remedy = "is not executable", "allow it with chmod +x"
+        else:
+            what, remedy = "is not a file that exists", "expected the path of a program"
+        raise UsageProblem(
+            f"mirror {quote(settings.text)}: program {quote(program)} {what}", remedy
+        )
+
+    def make_outlet(self, branch: Branch, name: str) -> Outlet:
+        """See `Sink.make_outlet`."""
+        if self.settings.scope == "connection":
+            return CommandOutlet(branch, self._commands)
+        if self._shared is None:
+            self._shared = SharedCommand(self.settings, self._commands)
+        return SharedCommandOutlet(branch, self._shared)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command runs."""
+        return bool(self._commands.live)
+
+    def close(self) -> None:
+        """End the commands that run still."""
+        self._commands.close()

@@ -1,0 +1,89 @@
+"""What a kind of mirror does: the one interface between a worker's mirrors and a kind."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.outlet import Outlet
+
+if TYPE_CHECKING:
+    from spliceproxy.sinks.branch import Branch
+
+Targets = Callable[[], Iterator[SocketAddress]]
+"""Which addresses to try for the next connection."""
+
+
+class Medium(Enum):
+    """What copies are spliced into, which decides on what has to be possible."""
+
+    SOCKET = "socket"
+    PIPE = "pipe"
+    FILE = "file"
+    DEVICE = "device"  # /dev/null
+
+
+class Sink(ABC):
+    """Where the copies of one mirror of a worker go; there as long as the mirror is.
+
+    What all its streams share, such as one process or one file, is its own, and ends with it.
+    """
+
+    descriptors: ClassVar[int]
+    """Of one stream, without its spool's; those of chunks on their way are in the reserve."""
+    medium: ClassVar[Medium]
+    keeps_records: ClassVar[bool] = False
+    """It writes down what became of each connection."""
+
+    def __init__(
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+    ) -> None:
+        """`targets`: None unless the settings have an address.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        self.settings = settings
+        self.reactor = reactor
+        self.disk = disk
+        self.targets = targets
+
+    @classmethod  # noqa: B027 - a peer need not be there
+    def check(cls, settings: MirrorSettings) -> None:
+        """Refuse what could never work, before there is a worker. May block.
+
+        Raises:
+            UsageProblem: says what is wrong, and the remedy.
+        """
+
+    @classmethod
+    def directory(cls, settings: MirrorSettings) -> Path | None:
+        """Return the directory that no other mirror may write into; None: there is none."""
+        return None
+
+    @classmethod  # noqa: B027 - few leave any
+    def report_left_behind(cls, settings: MirrorSettings) -> None:
+        """Tell of what a crash has left unfinished. May block."""
+
+    @abstractmethod
+    def make_outlet(self, branch: "Branch", name: str) -> Outlet:
+        """Return what brings a branch's copies here; `name` is the connection's."""
+
+    def write_record(
+        self, name: str, record: dict[str, object], done: Callable[[OSError | None], None]
+    ) -> None:
+        """Write down a connection that is over, then call ``done``; if it keeps records."""
+        done(None)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way that is not a job of the disk."""
+        return False
+
+    def close(self) -> None:  # noqa: B027 - few have it
+        """End what all streams share; the disk is open still, and all streams are over or cut."""
