@@ -1,6 +1,6 @@
-"""A mirror in a routes file: its URL, or a mapping of the place and the options.
+"""A mirror in a routes file: its URL, or a mapping of the sink and the options.
 
-In a mapping the place stands alone, without options, and each option has a key of its own.
+In a mapping the sink stands alone, without options, and each option has a key of its own.
 """
 
 from typing import Annotated, Any
@@ -61,19 +61,19 @@ class _Entry:
             return None
 
     def _kind(self) -> MirrorKind | None:
-        place = self._entry.get("to")
-        if not isinstance(place, str):
+        text = self._entry.get("to")
+        if not isinstance(text, str):
             key = "to" if "to" in self._entry else ""
             self._mistake(key, f"the mirror has no place: expected to: {mirror_forms()}")
             return None
         try:
-            kind = parse_kind(place)
+            kind = parse_kind(text)
         except ValueError as problem:
             self._mistake("to", str(problem))
             return None
-        if not kind.has_plain_question_marks and kind.split(place)[1]:
+        if not kind.has_plain_question_marks and kind.split(text)[1]:
             self._mistake(
-                "to", f"{quote(place)} has options behind '?': expected each as a key of its own"
+                "to", f"{quote(text)} has options behind '?': expected each as a key of its own"
             )
         return kind
 

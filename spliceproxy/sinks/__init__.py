@@ -1,1 +1,1 @@
-"""The places where copies of the traffic go: one small interface, one file per kind."""
+"""Where copies of the traffic go: one small interface, one file per kind."""

@@ -66,7 +66,7 @@ class Branch(Account):
 
     @property
     def has_all(self) -> bool:
-        """Whether the outlet has got everything to its place, as far as it has come yet."""
+        """Whether nothing waits for the outlet, in memory or on disk."""
         return not self.queue and not (self.spool is not None and self.spool.active)
 
     @property
@@ -164,7 +164,7 @@ class Branch(Account):
         return self.queued_bytes > self.settings.buffer_bytes or not self._budget.has_room(0)
 
     def delivered(self, count: int) -> None:
-        """The outlet has got so many bytes of the queue to their place."""
+        """The outlet has got so many bytes of the queue to the sink."""
         self.delivered_bytes += count
         self._leave_queue(count)
         self._last_flush.progressed()

@@ -26,7 +26,7 @@ class _Written:
 
 
 class FileOutlet(Outlet):
-    """Writes one stream to a file, in a thread, each byte at its place in the stream."""
+    """Writes one stream to a file, in a thread, each byte at its offset in the stream."""
 
     gather_bytes, gather_s = _HAND_OVER_BYTES, _HAND_OVER_S
 
@@ -71,7 +71,7 @@ class FileOutlet(Outlet):
         self._disk.submit(self._write, self._wrote)
 
     def _write(self) -> _Written:
-        """In a thread: write the batch, each chunk at its place."""
+        """In a thread: write the batch, each chunk at its offset."""
         written = _Written()
         try:
             if self._fd is None:

@@ -132,8 +132,8 @@ class Mirrors:
         """Make a name that sorts by time, and no other connection on this machine has."""
         self._serial += 1
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        place = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
-        return f"{stamp}-{place}-{os.getpid()}-{self._serial:06d}"
+        where = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
+        return f"{stamp}-{where}-{os.getpid()}-{self._serial:06d}"
 
     def record_failed(self, name: str, error: OSError) -> None:
         """Tell that a connection's record could not be written."""

@@ -106,7 +106,7 @@ class SharedCommand:
 
 
 class SharedCommandOutlet(Outlet):
-    """One stream's place at the shared command."""
+    """One stream's turns at the shared command."""
 
     def __init__(self, branch: Branch, shared: SharedCommand) -> None:
         self._branch = branch

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.kernel import addresses
-from spliceproxy.kernel.addresses import SocketAddress, name_listener, name_peer
+from spliceproxy.kernel.addresses import SocketAddress, name_listener, name_peer, split_port
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,23 @@ from spliceproxy.kernel.addresses import SocketAddress, name_listener, name_peer
 )
 def test_peers(address: object, name: str) -> None:
     assert name_peer(address) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "port"),
+    [
+        ("192.0.2.1:5", "192.0.2.1", "5"),
+        ("[2001:db8::1]:5", "2001:db8::1", "5"),
+        ("[fe80::1%eth0]:5", "fe80::1%eth0", "5"),
+        ("192.0.2.1", "192.0.2.1", ""),
+        ("[2001:db8::1]", "2001:db8::1", ""),
+        ("2001:db8::1", "2001:db8::1", ""),
+        ("unix", "unix", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_port_is_cut_off(name: str, host: str, port: str) -> None:
+    assert split_port(name) == (host, port)
 
 
 def test_listeners(tmp_path: Path) -> None:

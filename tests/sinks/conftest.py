@@ -5,6 +5,7 @@ import pytest
 from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_open
 from tests.sinks.leftovers import no_thread_and_no_process_is_left
 from tests.sinks.places import KINDS, Place, make_place
+from tests.sinks.toy import TOY, ToyPlace, register
 
 __all__ = [
     "log_has_its_defaults",
@@ -13,7 +14,10 @@ __all__ = [
 ]
 
 
-@pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest) -> Place:
-    """One place of each kind that a mirror can have."""
+@pytest.fixture(params=[*KINDS, TOY])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """One place of each kind that a mirror can have, and of one that only tests know."""
+    if request.param == TOY:
+        register(monkeypatch)
+        return ToyPlace()
     return make_place(request.param, request.getfixturevalue("tmp_path"))
