@@ -17,7 +17,7 @@ from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.timeouts import Timeouts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.tap.tap import Tap
+from spliceproxy.tap.fan_out import Tap
 from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 from spliceproxy.upstream.pool import BackendPool
 

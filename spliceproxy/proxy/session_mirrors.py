@@ -7,8 +7,8 @@ from spliceproxy.sinks.attached import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped import TappedConnection
+from spliceproxy.tap.succession import tap_flow
 from spliceproxy.tap.tapped_flow import release
-from spliceproxy.tap.tapping import tap_flow
 
 if TYPE_CHECKING:
     from spliceproxy.proxy.attachments import AttachedMirror

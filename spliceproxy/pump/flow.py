@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint
     from spliceproxy.pump.link import Link
-    from spliceproxy.tap.tap import Tap
+    from spliceproxy.tap.fan_out import Tap
 
 
 class Flow(ABC):

@@ -12,7 +12,7 @@ from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
 from spliceproxy.sinks.stream import StreamOutlet
-from spliceproxy.tap.tap import Tap
+from spliceproxy.tap.fan_out import Tap
 
 
 class TapOwner(Protocol):

@@ -12,7 +12,7 @@ from spliceproxy.kernel.pipes import PipeLender
 from spliceproxy.pump.copy_flow import COPY_BYTES, CopyFlow
 from spliceproxy.pump.flow import Flow
 from spliceproxy.pump.splice_flow import SpliceFlow
-from spliceproxy.tap.tap import SMALL_BYTES, Tap
+from spliceproxy.tap.fan_out import SMALL_BYTES, Tap
 
 if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint

@@ -15,8 +15,9 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow
 from spliceproxy.tap.chunk import PipeChunk
-from spliceproxy.tap.tap import Tap, TapPipes
-from spliceproxy.tap.tapping import tap_flow
+from spliceproxy.tap.fan_out import Tap
+from spliceproxy.tap.succession import tap_flow
+from spliceproxy.tap.tap_pipes import TapPipes
 from tests.loop.watching import eventually
 from tests.pacing.pacing import both
 from tests.pump.linking import Linked, linked, receive

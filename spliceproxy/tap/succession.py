@@ -4,7 +4,8 @@ from spliceproxy.kernel.pipes import PipeLender
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.flow import Flow
 from spliceproxy.pump.splice_flow import SpliceFlow
-from spliceproxy.tap.tap import Tap, TapPipes
+from spliceproxy.tap.fan_out import Tap
+from spliceproxy.tap.tap_pipes import TapPipes
 from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow
 
 
