@@ -1,7 +1,5 @@
 """The pipes into which copies are made."""
 
-import os
-
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipePool
 from spliceproxy.tap.chunk import PipeChunk
@@ -17,32 +15,49 @@ class TapPipes:
 
     def __init__(self, pool: PipePool) -> None:
         self.pool = pool
-        self._scratch = pool.borrow()
+        self._scratch: Pipe | None = pool.borrow()
         self.capacity_bytes = self._scratch.capacity_bytes
 
     def duplicate(self, source: Pipe, count: int) -> PipeChunk | None:
         """Copy the first bytes of a pipe by page reference; None when no pipe is large enough."""
+        pipe = self._borrow(source.capacity_bytes)
+        if pipe is None:
+            return None
+        return PipeChunk(self.pool, pipe, _tee(source, pipe, count))
+
+    def _borrow(self, least_bytes: int) -> Pipe | None:
+        """Borrow an empty pipe; None when there is none, or none that is large enough."""
         try:
             pipe = self.pool.borrow()
         except NoPipeError:
             return None
-        if pipe.capacity_bytes < source.capacity_bytes:
-            self.pool.give_back(pipe)
-            return None
-        return PipeChunk(self.pool, pipe, _tee(source, pipe, count))
+        if pipe.capacity_bytes >= least_bytes:
+            return pipe
+        self.pool.give_back(pipe)
+        return None
 
     def read(self, source: Pipe, count: int) -> bytes:
-        """Read a copy of the first bytes of a pipe, which stay in it."""
+        """Read a copy of the first bytes of a pipe, which stay in it.
+
+        It is shorter, or empty, where the kernel does not give it.
+        """
         scratch = self._scratch
-        size = _tee(source, scratch, count)
-        data = b""
-        while len(data) < size:
-            data += os.read(scratch.read_fd, size - len(data))
-        return data
+        if scratch is None:
+            scratch = self._scratch = self._borrow(self.capacity_bytes)
+        if scratch is None:
+            return b""
+        try:
+            return scratch.read_all(_tee(source, scratch, count))
+        except OSError:
+            # What is left in it would be taken for the beginning of the next copy.
+            self._scratch = None
+            self.pool.discard(scratch)
+            return b""
 
     def close(self) -> None:
         """Close all pipes that are not on their way."""
-        self.pool.discard(self._scratch)
+        if self._scratch is not None:
+            self.pool.discard(self._scratch)
         self.pool.close()
 
 
