@@ -47,7 +47,7 @@ class TappedSpliceFlow(SpliceFlow):
         self.tap.copy_pipe(self.pipe, count)
         self.small_in_a_row = self.small_in_a_row + 1 if count <= SMALL_BYTES else 0
         _hand_on(self, self.tap)
-        if _is_at_rest(self):
+        if not (self.done or self.pending_bytes or self.successor):
             self._succession.after_splicing(self)
 
     def source_ended(self) -> None:
@@ -85,7 +85,7 @@ class TappedCopyFlow(CopyFlow):
             return
         self.tap.copy_bytes(bytes(self.pending))
         _hand_on(self, self.tap)
-        if _is_at_rest(self):
+        if not (self.done or self.pending_bytes or self.successor):
             self._succession.after_copying(self, count)
 
     def source_ended(self) -> None:
@@ -116,8 +116,3 @@ def _hand_on(flow: Flow, tap: Tap) -> None:
     if not flow.done and tap.holds:
         flow.held = True
         flow.source.update()
-
-
-def _is_at_rest(flow: Flow) -> bool:
-    """Whether it goes on, and everything that it has taken is with the destination."""
-    return not (flow.done or flow.pending_bytes or flow.successor)
