@@ -52,19 +52,24 @@ _PEER_ERRORS = {
     errno.EPERM: "forbidden",
 }
 
-_OWN_ERRORS = {
-    errno.EADDRNOTAVAIL: "no_local_port",
+_EXHAUSTION = {
     errno.EMFILE: "no_descriptors",
     errno.ENFILE: "no_descriptors",
     errno.ENOBUFS: "no_memory",
     errno.ENOMEM: "no_memory",
 }
 
+_OWN_ERRORS = {errno.EADDRNOTAVAIL: "no_local_port", **_EXHAUSTION}
+
+EXHAUSTION_ERRNOS = frozenset(_EXHAUSTION)
+"""This process or machine has used up what a socket takes: any other call for one would fail, too,
+until something is closed (accept(2), socket(2))."""
+
 OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE})
 """Those that are this machine's, and say nothing of the peer."""
 
-EXHAUSTED = frozenset({"no_descriptors", "no_memory"})
-"""Those that the next peer would meet too."""
+EXHAUSTED = frozenset(_EXHAUSTION.values())
+"""Their names: what the next peer would meet too."""
 
 
 def name_error(side: str, number: int) -> str:

@@ -66,6 +66,32 @@ class Pipe:
         if self.capacity_bytes > most_bytes:
             self.capacity_bytes = syscalls.set_pipe_capacity(self.write_fd, most_bytes)
 
+    def read_all(self, count: int) -> bytes:
+        """Take exactly so many bytes, which are known to be inside, however short a call falls.
+
+        Raises:
+            OSError: a call failed. What was taken before is lost, and the rest is still inside.
+        """
+        data = b""
+        while len(data) < count:
+            more = syscalls.read(self.read_fd, count - len(data))
+            if not more:
+                raise OSError(errno.EIO, "the pipe holds less than was put into it")
+            data += more
+        return data
+
+    def write_all(self, data: bytes) -> None:
+        """Put in all bytes, for which there is room, however short a call falls.
+
+        Raises:
+            OSError: a call failed. What was put in before is inside.
+        """
+        while data:
+            count = syscalls.write(self.write_fd, data)
+            if not count:
+                raise OSError(errno.EIO, "the pipe takes nothing")
+            data = data[count:]
+
     def close(self) -> None:
         """Close both ends; bytes inside are gone."""
         os.close(self.read_fd)

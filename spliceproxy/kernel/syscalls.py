@@ -66,6 +66,12 @@ def pipe_capacity(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
 
 
+# read(fd, count) -> bytes, write(fd, data) -> int: of a pipe or a file, for bytes that have to
+# pass through this process. Python itself repeats what a signal has interrupted (PEP 475).
+read = os.read
+write = os.write
+
+
 def receive(sock: socket.SocketType, count: int) -> bytes:
     """Take up to ``count`` bytes from a socket; empty at its end."""
     return sock.recv(count)

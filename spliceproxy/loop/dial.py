@@ -14,7 +14,6 @@ from spliceproxy.loop.timers import Timer
 
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
 _FULL_BACKLOG_RETRY_S = 0.010
-_OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class DialOwner(Protocol):
@@ -82,7 +81,7 @@ class Dial:
                 self._sock = self._open(target.family)
             except OSError as error:
                 self._attempt_failed(target, self._name_own_error(error.errno or 0))
-                if error.errno in _OUT_OF_DESCRIPTORS:
+                if error.errno in reasons.EXHAUSTION_ERRNOS:
                     break  # no other address would fare better
                 continue
             self._deadline_s = self._reactor.now_s + self._timeout_s

@@ -1,1 +1,5 @@
-"""Bandwidth: an endpoint that reads no faster than it may, and what connections share."""
+"""Bandwidth: an endpoint that reads no faster than it may, and what connections share.
+
+Reading order: `paced_endpoint`, `shared_bandwidth`; how much may pass is decided by
+`policy.bandwidth`. Tested by tests/pacing.
+"""

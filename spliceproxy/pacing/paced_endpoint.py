@@ -53,14 +53,14 @@ class PacedEndpoint(Endpoint):
         """Act on the socket's events, and account for what was read.
 
         The end of the stream is left to be met in its turn: what is read together with it is not
-        all that is left, so it must not be handed on as if it were (`Flow.pump_to_end`).
+        all that is left, so it must not be handed on as if it were (MSG_MORE).
         """
         flow = self.inbound
         if events & _INPUT and self._events & select.EPOLLIN:
             self._ask(flow)
         before_bytes = flow.taken_bytes
         super().on_events(events & ~_END)
-        read_bytes = flow.taken_bytes - before_bytes
+        read_bytes = (flow.successor or flow).taken_bytes - before_bytes
         if self._own is not None:
             self._own.spend(read_bytes)
         self._give_back(self._set_aside_bytes - read_bytes)

@@ -7,7 +7,7 @@ from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.bandwidth import Bandwidth
 
 
-class Reader(Protocol):
+class BandwidthWaiter(Protocol):
     """Who waits for a part of it."""
 
     def go_on(self, set_aside_bytes: int) -> None:
@@ -27,14 +27,14 @@ class SharedBandwidth:
     def __init__(self, reactor: Reactor, bytes_per_s: int) -> None:
         self._reactor = reactor
         self._bandwidth = Bandwidth(bytes_per_s, reactor.now_s)
-        self._line: dict[Reader, None] = {}
+        self._line: dict[BandwidthWaiter, None] = {}
         self._timer: Timer | None = None
 
-    def ask(self, reader: Reader, most_bytes: int) -> int:
-        """Set bytes aside; 0: there are none, and the reader hears when it has its turn."""
+    def ask(self, waiter: BandwidthWaiter, most_bytes: int) -> int:
+        """Set bytes aside; 0: there are none, and the waiter hears when it has its turn."""
         given = 0 if self._line else self._take(most_bytes)
         if not given:
-            self._line[reader] = None
+            self._line[waiter] = None
             self._wait()
         return given
 
@@ -42,9 +42,9 @@ class SharedBandwidth:
         """Take back what was set aside and not read."""
         self._bandwidth.spend(-count)
 
-    def forget(self, reader: Reader) -> None:
-        """Take a reader out of the line."""
-        self._line.pop(reader, None)
+    def forget(self, waiter: BandwidthWaiter) -> None:
+        """Take a waiter out of the line."""
+        self._line.pop(waiter, None)
 
     def on_deadline(self) -> None:
         """Let go on who has something set aside for it."""
@@ -57,17 +57,17 @@ class SharedBandwidth:
             if not given:
                 self._wait()
                 break
-            reader = next(iter(self._line))
-            del self._line[reader]
+            waiter = next(iter(self._line))
+            del self._line[waiter]
             try:
-                reader.go_on(given)
+                waiter.go_on(given)
             except Exception as error:  # it is that connection's, and no other's
-                reader.on_crash(error)
+                waiter.on_crash(error)
 
     def on_crash(self, error: Exception) -> None:
         """Let nobody wait for a turn that does not come."""
-        for reader in list(self._line):
-            reader.on_crash(error)
+        for waiter in list(self._line):
+            waiter.on_crash(error)
 
     def _take(self, most_bytes: int) -> int:
         given = min(most_bytes, self._bandwidth.available(self._reactor.now_s))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from spliceproxy import reasons
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.sockets import Socket
@@ -19,7 +20,6 @@ _SHARED_ACCEPT_BATCH = 1
 
 _EVENTS = select.EPOLLIN | select.EPOLLEXCLUSIVE
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _REMEDIES = {
     "EMFILE": "raise the file limit (ulimit -n), or lower --max-connections",
     "ENFILE": "raise the system's limit fs.file-max",
@@ -50,8 +50,22 @@ Accepted = Callable[["Listener", Socket, object], None]
 class Listener:
     """Accepts in batches; pauses when told to, and when descriptors or memory run out.
 
-    A paused listener leaves the epoll set, since a backlog that is not taken from would be
-    reported for ever; meanwhile the kernel's backlog holds the clients.
+    A listener that does not accept leaves the epoll set, since a backlog that is not taken from
+    would be reported for ever; meanwhile the kernel's backlog holds the clients. Between calls one
+    of these rows is true:
+
+    =========  ===========  ==========  ==========================================================
+    `_held`    `_pause`     `_watched`  state
+    =========  ===========  ==========  ==========================================================
+    False      None         True        accepting
+    True       None         False       held: whoever owns it wants no clients now
+    False      a timer      False       paused: accept(2) failed; it tries again before long
+    True       a timer      False       held and paused: the end of one leaves the other
+    True       None         False       closed: the socket is closed, and `close` was the last call
+    =========  ===========  ==========  ==========================================================
+
+    `_exhausted` stands beside them: the log has heard of an exhaustion, and not yet of a client
+    accepted since. It is set with a pause, and outlasts it.
     """
 
     def __init__(
@@ -64,7 +78,7 @@ class Listener:
         self._accepted = accepted
         self._shared = shared
         self._watched = False
-        self._held = False
+        self._held = True  # until `update` lets clients in
         self._pause: Timer | None = None
         self._exhausted = False
         self.name = name_listener(sock)
@@ -108,7 +122,7 @@ class Listener:
         except OSError as error:
             if error.errno in _CONNECTION_FAILED:
                 return True
-            if error.errno not in _EXHAUSTED:
+            if error.errno not in reasons.EXHAUSTION_ERRNOS:
                 raise
             self._pause_for(error)
             return False
@@ -125,7 +139,11 @@ class Listener:
             structlog.get_logger().warning(
                 "accept_paused", listener=self.name, error=cause, remedy=_REMEDIES[cause]
             )
-        self._pause = self._reactor.timers.after(_PAUSE_S, self)
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._pause is None:
+            self._pause = self._reactor.timers.after(_PAUSE_S, self)
         self.update(held=self._held)
 
     def on_deadline(self) -> None:
@@ -136,16 +154,18 @@ class Listener:
     def on_crash(self, error: Exception) -> None:
         """Report what accept failed with, and try again a little later."""
         structlog.get_logger().error("accept_failed", listener=self.name, exc_info=error)
-        self._pause = self._pause or self._reactor.timers.after(_PAUSE_S, self)
-        self.update(held=self._held)
+        self._wait()
 
     def close(self, *, take_at_most: int) -> None:
         """Take connections that wait in the backlog, which would be reset, then stop for good."""
-        for _ in range(take_at_most):
-            if not self.accept_one():
-                break
-        self._held = True
+        try:
+            for _ in range(take_at_most):
+                if not self.accept_one():
+                    break
+        except Exception as error:
+            self.on_crash(error)
         if self._pause is not None:
             self._pause.cancel()
+            self._pause = None
         self.update(held=True)
         self._sock.close()

@@ -10,15 +10,15 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
 from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.copy_flow import CopyFlow
-from spliceproxy.pump.deadlines import LinkTimeouts
+from spliceproxy.pump.ending import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.timeouts import Timeouts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
-from spliceproxy.tap.tap import Tap
-from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow
+from spliceproxy.tap.fan_out import Tap
+from spliceproxy.tap.succession import Succession
 from spliceproxy.upstream.pool import BackendPool
 
 if TYPE_CHECKING:
@@ -44,11 +44,7 @@ class Route:
 
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""
-        if tap is None:
-            return self.make_flow
-        if self.pipes is None:
-            return partial(TappedCopyFlow, tap)
-        return partial(TappedSpliceFlow, self.pipes, tap)
+        return self.make_flow if tap is None else Succession(tap, self.pipes).begin
 
 
 def endpoint_maker(reactor: Reactor, bandwidth: BandwidthSettings) -> EndpointMaker:

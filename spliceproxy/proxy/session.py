@@ -31,6 +31,7 @@ from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.observe.termination import Phase
 from spliceproxy.proxy.client import Client
+from spliceproxy.proxy.ending import reason_of
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session_mirrors import SessionMirrors
 from spliceproxy.pump.link import Link
@@ -251,7 +252,7 @@ class Session:
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
         self.link = None
-        self._note(link.reason, link)
+        self._note(reason_of(link), link)
         self._client = self._backend = None
         self._farewell = part(self._reactor, link, self._sockets_closed)
         if self._farewell is None:

@@ -7,8 +7,8 @@ from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
-from spliceproxy.tap.tapped_flow import release
-from spliceproxy.tap.tapping import tap_flow
+from spliceproxy.tap.succession import tap_flow
+from spliceproxy.tap.tapped_flow import release, tap_of
 
 if TYPE_CHECKING:
     from spliceproxy.proxy.attachments import AttachedMirror
@@ -122,7 +122,7 @@ class SessionMirrors:
         link = self._session.link
         if link is None:
             return
-        for tap in (link.request.tap, link.response.tap):
+        for tap in (tap_of(link.request), tap_of(link.response)):
             for branch in branches:
                 if tap is not None:
                     tap.remove(branch)

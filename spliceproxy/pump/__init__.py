@@ -1,8 +1,9 @@
-"""The data plane: one epoll set, and synchronous callbacks that move bytes.
+"""The relay core: two sockets, a flow of bytes each way, and how they end together.
 
-Reading order: `reactor` (who is called when), `flow` with `splice_flow` and `copy_flow` (one
-direction), `endpoint` (one socket), `link` (both), `dial` and `farewell` (how a socket begins and
-ends); then, for mirrors, `chunk`, `tap` and `tapped_flow`. It registers and unregisters sockets;
-opening and closing them is the session's business. It imports nothing that logs, counts for
-others, or reads configuration.
+Reading order: `flow` (one direction, and its states), `splice_flow` and `copy_flow` (the two ways
+to move bytes), `endpoint` (one socket, and what it is watched for), `link` (both, with
+`ending`), `parting` (how the sockets are closed then). The room registers and unregisters
+sockets; opening them is the session's business. It does not know who copies, slows down, names or
+counts what it moves: those give it flows and endpoints of their own, and ask the link how it ended.
+Tested by tests/pump, and as part of the whole by tests/proxy.
 """

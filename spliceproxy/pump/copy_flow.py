@@ -24,18 +24,16 @@ class CopyFlow(Flow):
         super().__init__(link, source, destination)
         self.pending: bytes | memoryview = b""
 
-    def hold(self, pending: bytes) -> None:
-        """Begin with bytes that another flow had taken from the source."""
-        self.pending = pending
-        self.pending_bytes = len(pending)
-
     def pump(self) -> None:
         """Read from the source, then drain."""
         if self.fill():
             self.drain()
 
     def fill(self) -> int:
-        """Read from the source; how many bytes, 0 when there is nothing."""
+        """Read from the source; how many bytes, 0 when there is nothing.
+
+        Before: nothing is pending. After: exactly `pending_bytes` are in `pending`.
+        """
         try:
             data = syscalls.receive(self.source.sock, self.fill_bytes)
         except BlockingIOError:
@@ -44,7 +42,8 @@ class CopyFlow(Flow):
             self.source_failed(error)
             return 0
         if data:
-            self.hold(data)
+            self.pending = data
+            self.pending_bytes = len(data)
         else:
             self.source_ended()
         return len(data)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint
     from spliceproxy.pump.link import Link
-    from spliceproxy.tap.tap import Tap
 
 
 class Flow(ABC):
@@ -16,6 +15,9 @@ class Flow(ABC):
 
     A flow is filled only when nothing is pending. So whatever ends the source, an end of stream
     or an error, is met only after every byte before it was handed to the destination.
+
+    It reads its source unless it is `done`, `paused` or `held`; whoever changes one of these has
+    the source look again (`Endpoint.update`).
     """
 
     most_fill_bytes: ClassVar[int]
@@ -33,6 +35,7 @@ class Flow(ABC):
         "pending_bytes",
         "source",
         "spliced_bytes",
+        "successor",
         "undelivered_bytes",
     )
 
@@ -47,7 +50,9 @@ class Flow(ABC):
         self.end_is_near = False
         """The source has sent its end of stream: no more is coming than it has now."""
         self.held = False
-        """A tap asks not to read the source for now."""
+        """Somebody asks not to read the source for now."""
+        self.successor: Flow | None = None
+        """Who goes on in its place; whoever is still at work on this one leaves the rest to it."""
         self.fill_bytes = self.most_fill_bytes
         """Most that the next fill takes: 1 or more."""
         self.pending_bytes = 0
@@ -61,43 +66,40 @@ class Flow(ABC):
         """What has been read from the source so far."""
         return self.spliced_bytes + self.copied_bytes + self.pending_bytes + self.undelivered_bytes
 
-    @property
-    def tap(self) -> "Tap | None":
-        """What copies this flow, if anything does."""
-        return None
-
-    def take_over(self, predecessor: "Flow") -> None:
-        """Go on where another flow leaves off; what is pending is for the two to hand over."""
-        self.spliced_bytes = predecessor.spliced_bytes
-        self.copied_bytes = predecessor.copied_bytes
-        self.paused = predecessor.paused
-        self.held = predecessor.held
-        self.end_is_near = predecessor.end_is_near
-
     @abstractmethod
     def pump(self) -> None:
-        """Move one event's worth. The source is readable, and nothing is pending."""
+        """Move one event's worth: take some from the source, and drain it.
 
-    def pump_to_end(self) -> None:
-        """Move one event's worth, and look for the end of the stream behind it at once.
-
-        The bytes are handed on with the word that more is to follow (MSG_MORE), so that the end
-        travels in their last segment: one packet less, and one wake-up of the peer. It is safe
-        only here, where what follows is known: shutdown(2) pushes what waits, and after anything
-        else the next event, which the end keeps asserted, comes at once.
+        Before: the source is readable, and nothing is pending. After: nothing is pending, or it
+        is paused with exactly `pending_bytes`, or done, or has a successor.
         """
-        self.end_is_near = True
-        self.pump()
-        if not (self.done or self.paused or self.held):
-            self.pump()
 
     @abstractmethod
     def drain(self) -> None:
-        """Hand on what is pending. The destination has room."""
+        """Hand on what is pending. The destination has room.
+
+        Before: `pending_bytes`, 1 or more, are here. After: as `pump`.
+        """
 
     @abstractmethod
     def discard_pending(self) -> None:
-        """Lose what is pending, and release what holds it."""
+        """Lose what is pending, and release what holds it. After: nothing is pending."""
+
+    def hand_over(self, successor: "Flow") -> None:
+        """Have another flow go on in this direction: no byte is lost, doubled or out of order.
+
+        Before: exactly `pending_bytes` are with the successor, in the form in which it holds
+        them. After: it has the number, too, with the pause that belongs to it, the hold, the word
+        of a near end, and the account. So the endpoints are watched for the same as before.
+        """
+        successor.pending_bytes, self.pending_bytes = self.pending_bytes, 0
+        successor.spliced_bytes = self.spliced_bytes
+        successor.copied_bytes = self.copied_bytes
+        successor.paused = self.paused
+        successor.held = self.held
+        successor.end_is_near = self.end_is_near
+        self.successor = successor
+        self.link.replace(self, successor)
 
     def set_paused(self) -> None:
         """Stop reading the source while bytes are pending, and read on when none are."""
@@ -106,14 +108,14 @@ class Flow(ABC):
         self.destination.update()
 
     def source_failed(self, error: OSError) -> None:
-        """The source is gone, and the destination has all that came before."""
-        self.done = True
+        """The source is gone, or what was taken from it; the destination has what came before."""
+        self.abandon()
         self.link.endpoint_failed(self.source, error.errno or 0)
 
     def source_ended(self) -> None:
         """The source has sent its last byte, and the destination has taken it."""
         self.done = True
-        if self.link.is_last(self):
+        if self.destination.inbound.done:  # the other direction has ended before
             self.link.end()
             return
         self.link.half_closed()

@@ -1,11 +1,11 @@
 """A connection being relayed: two endpoints, a flow each way, and how they end together."""
 
+import math
 from typing import Protocol
 
-from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
-from spliceproxy.pump.deadlines import Lifetime, LinkTimeouts
+from spliceproxy.pump.ending import Ending, LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow, FlowMaker
 
@@ -14,7 +14,7 @@ class LinkOwner(Protocol):
     """Who opened the two sockets, and will close them."""
 
     def link_ended(self, link: "Link") -> None:
-        """Close the sockets, which are in no epoll set any more; `Link.reason` says how."""
+        """Close the sockets, which are in no epoll set any more; `Link.ending` says how."""
 
     def link_crashed(self, error: Exception) -> None:
         """Report what went wrong; `link_ended` follows."""
@@ -32,19 +32,20 @@ class Link:
 
     __slots__ = (
         "_idle_timeout_s",
-        "_idle_timer",
-        "_lifetime",
-        "_owner",
         "_silence",
         "_timeouts",
+        "_timer",
+        "_too_old_s",
         "backend",
         "client",
+        "ending",
+        "error_number",
         "failed",
         "first_to_end",
         "last_active_s",
         "open",
+        "owner",
         "reactor",
-        "reason",
         "request",
         "response",
     )
@@ -62,53 +63,46 @@ class Link:
         make_backend: EndpointMaker = Endpoint,
     ) -> None:
         self.reactor = reactor
-        self._owner = owner
+        self.owner = owner
         self.client = make_client(self, client, "client")
         self.backend = make_backend(self, backend, "backend")
         self.request = make_request(self, self.client, self.backend)
         self.response = make_response(self, self.backend, self.client)
         self.client.inbound = self.backend.outbound = self.request
         self.backend.inbound = self.client.outbound = self.response
-        self.reason = reasons.CLOSED
+        self.ending: Ending | str = Ending.COMPLETE
+        """How it ended, once it has; a word is that of whoever closed it."""
         self.failed: Endpoint | None = None
         """The peer that ended the link by failing, if one did."""
+        self.error_number = 0
+        """The errno that it failed with."""
         self.first_to_end = ""
         """The name of the peer whose stream ended first, once one has."""
         self.open = True
         self.last_active_s = reactor.now_s
         self._timeouts = timeouts
         self._idle_timeout_s = timeouts.idle_s
-        self._silence = reasons.IDLE_TIMEOUT
-        self._idle_timer = reactor.timers.after(timeouts.idle_s, self)
-        self._lifetime = (
-            None if timeouts.lifetime_s is None else Lifetime(self, timeouts.lifetime_s)
-        )
+        self._silence = Ending.SILENT
+        lifetime_s = math.inf if timeouts.lifetime_s is None else timeouts.lifetime_s
+        self._too_old_s = reactor.now_s + lifetime_s
+        self._timer = reactor.timers.after(min(timeouts.idle_s, lifetime_s), self)
 
     def start(self, *, client_registered: bool) -> None:
         """Begin to relay."""
         self.client.watch(already_registered=client_registered)
         self.backend.watch(already_registered=False)
 
-    def is_last(self, flow: Flow) -> bool:
-        """Whether the other direction has ended already."""
-        return flow.destination.inbound.done
-
     def half_closed(self) -> None:
         """A direction has ended; from now on the other one's silence counts in its own way."""
         if self._timeouts.half_closed_s is not None:
             self._idle_timeout_s = self._timeouts.half_closed_s
-            self._silence = reasons.HALF_CLOSED_TIMEOUT
-            self._idle_timer.cancel()
-            self._idle_timer = self.reactor.timers.after(self._idle_timeout_s, self)
-
-    def splice_refused(self, cause: OSError) -> None:
-        """Tell the owner that a flow copies from now on."""
-        self._owner.splice_refused(cause)
+            self._silence = Ending.HALF_CLOSED_SILENT
+            self._timer.cancel()
+            left_s = min(self._idle_timeout_s, self._too_old_s - self.reactor.now_s)
+            self._timer = self.reactor.timers.after(left_s, self)
 
     def replace(self, flow: Flow, successor: Flow) -> None:
-        """Go on with another flow in the same direction, and with this one's account."""
-        flow.done = True  # whoever is still at work on it is to leave the rest to the other
-        successor.take_over(flow)
+        """Have the events of a direction go to another flow; see `Flow.hand_over`."""
         flow.source.inbound = flow.destination.outbound = successor
         if flow is self.request:
             self.request = successor
@@ -118,7 +112,7 @@ class Link:
     def destination_failed(self, flow: Flow, error_number: int) -> None:
         """A peer takes no more. What it had sent before is still to be handed on."""
         self._set_failed(flow.destination, error_number)
-        if self.is_last(flow):
+        if flow.destination.inbound.done:
             self.end()
         else:
             flow.source.update()
@@ -129,10 +123,10 @@ class Link:
         self._set_failed(endpoint, error_number)
         self.end()
 
-    def close(self, why: str) -> None:
+    def close(self, ending: Ending | str) -> None:
         """End at once; bytes still pending are lost, and counted."""
         if self.open:
-            self.reason = why
+            self.ending = ending
             self.failed = None
             self.end()
 
@@ -141,41 +135,40 @@ class Link:
         if not self.open:
             return
         self.open = False
-        self._idle_timer.cancel()
-        if self._lifetime is not None:
-            self._lifetime.cancel()
-            self._lifetime = None
+        self._timer.cancel()
         self.client.leave()
         self.backend.leave()
         for flow in (self.request, self.response):
             if not flow.done or flow.paused:
                 flow.abandon()
-        self._owner.link_ended(self)
+        self.owner.link_ended(self)
         self._untie()
 
     def on_deadline(self) -> None:
-        """End if both directions have been silent for long enough; else look again later."""
+        """End if it has been silent for too long, or is too old; else look again later."""
         if self.client.kept_waiting or self.backend.kept_waiting:
             self.last_active_s = self.reactor.now_s  # to be made to wait is not to be silent
-        left_s = self.last_active_s + self._idle_timeout_s - self.reactor.now_s
-        if left_s <= 0:
-            self.close(self._silence)
+        silent_s = self.last_active_s + self._idle_timeout_s
+        left_s = min(silent_s, self._too_old_s) - self.reactor.now_s
+        if left_s > 0:
+            self._timer = self.reactor.timers.after(left_s, self)
         else:
-            self._idle_timer = self.reactor.timers.after(left_s, self)
+            self.close(self._silence if silent_s < self._too_old_s else Ending.TOO_OLD)
 
     def on_crash(self, error: Exception) -> None:
         """End after an exception that nobody foresaw."""
         if self.open:
-            self._owner.link_crashed(error)
-            self.close(reasons.INTERNAL_ERROR)
+            self.owner.link_crashed(error)
+            self.close(Ending.CRASHED)
 
     def _set_failed(self, endpoint: Endpoint, error_number: int) -> None:
         if self.failed is None:  # the first failure is the cause of the others
             self.failed = endpoint
-            self.reason = reasons.name_error(endpoint.name, error_number)
+            self.error_number = error_number
+            self.ending = Ending.FAILED
 
     def _untie(self) -> None:
         """Undo the cycles, so that the link is freed now and not by the garbage collector."""
         for endpoint in (self.client, self.backend):
             del endpoint.inbound, endpoint.outbound, endpoint.link
-        del self.request.link, self.response.link, self._owner
+        del self.request.link, self.response.link, self.owner

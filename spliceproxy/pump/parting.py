@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from spliceproxy import reasons
 from spliceproxy.loop.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.pump.ending import Ending
 from spliceproxy.pump.link import Link
 
 
@@ -15,7 +15,7 @@ def part(reactor: Reactor, link: Link, gone: Callable[[], None]) -> ResetAfterDe
         What is to be started, if one of them may be closed only later; it calls back then.
     """
     client, backend = link.client.sock, link.backend.sock
-    if link.reason == reasons.CLOSED:
+    if link.ending is Ending.COMPLETE:
         close_cleanly(reactor, client)
         close_cleanly(reactor, backend)
     elif link.failed is None:

@@ -1,7 +1,6 @@
 """A flow through a borrowed pipe: no byte enters the process."""
 
 import errno
-import os
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel import syscalls
@@ -44,7 +43,11 @@ class SpliceFlow(Flow):
             self.drain()
 
     def fill(self) -> int:
-        """Splice from the source into an empty pipe; how many bytes, 0 when there is nothing."""
+        """Splice from the source into an empty pipe; how many bytes, 0 when there is nothing.
+
+        Before: no pipe is held. After: exactly `pending_bytes` are in `pipe`; if that is 0, no
+        pipe is held.
+        """
         try:
             pipe = self.pipe = self._pool.borrow()
         except NoPipeError as error:
@@ -52,12 +55,7 @@ class SpliceFlow(Flow):
             return 0  # the source is still readable, so its event comes again
         try:
             count = syscalls.splice(
-                self.source.fd,
-                pipe.write_fd,
-                self.fill_bytes,
-                None,
-                None,
-                syscalls.SPLICE_NONBLOCK,
+                self.source.fd, pipe.write_fd, self.fill_bytes, None, None, syscalls.SPLICE_NONBLOCK
             )
         except OSError as error:
             count = self._fill_failed(pipe, error)
@@ -68,7 +66,11 @@ class SpliceFlow(Flow):
         return count
 
     def drain(self) -> None:
-        """Splice from the pipe into the destination; what falls short waits in the pipe."""
+        """Splice from the pipe into the destination; what falls short waits in the pipe.
+
+        Before: exactly `pending_bytes` are in `pipe`, 1 or more. After: the same, and the flow is
+        paused; or no pipe is held.
+        """
         pipe = self.pipe
         assert pipe is not None, "drain is for pending bytes"  # noqa: S101
         try:
@@ -83,7 +85,10 @@ class SpliceFlow(Flow):
         except BlockingIOError:
             count = 0
         except OSError as error:
-            self._drain_failed(error)
+            if error.errno in _REFUSALS:
+                self._copy_from_now_on(error)
+            else:
+                self.destination_failed(error)
             return
         if count:
             self.link.last_active_s = self.link.reactor.now_s
@@ -135,35 +140,33 @@ class SpliceFlow(Flow):
             if not isinstance(error, BlockingIOError):
                 self.source_failed(error)
             return 0
-        if data:
-            return os.write(pipe.write_fd, data)
-        self._give_back()
-        self.source_ended()
-        return 0
+        if not data:
+            self._give_back()
+            self.source_ended()
+            return 0
+        try:
+            pipe.write_all(data)
+        except OSError as error:
+            self.pending_bytes = len(data)
+            self.source_failed(error)
+            return 0
+        return len(data)
 
-    def _drain_failed(self, error: OSError) -> None:
-        if error.errno in _REFUSALS:
-            self._copy_from_now_on(error).drain()
-        else:
-            self.destination_failed(error)
-
-    def make_successor(self) -> CopyFlow:
-        """Make the flow that goes on by copying."""
+    def make_copying(self) -> CopyFlow:
+        """Make the flow that goes on where splice is refused."""
         return CopyFlow(self.link, self.source, self.destination)
 
-    def _copy_from_now_on(self, cause: OSError) -> CopyFlow:
-        """Hand over to a flow that copies, with what is pending; nothing is lost."""
-        flow = self.make_successor()
+    def _copy_from_now_on(self, cause: OSError) -> None:
+        """Hand over to a flow that copies, and have it drain what is pending."""
+        flow = self.make_copying()
         if self.pipe is not None:
-            flow.hold(_read_all(self.pipe, self.pending_bytes))
+            try:
+                flow.pending = self.pipe.read_all(self.pending_bytes)
+            except OSError as error:
+                self.source_failed(error)
+                return
             self._give_back()
-        self.link.replace(self, flow)
-        self.link.splice_refused(cause)
-        return flow
-
-
-def _read_all(pipe: Pipe, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        data += os.read(pipe.read_fd, count - len(data))
-    return data
+        self.hand_over(flow)
+        self.link.owner.splice_refused(cause)
+        if flow.pending_bytes:
+            flow.drain()

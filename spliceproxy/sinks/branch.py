@@ -77,7 +77,7 @@ class Branch(Account):
         return "open" if self.open else "closing"
 
     def accept(self, count: int) -> int:
-        """See `spliceproxy.tap.tap.Branch`."""
+        """See `spliceproxy.tap.copy_receiver.CopyReceiver`."""
         limit = self.settings.max_bytes
         if limit is not None:
             count = min(count, limit - self.offered_bytes)

@@ -20,7 +20,7 @@ from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream_limit import StreamLimit
-from spliceproxy.tap.tap import TapPipes
+from spliceproxy.tap.tap_pipes import TapPipes
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""

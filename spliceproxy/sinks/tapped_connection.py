@@ -9,7 +9,7 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
-from spliceproxy.tap.tap import Tap
+from spliceproxy.tap.fan_out import Tap
 
 
 class TapOwner(Protocol):

@@ -1,6 +1,5 @@
 """Bytes on their way to a mirror: a pipe that holds them, or memory."""
 
-import os
 from typing import Protocol
 
 from spliceproxy.kernel import syscalls
@@ -76,7 +75,7 @@ class BytesChunk:
     def write_to(self, fd: int) -> int:
         """Write; one call, so that a large chunk cannot keep the caller."""
         with memoryview(self._data) as view, view[self._start :] as rest:
-            count = os.write(fd, rest)
+            count = syscalls.write(fd, rest)
         self._start += count
         self.offset += count
         self.size -= count

@@ -140,3 +140,30 @@ def test_a_small_pipe_is_not_resized(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Pipe(0)
     assert (pipe.capacity_bytes, calls.calls) == (64 * KIB, 0)
     pipe.close()
+
+
+def test_bytes_go_in_and_come_out_however_short_a_call_falls(
+    pool: PipePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, write = syscalls.read, syscalls.write
+    monkeypatch.setattr(syscalls, "read", lambda fd, count: read(fd, min(count, 3)))
+    monkeypatch.setattr(syscalls, "write", lambda fd, data: write(fd, data[:3]))
+    pipe = pool.borrow()
+    pipe.write_all(b"0123456789")
+    assert pipe.read_all(7) == b"0123456"
+    assert pipe.read_all(3) == b"789"
+    pool.give_back(pipe)
+
+
+def test_a_pipe_that_neither_gives_nor_takes(
+    pool: PipePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be asked for ever."""
+    pipe = pool.borrow()
+    monkeypatch.setattr(syscalls, "read", lambda fd, count: b"")
+    monkeypatch.setattr(syscalls, "write", lambda fd, data: 0)
+    with pytest.raises(OSError, match="less than was put into it"):
+        pipe.read_all(1)
+    with pytest.raises(OSError, match="takes nothing"):
+        pipe.write_all(b"x")
+    pool.give_back(pipe)

@@ -125,6 +125,32 @@ async def test_pipes_that_cannot_grow_at_first(
     assert place.stream() == DATA + b"".join(b"%9d" % number for number in range(2000))
 
 
+@pytest.mark.parametrize("error", [errno.EINTR, errno.EAGAIN, errno.ENOMEM])
+@pytest.mark.parametrize("kind", ["tcp", "exec"])
+async def test_writes_of_copies_in_memory_that_fail(
+    kind: Any, error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror that says "not now" gets the rest later; any other failure ends it, counted."""
+    place = make_place(kind, tmp_path)
+    messages = [b"%9d" % number for number in range(100)]
+    with trio.fail_after(30):
+        async with place.open(), mirrored(f"{place.text}?direction=request") as proxied:
+            connection = await proxied.connect()
+            monkeypatch.setattr(syscalls, "write", FailAt(syscalls.write, 3, error))
+            for message in messages:
+                await connection.client.send(message)
+                assert await connection.backend.receive_exactly(9) == message
+            connection.client.finish()
+            connection.backend.finish()
+            account = await proxied.account()
+            received = await place.received()
+            monkeypatch.undo()
+    assert account["offered_bytes"] == 900
+    assert account["delivered_bytes"] + account["dropped_bytes"] == 900
+    assert account["state"] == ("complete" if error == errno.EAGAIN else "incomplete")
+    assert received == b"".join(messages)[: account["delivered_bytes"]]
+
+
 class FailsTowards:
     """A splice that fails where it leads to a certain kind of descriptor."""
 

@@ -1,5 +1,6 @@
 """Bytes pass no faster than they may; all else about a link is as it was."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from functools import partial
 import pytest
 import trio
 
+from spliceproxy.kernel import syscalls
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
 from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.endpoint import EndpointMaker
+from tests.faults import FailAt
 from tests.loop.watching import eventually
 from tests.pacing.pacing import BURST_S, both, own, seconds_for, shared
 from tests.pacing.test_shared_bandwidth import Reader
@@ -110,3 +113,17 @@ async def test_a_link_that_ends_while_it_waits_leaves_nothing(limit: Limit) -> N
         it.link.close("test")
         if it.link.client._shared is not None:  # type: ignore[attr-defined]
             assert not it.link.client._shared._line  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("call", [1, 2], ids=["filling", "draining"])
+async def test_what_a_flow_read_is_accounted_for_though_another_goes_on(call: int) -> None:
+    burst_bytes = 200
+    async with linked(endpoints=own(int(burst_bytes / BURST_S))) as it:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(syscalls, "splice", FailAt(syscalls.splice, call, errno.EINVAL))
+            it.client.send(bytes(burst_bytes))
+            assert await receive(it.backend, burst_bytes) == bytes(burst_bytes)
+        assert it.link.request.copied_bytes == burst_bytes
+        assert isinstance(it.link.client, PacedEndpoint)
+        assert it.link.client._own is not None
+        assert it.link.client._own._left_bytes == 0

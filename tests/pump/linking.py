@@ -8,8 +8,9 @@ from functools import partial
 
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.proxy.ending import reason_of
 from spliceproxy.pump.copy_flow import CopyFlow
-from spliceproxy.pump.deadlines import LinkTimeouts
+from spliceproxy.pump.ending import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.link import Link
@@ -27,7 +28,7 @@ class Owner:
     refusals: list[OSError] = field(default_factory=list)
 
     def link_ended(self, link: Link) -> None:
-        self.ended.append(link.reason)
+        self.ended.append(reason_of(link))
 
     def link_crashed(self, error: Exception) -> None:
         self.crashes.append(error)

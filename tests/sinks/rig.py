@@ -14,7 +14,7 @@ from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
-from spliceproxy.tap.tap import Tap
+from spliceproxy.tap.fan_out import Tap
 from spliceproxy.upstream.resolved import resolve_mirrors
 from tests.proxy.relay import eventually
 

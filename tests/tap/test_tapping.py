@@ -15,8 +15,10 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import Flow
 from spliceproxy.tap.chunk import PipeChunk
-from spliceproxy.tap.tap import Tap, TapPipes
-from spliceproxy.tap.tapping import tap_flow
+from spliceproxy.tap.fan_out import Tap
+from spliceproxy.tap.succession import tap_flow
+from spliceproxy.tap.tap_pipes import TapPipes
+from spliceproxy.tap.tapped_flow import tap_of
 from tests.loop.watching import eventually
 from tests.pacing.pacing import both
 from tests.pump.linking import Linked, linked, receive
@@ -187,7 +189,7 @@ async def test_a_flow_without_branches_is_a_plain_one_again(splice: bool) -> Non
                 tap.remove(copies)
                 await say(it, b"small")
                 assert type(it.link.request) is plain
-                assert it.link.request.tap is None
+                assert tap_of(it.link.request) is None
                 assert copies.data == 6 * b"small"
 
 

@@ -1,0 +1,33 @@
+"""Who gets copies of a stream."""
+
+from typing import Protocol
+
+from spliceproxy.tap.chunk import PipeChunk
+
+
+class CopyReceiver(Protocol):
+    """Takes the copies of one flow, in the order of the stream."""
+
+    holds: bool
+    """The source is to be read no further until `Tap.release`."""
+
+    def accept(self, count: int) -> int:
+        """Say how many of the next ``count`` bytes, from the first on, it wants a copy of.
+
+        What it does not want is its own to account for.
+        """
+
+    def take_bytes(self, data: bytes) -> None:
+        """Take a copy that was accepted."""
+
+    def take_pipe(self, chunk: PipeChunk) -> None:
+        """Take a copy that was accepted, or the first part of it."""
+
+    def miss(self, count: int) -> None:
+        """Note that a copy that was accepted could not be made, wholly or in part."""
+
+    def end(self, *, clean: bool) -> None:
+        """No more is coming; clean: the stream has ended in an orderly way."""
+
+    def on_crash(self, error: Exception) -> None:
+        """One of these calls has failed in a way that nobody foresaw: give up."""
