@@ -1,1 +1,1 @@
-"""Routes files: YAML in, settings out, or every mistake of the file with its place."""
+"""Routes files: YAML in, settings out, or every mistake of the file with its position."""

@@ -24,7 +24,7 @@ def find_clashes(root: Value) -> Iterator[Mistake]:
         first = names.setdefault(text, route)
         if first is not route:
             what = f"{quote(text)} is the name of {first.path} too: expected another one"
-            yield Mistake(name.place, name.path, what)
+            yield Mistake(name.position, name.path, what)
         yield from _listener_clashes(route, taken)
 
 
@@ -40,7 +40,7 @@ def _listener_clashes(route: Value, taken: Listeners) -> Iterator[Mistake]:
             address = parse_listen(text.content)
         except ValueError:
             continue  # told elsewhere
-        other = taken.take(address, f"{value.path}, line {value.place.line}")
+        other = taken.take(address, f"{value.path}, line {value.position.line}")
         if other is not None:
             what = f"{quote(text.content)} is taken by {other}: expected another address"
-            yield Mistake(text.place, text.path, what)
+            yield Mistake(text.position, text.path, what)

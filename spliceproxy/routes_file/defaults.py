@@ -8,7 +8,7 @@ from spliceproxy.settings.reach import ACCEPTING
 
 
 def apply_defaults(root: Value) -> tuple[Value, list[Mistake]]:
-    """Return the file with complete routes; what they take over keeps its place in the file."""
+    """Return the file with complete routes; what they take over keeps its position in the file."""
     defaults, routes = root.child("defaults"), root.child("routes")
     if not (defaults and routes and isinstance(root.content, dict)):
         return root, []
@@ -16,7 +16,7 @@ def apply_defaults(root: Value) -> tuple[Value, list[Mistake]]:
         return root, []
     if defaults.size() * len(routes.content) > MAX_VALUES:
         what = f"in {len(routes.content)} routes these are more than {MAX_VALUES} values"
-        return root, [Mistake(defaults.place, defaults.path, what)]
+        return root, [Mistake(defaults.position, defaults.path, what)]
     merged = tuple(_merge(_meant_for(route, defaults), route) for route in routes.content)
     return replace(root, content={**root.content, "routes": replace(routes, content=merged)}), []
 

@@ -1,4 +1,4 @@
-"""What the models have to say against a file, in its own terms and with places."""
+"""What the models have to say against a file, in its own terms and with positions."""
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -25,12 +25,12 @@ def explain(error: ValidationError, root: Value) -> list[Mistake]:
 def _explain(error: ErrorDetails, root: Value) -> Mistake:
     value, missing = _find(error["loc"], root)
     if error["type"] == "missing":
-        return Mistake(value.place, join(value.path, str(missing)), "is missing")
+        return Mistake(value.position, join(value.path, str(missing)), "is missing")
     if error["type"] == "extra_forbidden":
         word = str(error["loc"][-1])
         what = f"key {not_known(word, keys_at(error['loc'][:-1]))}"
-        return Mistake(value.key_place, value.path, what)
-    return Mistake(value.place, value.path, _message(error, value))
+        return Mistake(value.key_position, value.path, what)
+    return Mistake(value.position, value.path, _message(error, value))
 
 
 def _message(error: ErrorDetails, value: Value) -> str:
@@ -45,7 +45,7 @@ def _message(error: ErrorDetails, value: Value) -> str:
 
 
 def _find(location: tuple[str | int, ...], root: Value) -> tuple[Value, str | int]:
-    """Return the value at a place, or the nearest one above, and the step that was not there."""
+    """Return the value at a location, or the nearest one above, and the step that was not there."""
     value = root
     for step in location:
         child = value.child(step)

@@ -14,7 +14,7 @@ from spliceproxy.routes_file.explain import explain
 from spliceproxy.routes_file.model import RoutesFile
 from spliceproxy.routes_file.nodes import MAX_FILE_BYTES, read_nodes
 from spliceproxy.routes_file.references import find_wrong_references
-from spliceproxy.routes_file.tree import Mistake, Place
+from spliceproxy.routes_file.tree import Mistake, Position
 from spliceproxy.routes_file.values import Values
 from spliceproxy.settings.options import Settings
 
@@ -43,12 +43,12 @@ def load(path: str, variables: Mapping[str, str] = os.environ) -> Settings:
 def read_settings(
     data: bytes, variables: Mapping[str, str]
 ) -> tuple[Settings | None, list[Mistake]]:
-    """Return the settings, or every mistake by its place."""
+    """Return the settings, or every mistake by its position."""
     node, mistakes = read_nodes(data)
     if mistakes:
         return None, mistakes
     if node is None:
-        return None, [Mistake(Place(1, 1), "", "the file is empty: expected routes")]
+        return None, [Mistake(Position(1, 1), "", "the file is empty: expected routes")]
     values = Values(Environment(variables))
     root = values.read(node)
     if root is None:
@@ -65,8 +65,8 @@ def read_settings(
 
 
 def _sorted(mistakes: list[Mistake]) -> list[Mistake]:
-    """Order by place; what follows from another mistake at the same place is not told."""
-    first: dict[tuple[Place, str], Mistake] = {}
+    """Order by position; what follows from another mistake at the same position is not told."""
+    first: dict[tuple[Position, str], Mistake] = {}
     for mistake in mistakes:
-        first.setdefault((mistake.place, mistake.path), mistake)
+        first.setdefault((mistake.position, mistake.path), mistake)
     return sorted(first.values())

@@ -67,7 +67,7 @@ def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def keys_at(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that a mapping at this place of a file may have."""
+    """Return the keys that a mapping at this location in a file may have."""
     model: type[BaseModel] = RoutesFile
     for step in location:
         if isinstance(step, str):

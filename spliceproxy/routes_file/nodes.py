@@ -9,7 +9,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from spliceproxy.routes_file.tree import Mistake, Place
+from spliceproxy.routes_file.tree import Mistake, Position
 
 MAX_FILE_BYTES = 256 << 10
 MAX_DEPTH = 20
@@ -20,9 +20,9 @@ PLAIN = "plain"
 class TooDeepError(Exception):
     """Lists within mappings within lists, and so on."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, position: Position) -> None:
         super().__init__()
-        self.place = place
+        self.position = position
 
 
 class _NodeLoader(Reader, Scanner, Parser, Composer, BaseResolver):
@@ -40,7 +40,7 @@ class _NodeLoader(Reader, Scanner, Parser, Composer, BaseResolver):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise TooDeepError(place_of(event.start_mark))
+            raise TooDeepError(position_of(event.start_mark))
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -49,16 +49,16 @@ class _NodeLoader(Reader, Scanner, Parser, Composer, BaseResolver):
         return PLAIN
 
 
-def place_of(mark: Any) -> Place:
-    """Return the place of a mark of PyYAML's."""
-    return Place(mark.line + 1, mark.column + 1)
+def position_of(mark: Any) -> Position:
+    """Return the position of a mark of PyYAML's."""
+    return Position(mark.line + 1, mark.column + 1)
 
 
 def read_nodes(data: bytes) -> tuple[yaml.Node | None, list[Mistake]]:
     """Return the file's only document; a mistake in the syntax is the only one that is told."""
     if len(data) > MAX_FILE_BYTES:
         what = f"the file is too large: expected at most {MAX_FILE_BYTES >> 10} KiB"
-        return None, [Mistake(Place(1, 1), "", what)]
+        return None, [Mistake(Position(1, 1), "", what)]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -75,11 +75,11 @@ def _compose(text: str) -> tuple[yaml.Node | None, list[Mistake]]:
         return None, [Mistake(_end_of(text[: problem.position]), "", what)]
     except TooDeepError as problem:
         return None, [
-            Mistake(problem.place, "", f"more than {MAX_DEPTH} levels within one another")
+            Mistake(problem.position, "", f"more than {MAX_DEPTH} levels within one another")
         ]
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        return None, [Mistake(place_of(mark), "", _explain(problem))]
+        return None, [Mistake(position_of(mark), "", _explain(problem))]
 
 
 def _explain(problem: yaml.MarkedYAMLError) -> str:
@@ -91,6 +91,6 @@ def _explain(problem: yaml.MarkedYAMLError) -> str:
     return f"not YAML: {what}"
 
 
-def _end_of(text: str) -> Place:
+def _end_of(text: str) -> Position:
     lines = text.split("\n")
-    return Place(len(lines), len(lines[-1]) + 1)
+    return Position(len(lines), len(lines[-1]) + 1)

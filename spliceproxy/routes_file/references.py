@@ -43,7 +43,7 @@ def _mistake(route: Value, path: Path, what: str) -> Mistake:
         if child is None and isinstance(step, int):  # an only entry, without the list
             continue
         if child is None:
-            return Mistake(value.place, join(value.path, str(step)), what)
+            return Mistake(value.position, join(value.path, str(step)), what)
         value = child
     is_key = isinstance(path[-1], str) and len(path) == 1
-    return Mistake(value.key_place if is_key else value.place, value.path, what)
+    return Mistake(value.key_position if is_key else value.position, value.path, what)

@@ -1,4 +1,4 @@
-"""The values of a file, each with its place, before anybody has looked at what they mean."""
+"""The values of a file, each with its position, before anybody has looked at what they mean."""
 
 import re
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from spliceproxy.errors import quote
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place in the file; the first line and column are 1."""
+class Position:
+    """Where something stands in the file; the first line and column are 1."""
 
     line: int
     column: int
@@ -17,16 +17,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """What is wrong at a place."""
+    """What is wrong, and where."""
 
-    place: Place
+    position: Position
     path: str  # of the value, as in routes[0].listen; "" for the whole file
     message: str
 
     def line(self, file: str) -> str:
         """Return the line that is told, in the form that editors and compilers share."""
         path = f"{self.path}: " if self.path else ""
-        return f"{file}:{self.place.line}:{self.place.column}: error: {path}{self.message}"
+        return f"{file}:{self.position.line}:{self.position.column}: error: {path}{self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Value:
 
     content: "str | dict[str, Value] | tuple[Value, ...] | None"
     path: str
-    place: Place
-    key_place: Place
+    position: Position
+    key_position: Position
     """Where the value's key is; in a list, and at the top, that of the value."""
 
     def plain(self) -> Any:
-        """Return the contents without places."""
+        """Return the contents without positions."""
         if isinstance(self.content, dict):
             return {key: value.plain() for key, value in self.content.items()}
         if isinstance(self.content, tuple):

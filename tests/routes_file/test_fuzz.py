@@ -108,8 +108,8 @@ def check(data: bytes) -> None:
         line = mistake.line("routes.yaml")
         assert len(line.splitlines()) == 1
         assert len(line) < 2000
-        assert mistake.place.line >= 1
-        assert mistake.place.column >= 1
+        assert mistake.position.line >= 1
+        assert mistake.position.column >= 1
     if read is not None:
         assert read_settings(show(read).encode(), {}) == (read, [])
 
