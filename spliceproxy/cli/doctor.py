@@ -21,7 +21,7 @@ def doctor(file: str | None, *, wants_json: bool) -> int:
     It changes nothing. Exit status 1 when something fails.
     """
     from spliceproxy.doctor.examine import examine
-    from spliceproxy.doctor.finding import Status, worst
+    from spliceproxy.doctor.finding import FindingStatus, worst
     from spliceproxy.doctor.report import as_json, as_text, summary
     from spliceproxy.routes_file.load import load
 
@@ -34,7 +34,7 @@ def doctor(file: str | None, *, wants_json: bool) -> int:
         for status, paragraph in as_text(findings, columns):
             click.echo(paint(status, paragraph) if terminal else paragraph)
         click.echo(summary(findings))
-    return ExitStatus.UNFIT if worst(findings) is Status.FAIL else ExitStatus.OK
+    return ExitStatus.UNFIT if worst(findings) is FindingStatus.FAIL else ExitStatus.OK
 
 
 def paint(status: str, paragraph: str) -> str:

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from spliceproxy.doctor.finding import Finding, Status, Value, fail, ok
+from spliceproxy.doctor.channels import CHANNELS, Opener, file_in
+from spliceproxy.doctor.finding import Finding, FindingStatus, Value, fail, ok
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import Need
-from spliceproxy.doctor.places import PLACES, Opener, file_in
 from spliceproxy.doctor.transfers import WrongBytes, splice_both_ways
 from spliceproxy.doctor.trials import TRIALS, Trial
 
@@ -22,7 +22,7 @@ def check_calls(machine: Machine, needs: Collection[Need]) -> Iterator[Finding]:
     """Try each call on each kind of descriptor that it is used on."""
     signals: dict[str, int] = {}
     for trial in TRIALS:
-        name, opener = PLACES[trial.place]
+        name, opener = CHANNELS[trial.channel]
         # A filter may kill whoever makes a call that it does not allow: ask in a child first.
         if trial.call not in signals:
             signals[trial.call] = killed_by(trial, opener) if machine.filters_calls() else 0
@@ -48,11 +48,11 @@ def _file_opener(directory: Path) -> Opener:
 
 
 def try_out(trial: Trial, name: str, opener: Opener, needs: Collection[Need]) -> Finding:
-    """Open the place, make the call, and judge what came of it."""
+    """Open the channel, make the call, and judge what came of it."""
     try:
-        with opener() as place:
+        with opener() as channel:
             try:
-                trial.move(place)
+                trial.move(channel)
             except OSError as error:
                 return judge_refusal(trial, name, error, needs)
             except WrongBytes as problem:
@@ -95,7 +95,7 @@ def judge_wrong_bytes(trial: Trial, name: str, problem: WrongBytes) -> Finding:
 def _refused(
     trial: Trial, fact: str, remedy: str, needs: Collection[Need], **values: Value
 ) -> Finding:
-    status = Status.FAIL if trial.need in needs else Status.WARN
+    status = FindingStatus.FAIL if trial.need in needs else FindingStatus.WARN
     if trial.need is Need.TRAFFIC:
         remedy += "; `splice: false` in the routes file accepts the copying"
     return Finding(trial.check, status, fact, remedy, values)
@@ -107,8 +107,8 @@ def killed_by(trial: Trial, opener: Opener) -> int:
     if not child:
         try:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a death that is no accident
-            with opener() as place:
-                trial.move(place)
+            with opener() as channel:
+                trial.move(channel)
         finally:
             os._exit(0)  # whatever came of it is found out by the parent's own trial
     _, status = os.waitpid(child, 0)

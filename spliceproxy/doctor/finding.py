@@ -8,7 +8,7 @@ from typing import TypeAlias
 Value: TypeAlias = str | int | float | bool | list[str] | None
 
 
-class Status(StrEnum):
+class FindingStatus(StrEnum):
     """How bad a fact is; in the order of badness."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Finding:
 
     check: str
     """Names the subject and what of it, as in ``splice.tcp4``. Names never change their meaning."""
-    status: Status
+    status: FindingStatus
     fact: str
     remedy: str = ""
     """What to do; empty where nothing needs to be done."""
@@ -34,20 +34,20 @@ class Finding:
 
 def ok(check: str, fact: str, **values: Value) -> Finding:
     """Return a fact that needs no action."""
-    return Finding(check, Status.OK, fact, "", values)
+    return Finding(check, FindingStatus.OK, fact, "", values)
 
 
 def warn(check: str, fact: str, remedy: str, **values: Value) -> Finding:
     """Return a fact that costs something."""
-    return Finding(check, Status.WARN, fact, remedy, values)
+    return Finding(check, FindingStatus.WARN, fact, remedy, values)
 
 
 def fail(check: str, fact: str, remedy: str, **values: Value) -> Finding:
     """Return a fact that stands in the way."""
-    return Finding(check, Status.FAIL, fact, remedy, values)
+    return Finding(check, FindingStatus.FAIL, fact, remedy, values)
 
 
-def worst(findings: Iterable[Finding]) -> Status:
+def worst(findings: Iterable[Finding]) -> FindingStatus:
     """Return the worst status of all."""
-    order = list(Status)
-    return max((finding.status for finding in findings), key=order.index, default=Status.OK)
+    order = list(FindingStatus)
+    return max((finding.status for finding in findings), key=order.index, default=FindingStatus.OK)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from spliceproxy import __version__
-from spliceproxy.doctor.finding import Finding, Status, worst
+from spliceproxy.doctor.finding import Finding, FindingStatus, worst
 
 FORMAT = 1
 """Of the JSON. It grows by keys and checks; a change of a meaning is another number."""
 
-_STATUS_COLUMNS = max(map(len, Status)) + 2
+_STATUS_COLUMNS = max(map(len, FindingStatus)) + 2
 _FEWEST_COLUMNS = 60
 
 
@@ -27,7 +27,9 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(content, indent=2)
 
 
-def as_text(findings: Sequence[Finding], columns: int | None = None) -> list[tuple[Status, str]]:
+def as_text(
+    findings: Sequence[Finding], columns: int | None = None
+) -> list[tuple[FindingStatus, str]]:
     """Return a paragraph for each finding, aligned, led by its status.
 
     They are wrapped to so many columns, or not at all.
@@ -39,7 +41,7 @@ def as_text(findings: Sequence[Finding], columns: int | None = None) -> list[tup
 def summary(findings: Sequence[Finding]) -> str:
     """Return how many findings there are of each status."""
     counts = Counter(finding.status for finding in findings)
-    return ", ".join(f"{counts[status]} {status}" for status in Status)
+    return ", ".join(f"{counts[status]} {status}" for status in FindingStatus)
 
 
 def _paragraph(finding: Finding, names: int, columns: int | None) -> str:

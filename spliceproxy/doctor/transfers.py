@@ -3,7 +3,7 @@
 import mmap
 from collections.abc import Callable
 
-from spliceproxy.doctor.places import Place, memory_file, pipe, unix
+from spliceproxy.doctor.channels import Channel, memory_file, pipe, unix
 from spliceproxy.kernel import page_syscalls, syscalls
 
 CONTENT = bytes(range(251)) * 20
@@ -14,71 +14,71 @@ class WrongBytes(Exception):  # noqa: N818 - an outcome of a trial, not an error
     """A call reported success, and something else arrived."""
 
 
-def splice_into(place: Place) -> None:
-    """Move bytes from a pipe into the place."""
+def splice_into(channel: Channel) -> None:
+    """Move bytes from a pipe into the channel."""
     with pipe() as source:
         source.put(CONTENT)
-        _move_all(lambda left: _splice(source.output_fd, place.input_fd, left))
-    _expect_content(place)
+        _move_all(lambda left: _splice(source.output_fd, channel.input_fd, left))
+    _expect_content(channel)
 
 
-def splice_out_of(place: Place) -> None:
-    """Move bytes from the place into a pipe."""
-    place.put(CONTENT)
+def splice_out_of(channel: Channel) -> None:
+    """Move bytes from the channel into a pipe."""
+    channel.put(CONTENT)
 
     def step(left: int) -> int:
-        place.wait_readable()
-        return _splice(place.output_fd, destination.input_fd, left)
+        channel.wait_readable()
+        return _splice(channel.output_fd, destination.input_fd, left)
 
     with pipe() as destination:
         _move_all(step)
         _expect_content(destination)
 
 
-def splice_both_ways(place: Place) -> None:
-    """Move bytes from a pipe into the place, and from the place into a pipe."""
-    splice_into(place)
-    splice_out_of(place)
+def splice_both_ways(channel: Channel) -> None:
+    """Move bytes from a pipe into the channel, and from the channel into a pipe."""
+    splice_into(channel)
+    splice_out_of(channel)
 
 
-def tee_into(place: Place) -> None:
-    """Duplicate a pipe's bytes in the place; both must have them afterwards."""
+def tee_into(channel: Channel) -> None:
+    """Duplicate a pipe's bytes in the channel; both must have them afterwards."""
     with pipe() as source:
         source.put(CONTENT)
-        _move_all(lambda left: syscalls.tee(source.output_fd, place.input_fd, left))
-        _expect_content(place)
+        _move_all(lambda left: syscalls.tee(source.output_fd, channel.input_fd, left))
+        _expect_content(channel)
         _expect_content(source)
 
 
-def vmsplice_into(place: Place) -> None:
+def vmsplice_into(channel: Channel) -> None:
     """Give a pipe references to the pages of a buffer."""
     with mmap.mmap(-1, len(CONTENT)) as memory:
         memory.write(CONTENT)
 
         def step(left: int) -> int:
-            return page_syscalls.vmsplice(place.input_fd, memory, len(CONTENT) - left, left)
+            return page_syscalls.vmsplice(channel.input_fd, memory, len(CONTENT) - left, left)
 
         _move_all(step)
-        _expect_content(place)
+        _expect_content(channel)
 
 
-def sendfile_into(place: Place) -> None:
-    """Move bytes from a file into the place."""
+def sendfile_into(channel: Channel) -> None:
+    """Move bytes from a file into the channel."""
     with memory_file() as source:
         source.put(CONTENT)
-        _send_file(source, place)
-    _expect_content(place)
+        _send_file(source, channel)
+    _expect_content(channel)
 
 
-def sendfile_both_ways(place: Place) -> None:
-    """Move bytes from a file into the place, and from the place into a socket."""
-    sendfile_into(place)
+def sendfile_both_ways(channel: Channel) -> None:
+    """Move bytes from a file into the channel, and from the channel into a socket."""
+    sendfile_into(channel)
     with unix() as destination:
-        _send_file(place, destination)
+        _send_file(channel, destination)
         _expect_content(destination)
 
 
-def _send_file(source: Place, destination: Place) -> None:
+def _send_file(source: Channel, destination: Channel) -> None:
     def step(left: int) -> int:
         offset = len(CONTENT) - left
         return page_syscalls.sendfile(destination.input_fd, source.output_fd, offset, left)
@@ -100,9 +100,9 @@ def _move_all(step: Callable[[int], int]) -> None:
         left -= count
 
 
-def _expect_content(place: Place) -> None:
-    if place.swallows:
+def _expect_content(channel: Channel) -> None:
+    if channel.swallows:
         return
-    taken = place.take(len(CONTENT))
+    taken = channel.take(len(CONTENT))
     if taken != CONTENT:
         raise WrongBytes(f"{len(taken)} bytes arrived, other ones than were sent")

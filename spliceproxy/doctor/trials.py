@@ -4,8 +4,8 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spliceproxy.doctor.channels import Channel
 from spliceproxy.doctor.needs import Need
-from spliceproxy.doctor.places import Place
 from spliceproxy.doctor.transfers import (
     sendfile_both_ways,
     sendfile_into,
@@ -18,11 +18,11 @@ from spliceproxy.doctor.transfers import (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A call on a kind of place."""
+    """A call on a kind of channel."""
 
     call: str
-    place: str
-    move: Callable[[Place], None]
+    channel: str
+    move: Callable[[Channel], None]
     """Raises OSError as the call, and `WrongBytes`."""
     otherwise: str
     """What follows from a refusal."""
@@ -34,7 +34,7 @@ class Trial:
     @property
     def check(self) -> str:
         """The name of its finding."""
-        return f"{self.call}.{self.place}"
+        return f"{self.call}.{self.channel}"
 
 
 _COPIED = "such connections are copied through the process"

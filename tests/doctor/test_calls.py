@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from spliceproxy.doctor import places
+from spliceproxy.doctor import channels
 from spliceproxy.doctor.calls import check_calls, check_directories
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import Need
 from spliceproxy.kernel import page_syscalls, syscalls
@@ -41,7 +41,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, call: str, error: int) -> None:
 @needs_ipv6
 def test_this_kernel_moves_bytes_every_way() -> None:
     found = findings(EVERYTHING)
-    assert {finding.status for finding in found.values()} == {Status.OK}
+    assert {finding.status for finding in found.values()} == {FindingStatus.OK}
     refused = {check: f.values["errno"] for check, f in found.items() if "errno" in f.values}
     assert refused == {
         "splice.append": "EINVAL",
@@ -70,12 +70,12 @@ def test_a_call_that_a_sandbox_refuses(
     for check, finding in findings().items():
         if check.startswith(f"{call}."):
             relays = check in {"splice.tcp4", "splice.tcp6", "splice.unix"}
-            assert finding.status is (Status.FAIL if relays else Status.WARN)
+            assert finding.status is (FindingStatus.FAIL if relays else FindingStatus.WARN)
             assert f"refused with {errno.errorcode[error]}; " in finding.fact
             assert f"allow {call}(2) in the sandbox's seccomp profile" in finding.remedy
             assert ("`splice: false`" in finding.remedy) == relays
         else:
-            assert finding.status is Status.OK
+            assert finding.status is FindingStatus.OK
 
 
 def test_refusals_matter_to_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_refusals_matter_to_those_who_are_there(monkeypatch: pytest.MonkeyPatch)
         refuse(monkeypatch, call, errno.EPERM)
 
     def failing(needs: frozenset[Need]) -> set[str]:
-        return {c for c, finding in findings(needs).items() if finding.status is Status.FAIL}
+        return {c for c, finding in findings(needs).items() if finding.status is FindingStatus.FAIL}
 
     assert failing(frozenset()) == set()
     assert failing(frozenset({Need.MIRRORS})) == {"splice.pipe", "tee.pipe"}
@@ -94,9 +94,9 @@ def test_refusals_matter_to_those_who_are_there(monkeypatch: pytest.MonkeyPatch)
 def test_another_refusal_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "splice", errno.EINVAL)
     found = findings()
-    assert found["splice.unix"].status is Status.FAIL
+    assert found["splice.unix"].status is FindingStatus.FAIL
     assert found["splice.unix"].remedy.startswith("use another kernel")
-    assert found["splice.append"].status is Status.OK
+    assert found["splice.append"].status is FindingStatus.OK
 
 
 @pytest.mark.parametrize("answer", [0, 1 << 20])
@@ -104,7 +104,7 @@ def test_a_count_that_cannot_be(answer: int, monkeypatch: pytest.MonkeyPatch) ->
     lie = AnswerAt(syscalls.tee, 1, answer, times=ENDLESS)
     monkeypatch.setattr(syscalls, "tee", lie)
     finding = findings(frozenset())["tee.pipe"]
-    assert finding.status is Status.FAIL
+    assert finding.status is FindingStatus.FAIL
     assert f"{answer} of 5020 bytes were moved" in finding.fact
 
 
@@ -117,7 +117,7 @@ def test_success_without_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(page_syscalls, "vmsplice", of_zeros)
     finding = findings(frozenset())["vmsplice.pipe"]
-    assert finding.status is Status.FAIL
+    assert finding.status is FindingStatus.FAIL
     assert "5020 bytes arrived, other ones than were sent" in finding.fact
 
 
@@ -133,16 +133,16 @@ def test_short_counts_are_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syscalls, "splice", shortened(syscalls.splice, 2))
     monkeypatch.setattr(page_syscalls, "sendfile", shortened(page_syscalls.sendfile, 3))
     monkeypatch.setattr(page_syscalls, "vmsplice", shortened(page_syscalls.vmsplice, 3))
-    assert {finding.status for finding in findings().values()} == {Status.OK}
+    assert {finding.status for finding in findings().values()} == {FindingStatus.OK}
 
 
 def test_a_place_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused() -> Any:
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 
-    monkeypatch.setitem(places.PLACES, "tcp6", ("TCP over IPv6", refused))
+    monkeypatch.setitem(channels.CHANNELS, "tcp6", ("TCP over IPv6", refused))
     finding = findings()["splice.tcp6"]
-    assert finding.status is Status.OK
+    assert finding.status is FindingStatus.OK
     assert finding.fact == "TCP over IPv6: not tried, cannot be had here (EAFNOSUPPORT)"
 
 
@@ -159,10 +159,10 @@ def test_directories_of_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     there, absent = tmp_path / "there", tmp_path / "absent"
     there.mkdir()
     [finding] = check_directories([there, absent], needs)
-    assert (finding.check, finding.status) == (f"splice.mirror:{there}", Status.OK)
+    assert (finding.check, finding.status) == (f"splice.mirror:{there}", FindingStatus.OK)
     refuse(monkeypatch, "splice", errno.EINVAL)
     [finding] = check_directories([there, absent], needs)
-    assert finding.status is Status.FAIL
+    assert finding.status is FindingStatus.FAIL
     assert "another file system" in finding.remedy
     assert not absent.exists()
     assert list(there.iterdir()) == []

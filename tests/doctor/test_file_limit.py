@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from spliceproxy.doctor.file_limit import check_file_limit
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.settings.options import Settings
 from tests.doctor.conftest import MakeMachine
@@ -40,7 +40,7 @@ def test_the_limit_is_raised_and_put_back() -> None:
 def test_a_low_limit_that_stays() -> None:
     with soft_limit(1024):
         finding = examined(routes(raise_nofile=False))["files.limit"]
-    assert finding.status is Status.WARN
+    assert finding.status is FindingStatus.WARN
     # 64 files are kept for other things, 64 pipes have two each, a connection has two.
     assert finding.values == {"nofile": 1024, "connections": (1024 - 64 - 2 * 64) // 2}
     assert "ulimit -Hn" in finding.remedy
@@ -49,21 +49,25 @@ def test_a_low_limit_that_stays() -> None:
 @pytest.mark.parametrize(
     ("asked", "mirrors", "fit", "status"),
     [
-        (416, (), 416, Status.OK),
-        (417, (), 416, Status.FAIL),
-        (208, ("file:/audit",), 208, Status.OK),  # two descriptors more for each connection
-        (209, ("file:/audit",), 208, Status.FAIL),
-        (None, (), 416, Status.OK),
+        (416, (), 416, FindingStatus.OK),
+        (417, (), 416, FindingStatus.FAIL),
+        (208, ("file:/audit",), 208, FindingStatus.OK),  # two descriptors more for each connection
+        (209, ("file:/audit",), 208, FindingStatus.FAIL),
+        (None, (), 416, FindingStatus.OK),
     ],
 )
-def test_routes(asked: int | None, mirrors: tuple[str, ...], fit: int, status: Status) -> None:
+def test_routes(
+    asked: int | None, mirrors: tuple[str, ...], fit: int, status: FindingStatus
+) -> None:
     with soft_limit(1024):
         found = examined(routes(max_connections=asked, mirrors=mirrors, raise_nofile=False))
     finding = found["files.route:web"]
     assert finding.status is status
     assert finding.values == {"fit": fit, "asked": asked}
     assert f"{fit} connections in each worker" in finding.fact
-    assert (f"where max_connections asks for {asked}" in finding.fact) == (status is Status.FAIL)
+    assert (f"where max_connections asks for {asked}" in finding.fact) == (
+        status is FindingStatus.FAIL
+    )
 
 
 def test_what_to_set(make_machine: MakeMachine) -> None:

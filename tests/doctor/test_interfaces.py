@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.interfaces import check_interfaces, judge_offloads
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.kernel import ethtool
@@ -38,7 +38,7 @@ def test_interfaces_that_are_up_are_asked(
     found = examined(make_machine(INTERFACES))
     assert found.keys() == {"interfaces.eth0"}
     finding = found["interfaces.eth0"]
-    assert (finding.status, finding.values) == (Status.OK, ALL_ON)
+    assert (finding.status, finding.values) == (FindingStatus.OK, ALL_ON)
     assert finding.fact == "eth0: scatter-gather, checksums, TSO, GSO, GRO on"
 
 
@@ -55,7 +55,7 @@ def test_interfaces_that_are_up_are_asked(
 )
 def test_what_is_off(off: list[str], switches: str, word: str) -> None:
     finding = judge_offloads("eth0", ALL_ON | dict.fromkeys(off, False), is_virtual=False)
-    assert finding.status is (Status.WARN if switches else Status.OK)
+    assert finding.status is (FindingStatus.WARN if switches else FindingStatus.OK)
     assert word in finding.fact
     assert finding.remedy == (f"ethtool -K eth0 {switches}" if switches else "")
 
@@ -70,7 +70,7 @@ def test_only_hardware_has_packets_to_merge(
 ) -> None:
     monkeypatch.setattr(ethtool, "offloads", lambda _: ALL_ON | {"generic_receive": False})
     finding = examined(make_machine(INTERFACES | files))["interfaces.eth0"]
-    assert (finding.status is Status.WARN) == warns
+    assert (finding.status is FindingStatus.WARN) == warns
     assert "GRO" in finding.fact
 
 
@@ -79,7 +79,7 @@ def test_an_interface_that_does_not_answer(
 ) -> None:
     monkeypatch.setattr(ethtool, "offloads", FailAt(ethtool.offloads, 1, errno.EOPNOTSUPP))
     finding = examined(make_machine(INTERFACES))["interfaces.eth0"]
-    assert finding.status is Status.OK
+    assert finding.status is FindingStatus.OK
     assert finding.fact == "eth0: does not tell its offloads (Operation not supported)"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.network import check_network, tcp_pages
 from spliceproxy.settings.options import Settings
@@ -22,10 +22,10 @@ def examined(machine: Machine, settings: Settings | None = None) -> dict[str, Fi
 @pytest.mark.parametrize(
     ("ceiling", "settings", "backlog", "status"),
     [
-        (4096, None, 4096, Status.OK),
-        (128, None, 4096, Status.WARN),
-        (4096, routes(backlog=9000), 9000, Status.WARN),
-        (128, routes(backlog=100), 100, Status.OK),
+        (4096, None, 4096, FindingStatus.OK),
+        (128, None, 4096, FindingStatus.WARN),
+        (4096, routes(backlog=9000), 9000, FindingStatus.WARN),
+        (128, routes(backlog=100), 100, FindingStatus.OK),
     ],
 )
 def test_the_backlog(
@@ -33,28 +33,29 @@ def test_the_backlog(
     ceiling: int,
     settings: Settings | None,
     backlog: int,
-    status: Status,
+    status: FindingStatus,
 ) -> None:
     machine = make_machine({"net.core.somaxconn": str(ceiling)})
     finding = examined(machine, settings)["network.backlog"]
     assert finding.status is status
     assert finding.values == {"somaxconn": ceiling, "backlog": backlog}
     assert finding.fact.startswith(f"{min(ceiling, backlog)} connections may wait")
-    expected = "" if status is Status.OK else f"sysctl -w net.core.somaxconn={backlog}"
+    expected = "" if status is FindingStatus.OK else f"sysctl -w net.core.somaxconn={backlog}"
     assert finding.remedy == expected
 
 
 @pytest.mark.parametrize(
-    ("used", "status"), [(19, Status.OK), (20, Status.WARN), (300, Status.FAIL)]
+    ("used", "status"),
+    [(19, FindingStatus.OK), (20, FindingStatus.WARN), (300, FindingStatus.FAIL)],
 )
-def test_the_memory_of_tcp(make_machine: MakeMachine, used: int, status: Status) -> None:
+def test_the_memory_of_tcp(make_machine: MakeMachine, used: int, status: FindingStatus) -> None:
     files = {"net.ipv4.tcp_mem": "10\t20\t300", "proc/net/sockstat": SOCKSTAT.format(used)}
     finding = examined(make_machine(files))["network.tcp_memory"]
     assert finding.status is status
     assert finding.values == {"used_pages": used, "pressure_pages": 20, "max_pages": 300}
     most_mib = 300 * os.sysconf("SC_PAGE_SIZE") >> 20
     assert f"of {most_mib} MiB" in finding.fact
-    assert ('net.ipv4.tcp_mem="300 450 600"' in finding.remedy) == (status is not Status.OK)
+    assert ('net.ipv4.tcp_mem="300 450 600"' in finding.remedy) == (status is not FindingStatus.OK)
 
 
 @pytest.mark.parametrize("text", ["", "TCP:", "TCP: inuse 1 mem", "UDP: inuse 0 mem 9"])
@@ -70,7 +71,7 @@ def test_the_real_list_of_sockets() -> None:
 def test_congestion_control(make_machine: MakeMachine, control: str, *, paces: bool) -> None:
     found = examined(make_machine({"net.ipv4.tcp_congestion_control": control}))
     finding = found["network.congestion_control"]
-    assert finding.status is Status.OK
+    assert finding.status is FindingStatus.OK
     assert finding.fact.startswith(control)
     assert ("paces" in finding.fact) == paces
 

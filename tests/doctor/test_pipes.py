@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from spliceproxy.doctor import pipes
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.pipes import check_pipes, check_size, judge_pipes, open_pipes
 from spliceproxy.kernel import syscalls
@@ -24,7 +24,7 @@ def full_size(machine: Machine, wanted: int) -> Finding:
 
 def test_as_many_as_are_wanted(make_machine: MakeMachine) -> None:
     finding = full_size(make_machine({SOFT: "16384", HARD: "0"}), 5)
-    assert finding.status is Status.OK
+    assert finding.status is FindingStatus.OK
     assert finding.values == {
         "wanted": 5,
         "tried": 5,
@@ -39,7 +39,7 @@ def test_there_is_a_bound_on_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> N
     calls = Counted(syscalls.make_pipe)
     monkeypatch.setattr(syscalls, "make_pipe", calls)
     finding = full_size(Machine(), 100_000)
-    assert (finding.status, calls.calls) == (Status.OK, 4)
+    assert (finding.status, calls.calls) == (FindingStatus.OK, 4)
     assert finding.fact == "4 pipes of 1 MiB at once, of 100000 that the workers may want"
 
 
@@ -49,7 +49,7 @@ def test_the_quota_makes_pipes_small(
     quota = FailAt(syscalls.set_pipe_capacity, 4, errno.EPERM, times=ENDLESS)
     monkeypatch.setattr(syscalls, "set_pipe_capacity", quota)
     finding = full_size(make_machine({SOFT: "768"}), 8)
-    assert finding.status is Status.WARN
+    assert finding.status is FindingStatus.WARN
     assert (finding.values["full_size"], finding.values["tried"]) == (3, 4)
     assert "3 pipes of 1 MiB at once, of 8 that the workers may want, then small" in finding.fact
     assert finding.remedy == f"sysctl -w {SOFT}=3072"
@@ -70,13 +70,13 @@ def test_the_quota_makes_pipes_small(
 )
 def test_what_to_set(make_machine: MakeMachine, files: dict[str, str], remedy: str) -> None:
     finding = judge_pipes(make_machine(files), 128, [MIB] * 64 + [65536], None)
-    assert (finding.status, finding.remedy) == (Status.WARN, remedy)
+    assert (finding.status, finding.remedy) == (FindingStatus.WARN, remedy)
 
 
 def test_the_limit_on_files_ends_it(make_machine: MakeMachine) -> None:
     too_many = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     finding = judge_pipes(make_machine({}), 128, [MIB] * 64, too_many)
-    assert finding.status is Status.WARN
+    assert finding.status is FindingStatus.WARN
     assert "then none (Too many open files)" in finding.fact
     assert "limit on open files" in finding.remedy
 
@@ -86,7 +86,7 @@ def test_no_pipe_at_all(make_machine: MakeMachine, monkeypatch: pytest.MonkeyPat
     refused = FailAt(syscalls.make_pipe, 1, errno.ENFILE, times=ENDLESS)
     monkeypatch.setattr(syscalls, "make_pipe", refused)
     finding = full_size(make_machine({HARD: "16"}), 2)
-    assert finding.status is Status.FAIL
+    assert finding.status is FindingStatus.FAIL
     assert "copied through the process" in finding.fact
     assert finding.remedy == f"sysctl -w {HARD}=1536"
 
@@ -105,11 +105,11 @@ def test_the_limit_on_files_is_as_before() -> None:
 @pytest.mark.parametrize(
     ("most", "status", "remedy"),
     [
-        (None, Status.OK, ""),
-        (MIB, Status.OK, ""),
-        (MIB - 1, Status.WARN, f"sysctl -w fs.pipe-max-size={MIB}"),
+        (None, FindingStatus.OK, ""),
+        (MIB, FindingStatus.OK, ""),
+        (MIB - 1, FindingStatus.WARN, f"sysctl -w fs.pipe-max-size={MIB}"),
     ],
 )
-def test_the_largest_size(most: int | None, status: Status, remedy: str) -> None:
+def test_the_largest_size(most: int | None, status: FindingStatus, remedy: str) -> None:
     finding = check_size(most)
     assert (finding.status, finding.remedy) == (status, remedy)

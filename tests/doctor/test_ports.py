@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from spliceproxy.doctor.finding import Finding, Status
+from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.ports import check_ports, is_reserved
 from spliceproxy.settings.options import Settings
@@ -41,7 +41,7 @@ def test_a_port_that_is_free(make_machine: MakeMachine) -> None:
         port = probe.getsockname()[1]
     settings = routes(listen=[f"127.0.0.1:{port}", "127.0.0.1:0", "unix:/run/a.sock"])
     found = examined(make_machine({FIRST: "65535"}), settings)
-    assert found[f"ports.bind:{port}"].status is Status.OK
+    assert found[f"ports.bind:{port}"].status is FindingStatus.OK
     assert found.keys() == {"ports.privileged", f"ports.bind:{port}"}
     assert f"ports.bind:{port}" not in examined(make_machine({FIRST: str(port)}), settings)
 
@@ -51,7 +51,7 @@ def test_a_port_that_is_in_use(make_machine: MakeMachine) -> None:
         port = listener.getsockname()[1]
         found = examined(make_machine({FIRST: "65535"}), routes(listen=[f"127.0.0.1:{port}"]))
     finding = found[f"ports.bind:{port}"]
-    assert finding.status is Status.OK
+    assert finding.status is FindingStatus.OK
     assert finding.fact.endswith("where somebody listens now")
 
 
@@ -61,19 +61,19 @@ def test_a_port_that_is_refused(make_machine: MakeMachine, monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "socket", Refusing)
     finding = examined(make_machine({}), routes(listen=["80"]))["ports.bind:80"]
-    assert finding.status is Status.FAIL
+    assert finding.status is FindingStatus.FAIL
     assert finding.fact == "this user may not listen on 80"
     assert finding.remedy == f"give CAP_NET_BIND_SERVICE, or sysctl -w {FIRST}=80"
 
 
 @pytest.mark.parametrize(
-    ("pair", "status"), [("32768\t60999", Status.OK), ("32768\t33000", Status.WARN)]
+    ("pair", "status"), [("32768\t60999", FindingStatus.OK), ("32768\t33000", FindingStatus.WARN)]
 )
-def test_the_range(make_machine: MakeMachine, pair: str, status: Status) -> None:
+def test_the_range(make_machine: MakeMachine, pair: str, status: FindingStatus) -> None:
     finding = examined(make_machine({RANGE: pair}))["ports.local_range"]
     assert finding.status is status
     assert list(finding.values.values()) == [int(word) for word in pair.split()]
-    assert (f"sysctl -w {RANGE}=" in finding.remedy) == (status is Status.WARN)
+    assert (f"sysctl -w {RANGE}=" in finding.remedy) == (status is FindingStatus.WARN)
 
 
 @pytest.mark.parametrize(("reserved", "clashes"), [("", True), ("39999,40000-40010", False)])
@@ -85,7 +85,7 @@ def test_a_listener_within_the_range(
     assert ("ports.clash:40005" in found) == clashes
     assert "ports.clash:8080" not in found
     if clashes:
-        assert found["ports.clash:40005"].status is Status.WARN
+        assert found["ports.clash:40005"].status is FindingStatus.WARN
         assert f"{RESERVED}=40005" in found["ports.clash:40005"].remedy
 
 
@@ -106,7 +106,7 @@ def test_more_connections_than_ports(
     found = examined(make_machine({RANGE: "32768\t60999"}), settings)
     assert ("ports.route:web" in found) == warns
     if warns:
-        assert found["ports.route:web"].status is Status.WARN
+        assert found["ports.route:web"].status is FindingStatus.WARN
         assert found["ports.route:web"].values == {"asked": 28_234, "ports": 28_232}
 
 

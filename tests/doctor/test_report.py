@@ -2,7 +2,7 @@
 
 import json
 
-from spliceproxy.doctor.finding import Status, fail, ok, warn, worst
+from spliceproxy.doctor.finding import FindingStatus, fail, ok, warn, worst
 from spliceproxy.doctor.report import as_json, as_text, summary
 
 FINDINGS = [
@@ -13,10 +13,10 @@ FINDINGS = [
 
 
 def test_the_worst_status() -> None:
-    assert worst(FINDINGS) is Status.FAIL
-    assert worst(FINDINGS[:2]) is Status.WARN
-    assert worst(FINDINGS[:1]) is Status.OK
-    assert worst([]) is Status.OK
+    assert worst(FINDINGS) is FindingStatus.FAIL
+    assert worst(FINDINGS[:2]) is FindingStatus.WARN
+    assert worst(FINDINGS[:1]) is FindingStatus.OK
+    assert worst([]) is FindingStatus.OK
 
 
 def test_text_that_is_not_wrapped() -> None:

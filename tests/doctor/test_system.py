@@ -5,7 +5,7 @@ import sysconfig
 
 import pytest
 
-from spliceproxy.doctor.finding import Status
+from spliceproxy.doctor.finding import FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.system import check_system, describe_python, judge_kernel
 from tests.doctor.conftest import MakeMachine
@@ -14,18 +14,18 @@ from tests.doctor.conftest import MakeMachine
 @pytest.mark.parametrize(
     ("release", "status"),
     [
-        ("6.18.44-fc", Status.OK),
-        ("5.10.0-30-amd64", Status.OK),
-        ("5.9.16", Status.WARN),
-        ("4.19.0", Status.WARN),
-        ("unknown", Status.OK),
+        ("6.18.44-fc", FindingStatus.OK),
+        ("5.10.0-30-amd64", FindingStatus.OK),
+        ("5.9.16", FindingStatus.WARN),
+        ("4.19.0", FindingStatus.WARN),
+        ("unknown", FindingStatus.OK),
     ],
 )
-def test_kernels(release: str, status: Status) -> None:
+def test_kernels(release: str, status: FindingStatus) -> None:
     finding = judge_kernel(release, "x86_64")
     assert finding.status is status
     assert release in finding.fact
-    assert ("Linux 5.10 or newer" in finding.remedy) == (status is Status.WARN)
+    assert ("Linux 5.10 or newer" in finding.remedy) == (status is FindingStatus.WARN)
 
 
 @pytest.mark.parametrize(("setting", "free"), [(1, True), (0, False), (None, False)])
@@ -41,7 +41,7 @@ def test_a_container_with_a_filter(make_machine: MakeMachine) -> None:
     status = "NoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t0000000000000400"
     machine = make_machine({"proc/self/status": status, "run/.containerenv": ""})
     found = {finding.check: finding for finding in check_system(machine)}
-    assert {finding.status for finding in found.values()} == {Status.OK}
+    assert {finding.status for finding in found.values()} == {FindingStatus.OK}
     assert found["system.container"].values == {"container": "podman"}
     assert "fs.* are the host's" in found["system.container"].fact
     assert found["system.seccomp"].values == {"mode": 2}

@@ -7,8 +7,8 @@ ANY = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """What HAProxy calls a server, by its backend: here a backend, by its route."""
+class ServerName:
+    """HAProxy's `BACKEND/SERVER`, which here is a route and one of its backends."""
 
     route: str
     backend: str
@@ -41,7 +41,7 @@ class ShowSessions:
 class SetState:
     """Give a server work, or no more of it."""
 
-    server: Server
+    server: ServerName
     state: str
     """``ready``, ``drain`` or ``maint``."""
 
@@ -50,7 +50,7 @@ class SetState:
 class SetWeight:
     """Give a server another share."""
 
-    server: Server
+    server: ServerName
     weight: int
     percent: bool
     """Of the weight that it is configured with."""
@@ -61,7 +61,7 @@ class Shutdown:
     """Reset a connection, or all those of a server."""
 
     number: str | None = None
-    server: Server | None = None
+    server: ServerName | None = None
 
 
 @dataclass(frozen=True, slots=True)

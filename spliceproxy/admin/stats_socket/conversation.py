@@ -12,7 +12,7 @@ from spliceproxy.admin.stats_socket.commands import (
     Help,
     Prompt,
     Quit,
-    Server,
+    ServerName,
     SetState,
     SetTimeout,
     SetWeight,
@@ -145,7 +145,7 @@ class Conversation:
         await self._stats.close_connections(selection)
         return ""
 
-    def _check(self, server: Server) -> None:
+    def _check(self, server: ServerName) -> None:
         routes = {route.name: route for route in self._stats.description.routes}
         if server.route not in routes:
             raise CommandError("No such backend.")

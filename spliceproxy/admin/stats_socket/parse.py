@@ -7,7 +7,7 @@ from spliceproxy.admin.stats_socket.commands import (
     Help,
     Prompt,
     Quit,
-    Server,
+    ServerName,
     SetState,
     SetTimeout,
     SetWeight,
@@ -110,11 +110,11 @@ def _session(text: str) -> str:
         raise CommandError("Session pointer expected (use 'show sess').") from None
 
 
-def _server(words: _Words) -> Server:
+def _server(words: _Words) -> ServerName:
     route, slash, backend = "".join(words[:1]).partition("/")
     if len(words) != 1 or not (route and slash and backend):
         raise CommandError("Require 'backend/server'.")
-    return Server(route, backend)
+    return ServerName(route, backend)
 
 
 def _number(text: str) -> int:

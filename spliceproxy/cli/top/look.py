@@ -17,11 +17,11 @@ _COUNTED = {
 }
 
 
-class Client(Protocol):
-    """Who asks the admin interface."""
+class AdminApi(Protocol):
+    """The admin interface of a running proxy: `AdminClient`, or what stands in for it."""
 
     def get(self, path: str, **query: str) -> Any:
-        """Ask for something; see `spliceproxy.cli.admin_client`."""
+        """Return the answer to a GET; see `spliceproxy.cli.admin_client`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Look:
     """Workers that did not tell their connections, and why."""
 
 
-def look(client: Client, *, connections: bool = True) -> Look:
+def look(client: AdminApi, *, connections: bool = True) -> Look:
     """Take a look; without connections workers are not asked, and have no work with it.
 
     Raises:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from spliceproxy.cli.columns import align
-from spliceproxy.cli.top.look import Client, Look, Rates, look
+from spliceproxy.cli.top.look import AdminApi, Look, Rates, look
 from spliceproxy.cli.top.summary import summarize
 from spliceproxy.cli.top.views import VIEWS, View, arrange
 
@@ -12,7 +12,7 @@ MAX_ROWS = 20
 """Of each table, the largest first: connections may be many."""
 
 
-def looks(client: Client, interval_s: float, count: int) -> Iterator[str]:
+def looks(client: AdminApi, interval_s: float, count: int) -> Iterator[str]:
     """Tell what is seen, so many times. Before the first time an interval passes, for the rates.
 
     Raises:

@@ -9,17 +9,17 @@ from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
 from spliceproxy.cli.columns import is_number, printable
-from spliceproxy.cli.top.look import Client, Look, Rates
+from spliceproxy.cli.top.look import AdminApi, Look, Rates
+from spliceproxy.cli.top.poller import Poller
 from spliceproxy.cli.top.summary import summarize
 from spliceproxy.cli.top.views import CONNECTIONS, VIEWS, Cell, Row, View, arrange, select
-from spliceproxy.cli.top.watcher import Watcher
 from spliceproxy.errors import AskingProblem
 
 _STYLES = {"": "", "bad": "bold red", "warn": "yellow"}
 
 
 class Seen(Message):
-    """The watcher has looked."""
+    """the poller has looked."""
 
     def __init__(self, what: Look | AskingProblem) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class TopScreen(App[None]):
         ("q", "quit", "Quit"),
     ]
 
-    def __init__(self, client: Client, interval_s: float, first: Look) -> None:
+    def __init__(self, client: AdminApi, interval_s: float, first: Look) -> None:
         super().__init__()
         self._now = first
         self._before: Look | None = None
@@ -61,7 +61,7 @@ class TopScreen(App[None]):
         self._falling = True
         self._wanted = ""
         self._paused = False
-        self._watcher = Watcher(client, interval_s, lambda what: self._hand_over(what))
+        self._poller = Poller(client, interval_s, lambda what: self._hand_over(what))
 
     def _hand_over(self, what: Look | AskingProblem) -> None:
         self.post_message(Seen(what))  # which is safe from any thread
@@ -79,14 +79,14 @@ class TopScreen(App[None]):
         """Begin to look."""
         self._table.focus()
         self._draw()
-        self._watcher.start()
+        self._poller.start()
 
     def on_unmount(self) -> None:
         """Look no more."""
-        self._watcher.stop()
+        self._poller.stop()
 
     def on_seen(self, message: Seen) -> None:
-        """Show what the watcher has seen."""
+        """Show what the poller has seen."""
         trouble = self.query_one("#trouble", Static)
         trouble.display = isinstance(message.what, AskingProblem)
         if isinstance(message.what, AskingProblem):
@@ -107,7 +107,7 @@ class TopScreen(App[None]):
     def action_view(self, number: int) -> None:
         """Show another table."""
         self._view = VIEWS[number]
-        self._watcher.want_connections(wanted=self._view is CONNECTIONS)
+        self._poller.want_connections(wanted=self._view is CONNECTIONS)
         self._draw()
 
     def action_sort(self, step: int) -> None:

@@ -9,7 +9,7 @@ from spliceproxy.admin.stats_socket.commands import (
     Help,
     Prompt,
     Quit,
-    Server,
+    ServerName,
     SetState,
     SetTimeout,
     SetWeight,
@@ -21,8 +21,8 @@ from spliceproxy.admin.stats_socket.commands import (
 from spliceproxy.admin.stats_socket.parse import CommandError, parse_command
 from spliceproxy.admin.stats_socket.session_ids import parse_session, session_id
 
-SERVER = Server("web", "10.0.0.1:80")
-UNIX = Server("web", "unix:/run/a/b.sock")
+SERVER = ServerName("web", "10.0.0.1:80")
+UNIX = ServerName("web", "unix:/run/a/b.sock")
 
 
 @pytest.mark.parametrize(

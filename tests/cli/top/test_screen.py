@@ -38,7 +38,7 @@ def watch(
     asyncio.run(run())
     after()
     for thread in threading.enumerate():
-        if thread.name == "watcher" and interval_s < NEVER_S:
+        if thread.name == "poller" and interval_s < NEVER_S:
             thread.join(DEADLINE_S)
             assert not thread.is_alive()
 

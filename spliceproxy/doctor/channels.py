@@ -13,8 +13,8 @@ _PATIENCE_MS = 2000  # loopback delivers at once; this bounds a trial on a machi
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What is put into one descriptor comes out of the other."""
+class Channel:
+    """A kind of descriptor, open for a trial: what is put into one end comes out of the other."""
 
     input_fd: int
     output_fd: int
@@ -55,7 +55,7 @@ class Place:
 
 
 @contextmanager
-def tcp(family: int, host: str) -> Iterator[Place]:
+def tcp(family: int, host: str) -> Iterator[Channel]:
     """Open a connection over the loopback interface."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket(family))
@@ -68,64 +68,64 @@ def tcp(family: int, host: str) -> Iterator[Place]:
         far = stack.enter_context(listener.accept()[0])
         near.setblocking(False)
         far.setblocking(False)
-        yield Place(near.fileno(), far.fileno())
+        yield Channel(near.fileno(), far.fileno())
 
 
 @contextmanager
-def unix() -> Iterator[Place]:
+def unix() -> Iterator[Channel]:
     """Open a pair of unix stream sockets."""
     near, far = socket.socketpair()
     with near, far:
         near.setblocking(False)
         far.setblocking(False)
-        yield Place(near.fileno(), far.fileno())
+        yield Channel(near.fileno(), far.fileno())
 
 
 @contextmanager
-def pipe() -> Iterator[Place]:
+def pipe() -> Iterator[Channel]:
     """Open a pipe."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        yield Place(writer, reader)
+        yield Channel(writer, reader)
     finally:
         os.close(reader)
         os.close(writer)
 
 
 @contextmanager
-def file_in(directory: Path, flags: int = 0) -> Iterator[Place]:
+def file_in(directory: Path, flags: int = 0) -> Iterator[Channel]:
     """Open a new file there, and remove it afterwards."""
     fd, name = tempfile.mkstemp(prefix=".spliceproxy-doctor-", dir=directory)
     try:
         os.close(fd)
         with _opened(name, os.O_RDWR | flags) as opened:
-            yield Place(opened, opened, is_file=True)
+            yield Channel(opened, opened, is_file=True)
     finally:
         Path(name).unlink()
 
 
 @contextmanager
-def temporary_file(flags: int = 0) -> Iterator[Place]:
+def temporary_file(flags: int = 0) -> Iterator[Channel]:
     """Open a new file where temporary files are."""
-    with file_in(Path(tempfile.gettempdir()), flags) as place:
-        yield place
+    with file_in(Path(tempfile.gettempdir()), flags) as channel:
+        yield channel
 
 
 @contextmanager
-def memory_file() -> Iterator[Place]:
+def memory_file() -> Iterator[Channel]:
     """Open a file of tmpfs that has no name (memfd_create(2))."""
     fd = os.memfd_create("spliceproxy-doctor")
     try:
-        yield Place(fd, fd, is_file=True)
+        yield Channel(fd, fd, is_file=True)
     finally:
         os.close(fd)
 
 
 @contextmanager
-def nowhere() -> Iterator[Place]:
+def nowhere() -> Iterator[Channel]:
     """Open what takes everything and gives nothing (null(4))."""
     with _opened(os.devnull, os.O_WRONLY) as fd:
-        yield Place(fd, fd, swallows=True)
+        yield Channel(fd, fd, swallows=True)
 
 
 @contextmanager
@@ -137,9 +137,9 @@ def _opened(path: str, flags: int) -> Iterator[int]:
         os.close(fd)
 
 
-Opener = Callable[[], AbstractContextManager[Place]]
+Opener = Callable[[], AbstractContextManager[Channel]]
 
-PLACES: dict[str, tuple[str, Opener]] = {
+CHANNELS: dict[str, tuple[str, Opener]] = {
     "tcp4": ("TCP over IPv4", lambda: tcp(socket.AF_INET, "127.0.0.1")),
     "tcp6": ("TCP over IPv6", lambda: tcp(socket.AF_INET6, "::1")),
     "unix": ("unix sockets", unix),

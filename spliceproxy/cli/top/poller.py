@@ -3,16 +3,16 @@
 import threading
 from collections.abc import Callable
 
-from spliceproxy.cli.top.look import Client, Look, look
+from spliceproxy.cli.top.look import AdminApi, Look, look
 from spliceproxy.errors import AskingProblem
 
 Deliver = Callable[[Look | AskingProblem], None]
 
 
-class Watcher:
+class Poller:
     """Looks again and again, until it is told to stop; delivers from its own thread."""
 
-    def __init__(self, client: Client, interval_s: float, deliver: Deliver) -> None:
+    def __init__(self, client: AdminApi, interval_s: float, deliver: Deliver) -> None:
         self._client = client
         self._interval_s = interval_s
         self._deliver = deliver
@@ -21,7 +21,7 @@ class Watcher:
         self._hurry = threading.Event()
         self._delivering = threading.Lock()
         # A daemon: the end of the program does not wait for a proxy that does not answer.
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
         """Begin."""
