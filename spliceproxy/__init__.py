@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spliceproxy.settings.backend import BackendSettings
     from spliceproxy.settings.listen import ListenSettings
     from spliceproxy.settings.mirror import parse_mirror
-    from spliceproxy.settings.options import RouteSettings, Settings
+    from spliceproxy.settings.proxy import RouteSettings, Settings
     from spliceproxy.settings.single_route import single_route
 
 __version__ = "0.1.0"
@@ -35,8 +35,8 @@ _MODULES = {
     "BackendSettings": "settings.backend",
     "ListenSettings": "settings.listen",
     "Proxy": "serving",
-    "RouteSettings": "settings.options",
-    "Settings": "settings.options",
+    "RouteSettings": "settings.proxy",
+    "Settings": "settings.proxy",
     "TcpAddress": "settings.address",
     "UnixAddress": "settings.address",
     "parse_mirror": "settings.mirror",

@@ -22,7 +22,7 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
 from spliceproxy.proxy.prepared import prepare
 from spliceproxy.proxy.worker import Worker
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 
 @dataclass(frozen=True, slots=True)

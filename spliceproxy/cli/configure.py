@@ -8,10 +8,10 @@ from click.core import ParameterSource
 
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.admin_access import check_reach
+from spliceproxy.settings.admin_access import check_exposure
 from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.listeners import find_duplicate
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import ROUTE_OPTIONS, override, single_route
 
 EXAMPLE = "spliceproxy --listen 8080 --backend example.org:80"
@@ -54,7 +54,7 @@ def check_listeners(options: dict[str, Any]) -> None:
 def check_admin(listen: Iterable[ListenAddress], token: str | None) -> None:
     """Refuse an admin interface that strangers can reach and use."""
     try:
-        check_reach(listen, token)
+        check_exposure(listen, token)
     except ValueError as problem:
         what, _, remedy = str(problem).partition(": ")
         raise UsageProblem(f"--admin: {what}", remedy) from None

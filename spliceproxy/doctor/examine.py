@@ -12,7 +12,7 @@ from spliceproxy.doctor.network import check_network
 from spliceproxy.doctor.pipes import check_pipes
 from spliceproxy.doctor.ports import check_ports
 from spliceproxy.doctor.system import check_system
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 
 def examine(settings: Settings | None, machine: Machine | None = None) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from spliceproxy.doctor.finding import Finding, fail, ok, warn
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.kernel.limits import descriptors_left, file_limit, raised_file_limit
 from spliceproxy.proxy.capacity import file_limit_wanted, share
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 
 FEW_CONNECTIONS = 1000
 """Fewer than this in a worker is worth a warning: the usual limit of 1024 files gives 416."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spliceproxy.kernel.pipes import FULL_SIZE_PIPES
 from spliceproxy.settings.bounds import usable_cpus
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
 from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.mirrors import TAP_PIPES

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from spliceproxy.doctor.finding import Finding, fail, ok, warn
 from spliceproxy.doctor.machine import Machine
-from spliceproxy.settings.options import RouteDefaults, Settings
+from spliceproxy.settings.proxy import RouteDefaults, Settings
 
 _SOMAXCONN = "net.core.somaxconn"
 _TCP_MEM = "net.ipv4.tcp_mem"

@@ -8,7 +8,7 @@ from spliceproxy.doctor.finding import Finding, fail, ok, warn
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import count_workers
 from spliceproxy.settings.address import TcpAddress
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 
 FEW_PORTS = 10_000
 """Connections to one backend address that a range should allow; the kernel's own has 28,232."""

@@ -12,7 +12,7 @@ from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.listening import Wanted, open_listener
 from spliceproxy.master.places import find_places, refusal
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 _BACKLOG = 64
 

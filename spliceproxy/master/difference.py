@@ -3,7 +3,7 @@
 from typing import Any
 
 from spliceproxy.master.listening import ListenerChange
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 _NEEDS_RESTART = ("admin", "stats_socket")
 """What the admin process listens on; it outlives reloads."""

@@ -15,7 +15,7 @@ from spliceproxy.proxy.capacity import fit_routes
 from spliceproxy.proxy.prepared import PreparedRoute, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line

@@ -21,7 +21,7 @@ from spliceproxy.kernel.listening import (
     take_over,
 )
 from spliceproxy.master.places import InheritedPlace, ListenPlace, TcpPlace, UnixPlace, refusal
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 
 @dataclass(frozen=True, slots=True)

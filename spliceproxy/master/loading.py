@@ -22,7 +22,7 @@ from spliceproxy.master.places import ListenPlace, look_up_places
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import report_left_behind
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))

@@ -35,7 +35,7 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.settings.log import LogLevel
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 if TYPE_CHECKING:
     from spliceproxy.admin.process import AnyDoor

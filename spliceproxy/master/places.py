@@ -17,7 +17,7 @@ from spliceproxy.kernel.listening import OWNER_ONLY, Permissions, SocketName, fi
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import InheritedAddress, ListenAddress, SystemdAddress
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 
 @dataclass(frozen=True, slots=True)

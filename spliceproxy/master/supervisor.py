@@ -13,7 +13,7 @@ from spliceproxy.master.master import Master
 from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 if TYPE_CHECKING:
     from spliceproxy.admin.process import AnyDoor

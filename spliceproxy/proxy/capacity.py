@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from spliceproxy.kernel import limits
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.sinks.mirrors import count_descriptors
 
 _SOCKETS = 2  # of a connection

@@ -4,7 +4,7 @@ import time
 from itertools import count
 
 from spliceproxy.formats.ip import pack_ip
-from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
 
@@ -27,7 +27,7 @@ class Client:
 
     def __init__(self, address: object, listener_name: str) -> None:
         self.address = address
-        self._destination: Place | None = None
+        self._destination: PeerAddress | None = None
         self.listener_name = listener_name
         self.peer: str | None = None
         """The trusted proxy that has introduced it, as the log has it."""
@@ -36,7 +36,7 @@ class Client:
         self.number = next(_numbers)
         self.accepted_s = self.let_in_s = time.monotonic()
 
-    def introduce(self, source: Place, destination: Place | None) -> None:
+    def introduce(self, source: PeerAddress, destination: PeerAddress | None) -> None:
         """Be who a trusted proxy says it is, and where it says it has connected to."""
         self.peer = self.name
         self.address = source
@@ -52,7 +52,7 @@ class Client:
         """Its address as 4 or 16 bytes; empty if it has none."""
         return pack_ip(self.address[0]) if isinstance(self.address, tuple) else b""
 
-    def proxied_addresses(self, sock: Socket) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self, sock: Socket) -> tuple[PeerAddress | None, PeerAddress | None]:
         """Return where it is, and where it connected to by this socket."""
         destination = self._destination or place_of(sock.getsockname())
         return place_of(self.address), destination

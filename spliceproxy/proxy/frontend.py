@@ -15,7 +15,7 @@ from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 
 class Frontend:

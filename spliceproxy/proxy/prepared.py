@@ -8,12 +8,12 @@ from typing import Any
 from spliceproxy.errors import UsageProblem
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity, max_sessions
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.group import Group, Member, find_groups
-from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
+from spliceproxy.upstream.resolver import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ def look_up(settings: Settings) -> list[Upstreams]:
         StartProblem: a name does not resolve.
     """
     _refuse_dead_ends(settings.routes)
-    names = Names(settings.dns)
+    resolver = Resolver(settings.dns)
     upstreams = [
-        Upstreams(find_groups(route.backends, names), resolve_mirrors(route.mirrors))
+        Upstreams(find_groups(route.backends, resolver), resolve_mirrors(route.mirrors))
         for route in settings.routes
     ]
     check_mirrors(mirror for route in settings.routes for mirror in route.mirrors)

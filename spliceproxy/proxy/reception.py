@@ -20,7 +20,7 @@ from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
 from spliceproxy.proxy.received_client import Destination, PlaceOwner, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal, Refusals
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 
 class Entrance(PlaceOwner, Destination, Protocol):

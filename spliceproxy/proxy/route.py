@@ -15,7 +15,6 @@ from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.settings.bandwidth import BandwidthSettings
-from spliceproxy.settings.timeouts import Timeouts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.tap.fan_out import Tap
 from spliceproxy.tap.succession import Succession
@@ -57,11 +56,6 @@ def endpoint_maker(reactor: Reactor, bandwidth: BandwidthSettings) -> EndpointMa
     route_bytes_s = bandwidth.route_bytes_s
     shared = None if route_bytes_s is None else SharedBandwidth(reactor, route_bytes_s)
     return partial(PacedEndpoint, bandwidth.connection_bytes_s, shared)
-
-
-def link_timeouts(timeouts: Timeouts) -> LinkTimeouts:
-    """How long links may be silent, and last."""
-    return LinkTimeouts(timeouts.idle_s, timeouts.half_closed_s, timeouts.lifetime_s)
 
 
 def plain_flow(pipes: PipePool | None) -> FlowMaker:

@@ -4,13 +4,13 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.prepared import PreparedRoute
-from spliceproxy.proxy.route import Route, endpoint_maker, link_timeouts, plain_flow
+from spliceproxy.proxy.route import Route, endpoint_maker, plain_flow
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.upstream.lookups import Lookups
-from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.resolved import Resolved
+from spliceproxy.upstream.resolver import Resolver
 
 
 class RouteOpener:
@@ -31,7 +31,7 @@ class RouteOpener:
         self._pipes = pipes if settings.splice else None
         self._mirrors = mirrors
         self._worker = worker
-        self._names = Names(settings.dns)
+        self._resolver = Resolver(settings.dns)
         self.pools: list[BackendPool] = []
         self.lookups: list[Lookups] = []
         self.mirror_targets: list[Resolved] = []
@@ -47,7 +47,7 @@ class RouteOpener:
             tapping=self._mirrors.shared if mirrors else None,
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,
-            timeouts=link_timeouts(prepared.settings.timeouts),
+            timeouts=prepared.settings.timeouts,
             make_client=endpoint_maker(self._reactor, prepared.settings.bandwidth),
             make_backend=endpoint_maker(self._reactor, prepared.settings.bandwidth),
         )
@@ -56,5 +56,5 @@ class RouteOpener:
         settings, groups = prepared.settings, prepared.upstreams.groups
         pool = BackendPool(self._reactor, groups, settings, self._tally.table, worker=self._worker)
         self.pools.append(pool)
-        self.lookups.append(Lookups(pool, groups, self._names, settings.resolve_interval_s))
+        self.lookups.append(Lookups(pool, groups, self._resolver, settings.resolve_interval_s))
         return pool

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from spliceproxy import reasons
-from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.farewell import ResetAfterDelivery, close_with_reset
@@ -121,7 +121,7 @@ class Session:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
         return self.client.ip
 
-    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
         """Return where the client is, and where it connected to."""
         assert self._client is not None  # noqa: S101 - it is closed only after the attempt
         return self.client.proxied_addresses(self._client)

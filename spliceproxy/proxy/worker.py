@@ -31,7 +31,7 @@ from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.log import LogLevel
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, keep_resolved

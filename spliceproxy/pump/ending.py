@@ -1,7 +1,7 @@
 """How a link may end, and when it does though its peers are well."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 
 class Ending(Enum):
@@ -17,13 +17,12 @@ class Ending(Enum):
     CRASHED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTimeouts:
-    """How long a link may last; None: for ever."""
+class LinkTimeouts(Protocol):
+    """How long a link may last, as the settings' `Timeouts` say it; None: for ever."""
 
     idle_s: float
     """Silence in both directions, then it is `SILENT`."""
-    half_closed_s: float | None = None
+    half_closed_s: float | None
     """Instead, when one direction has ended, silence in the other: `HALF_CLOSED_SILENT`."""
-    lifetime_s: float | None = None
+    lifetime_s: float | None
     """From the beginning, however much is moved: `TOO_OLD`."""

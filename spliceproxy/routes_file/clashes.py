@@ -6,7 +6,7 @@ from spliceproxy.errors import quote
 from spliceproxy.routes_file.tree import Mistake, Value
 from spliceproxy.settings.listen_address import parse_listen
 from spliceproxy.settings.listeners import Listeners
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 UNNAMED = str(RouteSettings.model_fields["name"].default)
 

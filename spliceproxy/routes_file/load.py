@@ -16,7 +16,7 @@ from spliceproxy.routes_file.nodes import MAX_FILE_BYTES, read_nodes
 from spliceproxy.routes_file.references import find_wrong_references
 from spliceproxy.routes_file.tree import Mistake, Position
 from spliceproxy.routes_file.values import Values
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 
 def load(path: str, variables: Mapping[str, str] = os.environ) -> Settings:

@@ -10,12 +10,12 @@ from spliceproxy.settings.admission import PerClientSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.dns import DnsSettings
-from spliceproxy.settings.frequency import RateSettings
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
-from spliceproxy.settings.options import RouteDefaults, RouteSettings, Settings
 from spliceproxy.settings.pool import QueueSettings
+from spliceproxy.settings.proxy import RouteDefaults, RouteSettings, Settings
+from spliceproxy.settings.rate import RateSettings
 from spliceproxy.settings.sni import SniSettings
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from spliceproxy.routes_file.model import json_schema
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.reach import ACCEPTING
 
 _FIRST = ("name", "listen", "backends")

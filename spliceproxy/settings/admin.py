@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from spliceproxy.settings.admin_access import LEAST_TOKEN_LENGTH, check_reach, parse_token
+from spliceproxy.settings.admin_access import LEAST_TOKEN_LENGTH, check_exposure, parse_token
 from spliceproxy.settings.fields import described, reads
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import LISTEN_FORMS
@@ -36,5 +36,5 @@ class AdminSettings(Model):
 
     @model_validator(mode="after")
     def _is_safe(self) -> "AdminSettings":
-        check_reach([listen.address for listen in self.listen], self.token)
+        check_exposure([listen.address for listen in self.listen], self.token)
         return self

@@ -24,7 +24,7 @@ def parse_token(text: str) -> str:
     return text
 
 
-def check_reach(listen: Iterable[ListenAddress], token: str | None) -> None:
+def check_exposure(listen: Iterable[ListenAddress], token: str | None) -> None:
     """Refuse an admin interface that strangers can reach and use.
 
     Raises:

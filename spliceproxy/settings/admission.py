@@ -7,9 +7,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from spliceproxy.policy.networks import AccessList
 from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.settings.fields import ConnectionCount
-from spliceproxy.settings.frequency import RateSettings
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.network import Networks
+from spliceproxy.settings.rate import RateSettings
 from spliceproxy.settings.shapes import Shorthand
 
 RateField = Annotated[RateSettings, Shorthand("limit")]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spliceproxy.errors import quote, suggest
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 
 _MOST_SUGGESTIONS = 20  # looking for one takes 10 us for each route
 
@@ -42,7 +42,7 @@ class Outline:
 
 
 def find_dead_ends(routes: Sequence[Outline]) -> Iterator[tuple[int, Path, str]]:
-    """Return what is wrong: the route's number, the place within it, and a message."""
+    """Return what is wrong: the route's number, the path within it, and a message."""
     by_name = {route.name: route for route in routes}
     led_to = {target for route in routes if "listen" in route.keys for target in route.targets}
     wrong = list(_find_wrong_targets(routes, by_name))

@@ -18,7 +18,7 @@ from spliceproxy.settings.log import (
 from spliceproxy.settings.log_place import LogPlace
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.model import Model
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
 
 _TIMEOUTS = {

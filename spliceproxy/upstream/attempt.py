@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from spliceproxy import reasons
-from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
@@ -22,7 +22,7 @@ class AttemptOwner(Protocol):
     def client_ip(self) -> bytes:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
 
-    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
         """Return where the client is, and where it connected to."""
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:

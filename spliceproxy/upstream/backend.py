@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from spliceproxy.formats.proxy_protocol import version1, version2
-from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
 
-Header = Callable[[Place | None, Place | None], bytes]
+Header = Callable[[PeerAddress | None, PeerAddress | None], bytes]
 """Makes a PROXY protocol header of the client's address and the one it connected to."""
 
 HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encode}

@@ -49,9 +49,9 @@ class NameServers:
         targets: dict[TcpAddress, SrvTarget] = {}
         for record in records[:MOST_TARGETS]:
             host = record.target.to_text(omit_final_dot=True).lower()
-            place = TcpAddress(host, record.port)
-            target = SrvTarget(tiers.index(record.priority), max(record.weight, 1), place)
-            targets.setdefault(place, target)
+            listed = TcpAddress(host, record.port)
+            target = SrvTarget(tiers.index(record.priority), max(record.weight, 1), listed)
+            targets.setdefault(listed, target)
         return list(targets.values()), _valid_for_s(answer)
 
     def find_addresses(self, address: TcpAddress) -> tuple[tuple[SocketAddress, ...], float]:
@@ -91,11 +91,11 @@ class NameServers:
 
 def _socket_address(record: object, port: int) -> SocketAddress:
     if isinstance(record, AAAA):
-        place: tuple[str, int] | tuple[str, int, int, int] = (record.address, port, 0, 0)
-        return SocketAddress(socket.AF_INET6, place, name_peer(place))
+        sockaddr: tuple[str, int] | tuple[str, int, int, int] = (record.address, port, 0, 0)
+        return SocketAddress(socket.AF_INET6, sockaddr, name_peer(sockaddr))
     assert isinstance(record, A)  # noqa: S101 - no other kind was asked for
-    place = (record.address, port)
-    return SocketAddress(socket.AF_INET, place, name_peer(place))
+    sockaddr = (record.address, port)
+    return SocketAddress(socket.AF_INET, sockaddr, name_peer(sockaddr))
 
 
 def _valid_for_s(answer: dns.resolver.Answer) -> float:

@@ -1,18 +1,20 @@
 """The backends that one entry of a route stands for: one, or those that its SRV records list."""
 
+import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.addresses import SocketAddress, family_of
+from spliceproxy.kernel.sockets import bind_source
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import SrvAddress
-from spliceproxy.upstream.names import Names
-from spliceproxy.upstream.resolve import check_source, needs_lookup
 from spliceproxy.upstream.resolved import Resolved
+from spliceproxy.upstream.resolver import Resolver, needs_lookup
 from spliceproxy.upstream.srv_target import SrvTarget
 
 _BACKUP_TIER = 1 << 16
@@ -46,16 +48,16 @@ class Group:
     """Whether it is worth while to look it up again."""
 
 
-def find_groups(backends: Sequence[BackendSettings], names: Names) -> list[Group]:
+def find_groups(backends: Sequence[BackendSettings], resolver: Resolver) -> list[Group]:
     """Look all backends of a route up. Blocks.
 
     Raises:
         StartProblem: a name does not resolve, or no interface has an address to connect from.
     """
-    groups = [find_group(backend, names) for backend in backends]
+    groups = [find_group(backend, resolver) for backend in backends]
     _tell_apart(member for group in groups for member in group.members)
     for group in groups:
-        check_source(group.settings.source)
+        _check_source(group.settings.source)
         if not any(member.resolved.sockets for member in group.members):
             raise StartProblem(
                 f"no target of {group.settings.address} resolves", "check the records"
@@ -63,7 +65,25 @@ def find_groups(backends: Sequence[BackendSettings], names: Names) -> list[Group
     return groups
 
 
-def find_group(settings: BackendSettings, names: Names) -> Group:
+def _check_source(ip: str | None) -> None:
+    """Make sure that connections can come from this address, if one is given.
+
+    Raises:
+        StartProblem: no interface of this machine has it.
+    """
+    if ip is None:
+        return
+    try:
+        with socket.socket(family_of(ip), socket.SOCK_STREAM) as sock:
+            bind_source(sock, ip)
+    except OSError as error:
+        raise StartProblem(
+            f"cannot connect from the source {ip} ({os.strerror(error.errno or 0)})",
+            "give an address of this machine (ip address)",
+        ) from error
+
+
+def find_group(settings: BackendSettings, resolver: Resolver) -> Group:
     """Look a backend up, or those that are listed under its name. Blocks.
 
     Raises:
@@ -71,23 +91,25 @@ def find_group(settings: BackendSettings, names: Names) -> Group:
     """
     address, tier = settings.address, _BACKUP_TIER * settings.backup
     if not isinstance(address, SrvAddress):
-        sockets, valid_s = names.find(address)
+        sockets, valid_s = resolver.find(address)
         member = Member(settings, Resolved(address, str(address), sockets), settings.weight, tier)
         return Group(settings, (member,), valid_s, needs_lookup(address))
-    targets, valid_s = names.find_targets(address)
+    targets, valid_s = resolver.find_targets(address)
     members = []
     for target in targets:
-        sockets, target_valid_s = _find_target(target, names)
+        sockets, target_valid_s = _find_target(target, resolver)
         valid_s = min(valid_s, valid_s if target_valid_s is None else target_valid_s)
         resolved = Resolved(target.address, str(target.address), sockets)
         members.append(Member(settings, resolved, target.weight, tier + target.tier))
     return Group(settings, tuple(members), valid_s, changes=True)
 
 
-def _find_target(target: SrvTarget, names: Names) -> tuple[tuple[SocketAddress, ...], float | None]:
+def _find_target(
+    target: SrvTarget, resolver: Resolver
+) -> tuple[tuple[SocketAddress, ...], float | None]:
     """Look a target up; one that does not resolve must not be the end of the others."""
     try:
-        return names.find(target.address)
+        return resolver.find(target.address)
     except StartProblem as error:
         structlog.get_logger().warning(
             "lookup_failed", backend=str(target.address), error=str(error)
@@ -96,7 +118,7 @@ def _find_target(target: SrvTarget, names: Names) -> tuple[tuple[SocketAddress, 
 
 
 def _tell_apart(members: Iterator[Member]) -> None:
-    """Give the second backend at a place, and further ones, a number."""
+    """Give the second backend of an address, and further ones, a number."""
     seen: dict[Address, int] = {}
     for member in members:
         address = member.resolved.address

@@ -5,8 +5,8 @@ import trio
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.upstream.group import Group, find_group
-from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.resolver import Resolver
 
 INTERVAL_S = 30.0
 """Where neither the settings nor a name server says how long an answer is valid."""
@@ -18,11 +18,11 @@ class Lookups:
     """Keeps the backends of a route what their names stand for."""
 
     def __init__(
-        self, pool: BackendPool, groups: list[Group], names: Names, interval_s: float | None
+        self, pool: BackendPool, groups: list[Group], resolver: Resolver, interval_s: float | None
     ) -> None:
         self._pool = pool
         self._groups = groups
-        self._names = names
+        self._resolver = resolver
         self._interval_s = interval_s
 
     async def run(self) -> None:
@@ -39,7 +39,7 @@ class Lookups:
             await trio.sleep(wait_s)
             try:
                 group = await trio.to_thread.run_sync(
-                    find_group, group.settings, self._names, abandon_on_cancel=True
+                    find_group, group.settings, self._resolver, abandon_on_cancel=True
                 )
             except (StartProblem, RuntimeError) as error:  # RuntimeError: no thread to be had
                 log.warning("lookup_failed", backend=str(group.settings.address), error=str(error))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from spliceproxy.ipc.shared_table import SharedTable
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Group, Member
 from spliceproxy.upstream.health import judging

@@ -9,7 +9,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.client_queue import ClientQueue
 from spliceproxy.upstream.group import Group

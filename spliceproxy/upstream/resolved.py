@@ -1,4 +1,4 @@
-"""A place to connect to, and the socket addresses that its name stands for now."""
+"""An address to connect to, and the socket addresses that its name stands for now."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.upstream.resolve import needs_lookup, resolve
+from spliceproxy.upstream.resolver import needs_lookup, resolve
 
 LOOKUP_INTERVAL_S = 30.0
 """How often names are looked up again; live connections are not touched."""
@@ -29,19 +29,19 @@ class Resolved:
         return iter(self.sockets)
 
 
-async def keep_resolved(places: Sequence[Resolved], interval_s: float) -> None:
+async def keep_resolved(kept: Sequence[Resolved], interval_s: float) -> None:
     """Look the names up again from time to time; a failing lookup changes nothing."""
-    named = [place for place in places if needs_lookup(place.address)]
+    named = [each for each in kept if needs_lookup(each.address)]
     log = structlog.get_logger()
     while named:
         await trio.sleep(interval_s)
-        for place in named:
+        for each in named:
             try:
-                place.sockets = await trio.to_thread.run_sync(
-                    resolve, place.address, abandon_on_cancel=True
+                each.sockets = await trio.to_thread.run_sync(
+                    resolve, each.address, abandon_on_cancel=True
                 )
             except (StartProblem, RuntimeError) as error:  # RuntimeError: no thread to be had
-                log.warning("lookup_failed", backend=place.name, error=str(error))
+                log.warning("lookup_failed", backend=each.name, error=str(error))
 
 
 def resolve_mirrors(mirrors: tuple[MirrorSettings, ...]) -> list[Resolved | None]:
@@ -50,10 +50,12 @@ def resolve_mirrors(mirrors: tuple[MirrorSettings, ...]) -> list[Resolved | None
     Raises:
         StartProblem: a name does not resolve.
     """
-    return [None if mirror.address is None else resolve_place(mirror.address) for mirror in mirrors]
+    return [
+        None if mirror.address is None else resolve_address(mirror.address) for mirror in mirrors
+    ]
 
 
-def resolve_place(address: Address) -> Resolved:
+def resolve_address(address: Address) -> Resolved:
     """Look an address up.
 
     Raises:

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 SUPERVISOR = "spliceproxy.master.supervisor"
 

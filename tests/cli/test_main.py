@@ -14,7 +14,7 @@ from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.log_place import LogPlace, parse_log_place
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import Options, single_route
 from tests.cli.conftest import SUPERVISOR, Supervise
 

@@ -5,7 +5,7 @@ import pytest
 from spliceproxy.cli.main import run
 from spliceproxy.errors import ExitStatus
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 REQUIRED = ("--listen", "8080", "--backend", "host:80")
 FILE = "file:/var/log/audit?overflow=gap"

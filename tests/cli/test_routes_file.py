@@ -11,7 +11,7 @@ import yaml
 from spliceproxy.cli.main import run
 from spliceproxy.errors import ExitStatus
 from spliceproxy.routes_file.load import load
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import override
 
 ROUTES = """\

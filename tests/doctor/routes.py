@@ -6,7 +6,7 @@ from typing import Any
 from spliceproxy.settings.address import parse_backend
 from spliceproxy.settings.listen_address import parse_listen
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import single_route
 
 

@@ -9,7 +9,7 @@ import pytest
 from spliceproxy.doctor.file_limit import check_file_limit
 from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from tests.doctor.conftest import MakeMachine
 from tests.doctor.routes import routes
 

@@ -12,7 +12,7 @@ from spliceproxy.doctor.needs import (
     mirror_directories,
 )
 from spliceproxy.settings.bounds import usable_cpus
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from tests.doctor.routes import routes
 
 T, M = Need.TRAFFIC, Need.MIRRORS

@@ -8,7 +8,7 @@ import pytest
 from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.network import check_network, tcp_pages
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from tests.doctor.conftest import MakeMachine
 from tests.doctor.routes import routes
 

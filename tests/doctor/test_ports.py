@@ -8,7 +8,7 @@ import pytest
 from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.ports import check_ports, is_reserved
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from tests.doctor.conftest import MakeMachine
 from tests.doctor.routes import routes
 from tests.faults import FailAt

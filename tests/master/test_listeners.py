@@ -19,7 +19,7 @@ from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import InheritedAddress, ListenAddress
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from tests.descriptors import open_descriptors
 
 BACKEND = BackendSettings(address=TcpAddress("127.0.0.1", 9))

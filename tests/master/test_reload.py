@@ -25,7 +25,7 @@ from spliceproxy.observe.places import Places
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_place import LogPlace
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import single_route
 from tests.e2e.processes import children, wait_until
 

@@ -12,7 +12,7 @@ from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from tests.mirroring.mirrored import LOCALHOST, check_accounts
 from tests.proxy.judge import exchange
 from tests.proxy.peer import Acceptor, open_peer

@@ -13,7 +13,7 @@ from spliceproxy.errors import ExitStatus, UsageProblem
 from spliceproxy.proxy.capacity import share
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.mirror_kinds.table import KINDS
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import check_mirrors, report_left_behind
 from spliceproxy.sinks.kinds import SINKS
 from tests.cli.conftest import seen, supervised

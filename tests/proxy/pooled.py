@@ -13,7 +13,7 @@ from spliceproxy.serving import Proxy, serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.upstream.backend import Backend
 from tests.proxy.bookkeeping import check_bookkeeping
 from tests.proxy.peer import Acceptor, Peer, open_peer

@@ -9,7 +9,7 @@ from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.settings.sni import SniSettings
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 

@@ -11,7 +11,7 @@ from spliceproxy.serving import serve
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from tests.dns_server import DnsServer, Zone, serving_dns
 from tests.proxy.peer import Peer
 from tests.proxy.pooled import ANY_PORT, Player, Pooled, close_all

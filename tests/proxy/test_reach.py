@@ -7,7 +7,7 @@ from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.sni import SniSettings
 
 LISTEN = (ListenSettings(address=TcpAddress("127.0.0.1", 0)),)

@@ -12,7 +12,7 @@ from spliceproxy.serving import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import RouteSettings, Settings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.single_route import single_route
 from spliceproxy.settings.timeouts import Timeouts
 from tests.descriptors import open_descriptors

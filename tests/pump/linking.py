@@ -10,11 +10,11 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.ending import reason_of
 from spliceproxy.pump.copy_flow import CopyFlow
-from spliceproxy.pump.ending import LinkTimeouts
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.splice_flow import SpliceFlow
+from spliceproxy.settings.timeouts import Timeouts
 from tests.loop.watching import eventually, running_reactor
 from tests.streams import KERNEL_CHOICE, Buffers, tcp_pair
 
@@ -73,7 +73,9 @@ async def linked(
     owner = Owner()
     with client, backend, near_client, near_backend:
         async with running_reactor() as reactor:
-            timeouts = LinkTimeouts(idle_timeout_s, half_closed_timeout_s, lifetime_s)
+            timeouts = Timeouts(
+                idle_s=idle_timeout_s, half_closed_s=half_closed_timeout_s, lifetime_s=lifetime_s
+            )
             ends = [endpoints(reactor), endpoints(reactor)]
             link = Link(reactor, owner, near_client, near_backend, make, make, timeouts, *ends)
             link.start(client_registered=False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from spliceproxy.routes_file.load import read_settings
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 
 ROUTE = "routes: [{name: a, listen: 80, backends: [b:80]}]\n"
 

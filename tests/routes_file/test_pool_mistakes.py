@@ -3,7 +3,7 @@
 import pytest
 
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from tests.routes_file.reading import mistakes_of, settings_of
 
 ROUTE = "routes:\n- listen: 80\n  backends: [b:80]\n  "

@@ -12,7 +12,7 @@ import spliceproxy
 from spliceproxy.routes_file.model import MODELS, fields_by_key, json_schema
 from spliceproxy.routes_file.show import schema, show
 from spliceproxy.settings.mirror_options import every_option
-from spliceproxy.settings.options import Settings
+from spliceproxy.settings.proxy import Settings
 from tests.routes_file.reading import ROUTE, settings_of
 
 CONFIG = Path(spliceproxy.__file__).parent.parent / "config"

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from spliceproxy.formats.proxy_protocol.header import Place
+from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
@@ -15,12 +15,12 @@ from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.options import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import find_groups
-from spliceproxy.upstream.names import Names
 from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.resolver import Resolver
 
 
 class Caller:
@@ -31,7 +31,7 @@ class Caller:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def proxied_addresses(self) -> tuple[Place | None, Place | None]:
+    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
         return None, None
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
@@ -61,7 +61,7 @@ def pool() -> Iterator[BackendPool]:
         route = RouteSettings(
             listen=(ListenSettings(address=TcpAddress("127.0.0.1", 0)),), backends=(backend,)
         )
-        groups = find_groups(route.backends, Names(DnsSettings()))
+        groups = find_groups(route.backends, Resolver(DnsSettings()))
         yield BackendPool(reactor, groups, route, table)
 
 

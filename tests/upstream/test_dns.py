@@ -8,7 +8,7 @@ from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.upstream import dns as module
 from spliceproxy.upstream.group import Group, find_groups
-from spliceproxy.upstream.names import Names
+from spliceproxy.upstream.resolver import Resolver
 from tests.dns_server import DnsServer, Zone, serving_dns
 
 SERVICE = "_redis._tcp.example.test"
@@ -24,7 +24,7 @@ ZONE: Zone = {
 
 
 def find(server: DnsServer, *backends: BackendSettings) -> list[Group]:
-    return find_groups(backends, Names(DnsSettings(servers=(server.address,))))
+    return find_groups(backends, Resolver(DnsSettings(servers=(server.address,))))
 
 
 def test_a_service() -> None:
@@ -87,7 +87,7 @@ def test_no_service(zone: Zone, failing: bool, why: str, monkeypatch: pytest.Mon
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_S", 0.3)
-    names = Names(DnsSettings(servers=(TcpAddress("127.0.0.1", 1),)))
+    names = Resolver(DnsSettings(servers=(TcpAddress("127.0.0.1", 1),)))
     for address in (SrvAddress(SERVICE), TcpAddress("b.example.test", 1)):
         with pytest.raises(StartProblem, match="does not resolve"):
             find_groups([BackendSettings(address=address)], names)

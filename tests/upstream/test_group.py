@@ -7,9 +7,9 @@ from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings
 from spliceproxy.upstream.group import find_groups
-from spliceproxy.upstream.names import Names
+from spliceproxy.upstream.resolver import Resolver
 
-SYSTEM = Names(DnsSettings())
+SYSTEM = Resolver(DnsSettings())
 
 
 def test_each_has_a_name_of_its_own() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-Place = tuple[str, int] | str
+PeerAddress = tuple[str, int] | str
 """An IP address and port, or the path of a unix socket (empty: it has none)."""
 
 
@@ -20,8 +20,8 @@ class ProxyHeader:
 
     length: int
     """Bytes that it takes: what follows is the connection's."""
-    source: Place | None = None
-    destination: Place | None = None
+    source: PeerAddress | None = None
+    destination: PeerAddress | None = None
     local: bool = False
     tlvs: tuple[tuple[int, bytes], ...] = ()
     """Types and values in the order that they came in."""

@@ -5,7 +5,7 @@ import socket
 
 from spliceproxy.formats.ip import map_ip, pack_ip
 from spliceproxy.formats.need_more import NeedMore
-from spliceproxy.formats.proxy_protocol.header import Place, ProxyHeader, ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxyHeader, ProxyProtocolError
 
 SIGNATURE = b"PROXY "
 MAX_BYTES = 107
@@ -41,7 +41,7 @@ def decode(data: bytes) -> ProxyHeader | NeedMore:
     )
 
 
-def encode(source: Place | None, destination: Place | None) -> bytes:
+def encode(source: PeerAddress | None, destination: PeerAddress | None) -> bytes:
     """Write a header; unix sockets have no other way than to be unknown."""
     if not isinstance(source, tuple) or not isinstance(destination, tuple):
         return _UNKNOWN

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from spliceproxy.formats.ip import map_ip, pack_ip
 from spliceproxy.formats.need_more import NeedMore
-from spliceproxy.formats.proxy_protocol.header import Place, ProxyHeader, ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxyHeader, ProxyProtocolError
 from spliceproxy.formats.proxy_protocol.tlvs import check_crc32c, pack_tlvs, unpack_tlvs
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -56,8 +56,8 @@ def _read(header: bytes, *, local: bool, family: int) -> ProxyHeader:
     tlvs = unpack_tlvs(header, tlvs_at)
     check_crc32c(header, tlvs_at)
     fields = layout.unpack_from(header, _FIXED.size)
-    source: Place
-    destination: Place
+    source: PeerAddress
+    destination: PeerAddress
     if family == _UNIX:
         source, destination = _read_path(fields[0]), _read_path(fields[1])
     else:
@@ -71,8 +71,8 @@ def _read_path(field: bytes) -> str:
 
 
 def encode(
-    source: Place | None,
-    destination: Place | None,
+    source: PeerAddress | None,
+    destination: PeerAddress | None,
     tlvs: Iterable[tuple[int, bytes]] = (),
 ) -> bytes:
     """Write a header for a connection passed on; without addresses, for one of our own.

@@ -2,7 +2,7 @@ import pytest
 
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol.decode import decode
-from spliceproxy.formats.proxy_protocol.header import Place, ProxyHeader, ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxyHeader, ProxyProtocolError
 from spliceproxy.formats.proxy_protocol.version1 import encode
 
 LONGEST = b"PROXY UNKNOWN " + b"f" * (107 - 14 - 2) + b"\r\n"
@@ -20,7 +20,7 @@ LONGEST = b"PROXY UNKNOWN " + b"f" * (107 - 14 - 2) + b"\r\n"
         (b"UNKNOWN anything \x00 at all", None, None),
     ],
 )
-def test_lines(line: bytes, source: Place | None, destination: Place | None) -> None:
+def test_lines(line: bytes, source: PeerAddress | None, destination: PeerAddress | None) -> None:
     header = b"PROXY " + line + b"\r\n"
     assert decode(header + b"more\r\n") == ProxyHeader(len(header), source, destination)
 
@@ -85,5 +85,5 @@ def test_a_line_that_is_too_long(line: bytes) -> None:
         ("", ("192.0.2.1", 1), b"PROXY UNKNOWN\r\n"),
     ],
 )
-def test_writing(source: Place | None, destination: Place | None, line: bytes) -> None:
+def test_writing(source: PeerAddress | None, destination: PeerAddress | None, line: bytes) -> None:
     assert encode(source, destination) == line

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spliceproxy.formats.crc32c import crc32c
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol.decode import decode
-from spliceproxy.formats.proxy_protocol.header import Place, ProxyHeader, ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxyHeader, ProxyProtocolError
 from spliceproxy.formats.proxy_protocol.tlvs import ALPN, AUTHORITY, CRC32C
 from spliceproxy.formats.proxy_protocol.version2 import MAX_BYTES, encode
 from tests.formats.proxy_protocol.headers import ADDRESSES, header2, place_pairs, tlv_lists
@@ -117,7 +117,7 @@ def test_there_and_back(
     ],
 )
 def test_the_family_that_is_written(
-    source: Place | None, destination: Place | None, family: int
+    source: PeerAddress | None, destination: PeerAddress | None, family: int
 ) -> None:
     assert encode(source, destination)[12:14] == bytes([0x21, family])
 
@@ -138,7 +138,7 @@ def test_a_connection_of_ones_own_is_local() -> None:
     ],
 )
 def test_what_does_not_fit(
-    source: Place, destination: Place, tlvs: list[tuple[int, bytes]]
+    source: PeerAddress, destination: PeerAddress, tlvs: list[tuple[int, bytes]]
 ) -> None:
     with pytest.raises(ValueError, match=r"108 bytes|2048 bytes|does not fit"):
         encode(source, destination, tlvs)

@@ -13,12 +13,12 @@ from spliceproxy.settings.fields import ConnectionCount, described, reads
 from spliceproxy.settings.model import Model
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_FREQUENCY = re.compile(r"([0-9]{1,8})/(s|m|h)", re.ASCII)
+_RATE = re.compile(r"([0-9]{1,8})/(s|m|h)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Frequency:
-    """So many times in each second, minute or hour."""
+class WrittenRate:
+    """So many times in each second, minute or hour: kept as it was written, to be shown so."""
 
     count: int
     unit: str
@@ -32,20 +32,20 @@ class Frequency:
         return self.count / _SECONDS[self.unit]
 
 
-def parse_frequency(text: str) -> Frequency:
+def parse_rate(text: str) -> WrittenRate:
     """Return how often; ValueError says what is wrong and what is expected."""
-    match = _FREQUENCY.fullmatch(text)
+    match = _RATE.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= MAX_CONNECTIONS:
         raise ValueError(f"{quote(text)} is not a rate: expected one such as 100/s, 30/m or 1000/h")
-    return Frequency(int(match[1]), match[2])
+    return WrittenRate(int(match[1]), match[2])
 
 
 class RateSettings(Model):
     """How many clients are let in in which time."""
 
     limit: Annotated[
-        InstanceOf[Frequency],
-        reads(parse_frequency),
+        InstanceOf[WrittenRate],
+        reads(parse_rate),
         PlainSerializer(str),
         described("rate", {"type": "string", "pattern": "^[0-9]+/[smh]$"}),
     ] = Field(description="So many in each second, minute or hour: `100/s`, `30/m`, `1000/h`.")

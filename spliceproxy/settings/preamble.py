@@ -1,4 +1,4 @@
-"""The settings of how a route reads the beginning of the connections that it accepts."""
+"""The settings of the preamble: how a route reads the beginning of what it accepts."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from spliceproxy.settings.network import Networks
 from spliceproxy.settings.sni import SniEntries
 
 
-class EntranceSettings(Model):
+class PreambleSettings(Model):
     """Who is before this proxy, and where connections go by what they begin with."""
 
     trusted: Networks = Field(

@@ -13,7 +13,6 @@ from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.dns import BackendPlace, DnsSettings
-from spliceproxy.settings.entrance import EntranceSettings
 from spliceproxy.settings.fields import (
     Backlog,
     ConnectionCount,
@@ -30,6 +29,7 @@ from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.pool import PoolSettings
+from spliceproxy.settings.preamble import PreambleSettings
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
@@ -53,7 +53,7 @@ class RouteDefaults(AdmissionSettings, PoolSettings):
     )
 
 
-class RouteSettings(EntranceSettings, RouteDefaults):
+class RouteSettings(PreambleSettings, RouteDefaults):
     """Listeners, and where the clients that they accept are forwarded to."""
 
     model_config = ConfigDict(

@@ -6,7 +6,7 @@ import pytest
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
-from spliceproxy.upstream.resolve import needs_lookup, resolve
+from spliceproxy.upstream.resolver import needs_lookup, resolve
 
 
 @pytest.mark.parametrize(
