@@ -7,6 +7,7 @@ business of `spliceproxy.settings`.
 import click
 
 from spliceproxy.cli.readers import Command, duration, reads, setting
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 from spliceproxy.settings.admin_access import parse_token
 from spliceproxy.settings.bounds import (
@@ -79,8 +80,7 @@ PROXY_OPTIONS = (
         multiple=True,
         callback=reads(parse_listen),
         metavar="ADDRESS",
-        help=f"Accept here: {LISTEN_FORMS}. A port alone is every IPv4 and IPv6 address; "
-        "port 0 lets the kernel choose. Repeatable.",
+        help=f"Accept here: {LISTEN_FORMS}. {help_texts.ANY_ADDRESS} Repeatable.",
     ),
     setting(
         "--backend",
@@ -104,37 +104,35 @@ PROXY_OPTIONS = (
         "connect_timeout_s",
         "5s",
         parse_timeout,
-        "Give up on a backend after this.",
+        help_texts.CONNECT_TIMEOUT,
     ),
     duration(
         "--idle-timeout",
         "idle_timeout_s",
         "1h",
         parse_timeout,
-        "Close a connection that is silent in both directions for this long.",
+        help_texts.IDLE_TIMEOUT,
     ),
     duration(
         "--drain-timeout",
         "drain_timeout_s",
         "30s",
         parse_drain_timeout,
-        "When asked to stop, let connections finish for this long; during the last third the rest "
-        "is reset bit by bit.",
+        help_texts.DRAIN_TIMEOUT,
     ),
     duration(
         "--reload-drain-timeout",
         "reload_drain_timeout_s",
         "1d",
         parse_drain_timeout,
-        "After a reload, let the connections from before it go on for this long; during the last "
-        "third the rest is reset bit by bit.",
+        help_texts.RELOAD_DRAIN_TIMEOUT,
     ),
     duration(
         "--tcp-user-timeout",
         "tcp_user_timeout_s",
         "0s",
         parse_tcp_user_timeout,
-        "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
+        help_texts.TCP_USER_TIMEOUT,
     ),
     setting(
         "--workers",
@@ -142,7 +140,7 @@ PROXY_OPTIONS = (
         default="auto",
         callback=reads(parse_workers),
         metavar="N|auto",
-        help="Worker processes; 'auto' is one for each CPU that may be used.",
+        help=help_texts.WORKERS,
     ),
     setting(
         "--max-connections",
@@ -158,13 +156,13 @@ PROXY_OPTIONS = (
         callback=reads(parse_backlog),
         default="4096",
         metavar="N",
-        help="Connections that may wait to be accepted; net.core.somaxconn is the ceiling.",
+        help=help_texts.BACKLOG,
     ),
     setting(
         "--raise-nofile/--no-raise-nofile",
         "raise_nofile",
         default=True,
-        help="Lift the limit on open files as far as it is needed and allowed.",
+        help=help_texts.RAISE_NOFILE,
     ),
     setting(
         "--mirror",
@@ -181,7 +179,7 @@ PROXY_OPTIONS = (
         callback=reads(parse_positive_size),
         default="256MiB",
         metavar="SIZE",
-        help="Per worker: bytes that all mirrors together may lag behind.",
+        help=help_texts.MIRROR_BUDGET,
     ),
     setting(
         "--admin",
@@ -213,14 +211,14 @@ PROXY_OPTIONS = (
         "log_format",
         type=click.Choice(["auto", "console", "json"]),
         default="auto",
-        help="'auto' is console on a terminal and JSON otherwise.",
+        help=help_texts.LOG_FORMAT,
     ),
     setting(
         "--log-level",
         "log_level",
         type=click.Choice(LOG_LEVELS),
         default="info",
-        help="'info' has one line for each connection.",
+        help=help_texts.LOG_LEVEL,
     ),
     setting(
         "--access-log",
@@ -235,7 +233,7 @@ PROXY_OPTIONS = (
         "access_log_format",
         type=click.Choice(["auto", "console", "json", "haproxy-tcp"]),
         default="auto",
-        help="'auto' is as for the log; 'haproxy-tcp' is HAProxy's option tcplog.",
+        help=help_texts.ACCESS_LOG_FORMAT,
     ),
 )
 

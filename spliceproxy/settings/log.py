@@ -4,6 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, PlainSerializer
 
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.fields import choice, described, reads
 from spliceproxy.settings.log_place import (
     ACCESS_LOG_FORMS,
@@ -38,10 +39,10 @@ class LogSettings(Model):
 
     to: LogPlaceText = Field(default=STANDARD_OUTPUT, description=f"{LOG_FORMS}.")
     format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
-        default="auto", description="'auto' is console on a terminal and JSON otherwise."
+        default="auto", description=help_texts.LOG_FORMAT
     )
     level: Annotated[LogLevel, *choice("debug", "info", "warning", "error")] = Field(
-        default="info", description="'info' has one line for each connection."
+        default="info", description=help_texts.LOG_LEVEL
     )
 
 
@@ -54,5 +55,5 @@ class AccessLogSettings(Model):
     )
     format: Annotated[AccessLogFormat, *choice("auto", "console", "json", "haproxy-tcp")] = Field(
         default="auto",
-        description="'auto' is as for the log; 'haproxy-tcp' is HAProxy's `option tcplog`.",
+        description=help_texts.ACCESS_LOG_FORMAT,
     )

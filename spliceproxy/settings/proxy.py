@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
@@ -40,7 +41,7 @@ class RouteDefaults(AdmissionSettings, PoolSettings):
 
     backlog: Backlog = Field(
         default=4096,
-        description="Connections that may wait to be accepted; net.core.somaxconn is the ceiling.",
+        description=help_texts.BACKLOG,
     )
     max_connections: ConnectionCount | None = Field(
         default=None,
@@ -70,9 +71,8 @@ class RouteSettings(PreambleSettings, RouteDefaults):
         OneOrMany(),
     ] = Field(
         default=(),
-        description=f"Where to accept, once or as a list: {LISTEN_FORMS}. A port alone is every "
-        "IPv4 and IPv6 address; port 0 lets the kernel choose. May be left out where the `sni` of "
-        "another route leads here.",
+        description=f"Where to accept, once or as a list: {LISTEN_FORMS}. {help_texts.ANY_ADDRESS} "
+        "May be left out where the `sni` of another route leads here.",
     )
     backends: Annotated[
         tuple[Annotated[BackendSettings, Shorthand("address")], ...],
@@ -97,18 +97,16 @@ class Settings(Model):
     workers: Workers = Field(
         default_factory=usable_cpus,
         json_schema_extra={"default": "auto"},
-        description="Worker processes; 'auto' is one for each CPU that may be used.",
+        description=help_texts.WORKERS,
     )
     drain_timeout_s: DrainTimeout = key(
         "drain_timeout",
-        "When asked to stop, let connections finish for this long; during the last third the rest "
-        "is reset bit by bit.",
+        help_texts.DRAIN_TIMEOUT,
         default=30.0,
     )
     reload_drain_timeout_s: DrainTimeout = key(
         "reload_drain_timeout",
-        "After a reload, let the connections from before it go on for this long; during the last "
-        "third the rest is reset bit by bit.",
+        help_texts.RELOAD_DRAIN_TIMEOUT,
         default=86_400.0,
     )
     hang_timeout_s: HangTimeout = key(
@@ -123,11 +121,11 @@ class Settings(Model):
     )
     raise_nofile: Flag = Field(
         default=True,
-        description="Lift the limit on open files as far as it is needed and allowed.",
+        description=help_texts.RAISE_NOFILE,
     )
     mirror_budget_bytes: Size = key(
         "mirror_budget",
-        "Per worker: bytes that all mirrors together may lag behind.",
+        help_texts.MIRROR_BUDGET,
         default=256 << 20,
     )
     admin: Annotated[AdminSettings, Shorthand("listen", "string", "array")] = Field(

@@ -1,5 +1,6 @@
 """How long a route waits."""
 
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.fields import TcpUserTimeout, Timeout
 from spliceproxy.settings.model import Model, key
 
@@ -7,15 +8,15 @@ from spliceproxy.settings.model import Model, key
 class Timeouts(Model):
     """How long a route waits for what."""
 
-    connect_s: Timeout = key("connect", "Give up on a backend after this.", default=5.0)
+    connect_s: Timeout = key("connect", help_texts.CONNECT_TIMEOUT, default=5.0)
     idle_s: Timeout = key(
         "idle",
-        "Close a connection that is silent in both directions for this long.",
+        help_texts.IDLE_TIMEOUT,
         default=3600.0,
     )
     tcp_user_s: TcpUserTimeout = key(
         "tcp_user",
-        "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule.",
+        help_texts.TCP_USER_TIMEOUT,
         default=0.0,
     )
     client_hello_s: Timeout = key(

@@ -209,9 +209,9 @@ HEAVY = {"items", "keys", "the same key", "routes", "mistaken routes", "defaults
 )
 def test_bombs_do_not_go_off(name: str) -> None:
     data = BOMBS[name].encode()[:MAX_FILE_BYTES]
-    started_s = time.monotonic()
+    started_s = time.process_time()
     settings, mistakes = read_settings(data, {"A": "x" * 100_000})
-    assert time.monotonic() - started_s < MOST_S
+    assert time.process_time() - started_s < MOST_S
     assert settings is None
     assert mistakes
 

@@ -1,0 +1,26 @@
+"""What an option of the command and a key of a routes file say in the same words: once.
+
+Without pydantic, for which `--help` does not wait.
+"""
+
+CONNECT_TIMEOUT = "Give up on a backend after this."
+IDLE_TIMEOUT = "Close a connection that is silent in both directions for this long."
+TCP_USER_TIMEOUT = (
+    "Drop a peer that acknowledges nothing for this long; 0s is the kernel's own rule."
+)
+DRAIN_TIMEOUT = (
+    "When asked to stop, let connections finish for this long; during the last third the rest "
+    "is reset bit by bit."
+)
+RELOAD_DRAIN_TIMEOUT = (
+    "After a reload, let the connections from before it go on for this long; during the last "
+    "third the rest is reset bit by bit."
+)
+WORKERS = "Worker processes; 'auto' is one for each CPU that may be used."
+BACKLOG = "Connections that may wait to be accepted; net.core.somaxconn is the ceiling."
+RAISE_NOFILE = "Lift the limit on open files as far as it is needed and allowed."
+MIRROR_BUDGET = "Per worker: bytes that all mirrors together may lag behind."
+ANY_ADDRESS = "A port alone is every IPv4 and IPv6 address; port 0 lets the kernel choose."
+LOG_FORMAT = "'auto' is console on a terminal and JSON otherwise."
+LOG_LEVEL = "'info' has one line for each connection."
+ACCESS_LOG_FORMAT = "'auto' is as for the log; 'haproxy-tcp' is HAProxy's 'option tcplog'."
