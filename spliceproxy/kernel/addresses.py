@@ -18,7 +18,7 @@ _LOWEST_LOCAL_PORT = _lowest_local_port()
 
 @dataclass(frozen=True, slots=True)
 class SocketAddress:
-    """What connect(2) takes."""
+    """An address that connect(2) takes, with its family, and what the log calls it."""
 
     family: int
     sockaddr: tuple[str, int] | tuple[str, int, int, int] | str

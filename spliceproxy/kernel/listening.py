@@ -33,8 +33,8 @@ def find_tcp(host: str, port: int) -> list[tuple[int, SocketName]]:
         OSError: as getaddrinfo(3).
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    places = ((int(family), name) for family, _, _, _, name in found)
-    return list(dict.fromkeys(places))  # type: ignore[arg-type]  # AF_PACKET's
+    addresses = ((int(family), name) for family, _, _, _, name in found)
+    return list(dict.fromkeys(addresses))  # type: ignore[arg-type]  # AF_PACKET's
 
 
 def listen_tcp(

@@ -1,7 +1,7 @@
 """System calls that send a file's pages, give memory's pages to a pipe, or look at pages.
 
 The relay has no use for them; the companion programs show what they cost. As with `syscalls`,
-callers reach them as attributes of this module, so that a test can put a fault in their place.
+callers reach them as attributes of this module, so that a test can put a fault there.
 """
 
 import ctypes

@@ -1,1 +1,4 @@
-"""Decisions without effects: time and randomness come in as arguments, no descriptor does."""
+"""Decisions without effects: time and randomness come in as arguments, no descriptor does.
+
+Tested by tests/policy.
+"""

@@ -13,5 +13,5 @@ def sampled(key: bytes, fraction: float) -> bool:
     The answer is the same in every process and after a restart, and whatever is in a sample is in
     each larger one too.
     """
-    place = int.from_bytes(blake2b(key, digest_size=_HASH_BYTES).digest())
-    return place < fraction * _HASHES
+    point = int.from_bytes(blake2b(key, digest_size=_HASH_BYTES).digest())
+    return point < fraction * _HASHES

@@ -1,4 +1,4 @@
-"""Which connections somebody means."""
+"""Which connections an order or a question of an operator is about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

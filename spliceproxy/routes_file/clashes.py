@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from spliceproxy.errors import quote
 from spliceproxy.routes_file.tree import Mistake, Value
 from spliceproxy.settings.listen_address import parse_listen
-from spliceproxy.settings.listeners import Listeners
+from spliceproxy.settings.listeners import TakenAddresses
 from spliceproxy.settings.proxy import RouteSettings
 
 UNNAMED = str(RouteSettings.model_fields["name"].default)
@@ -17,7 +17,7 @@ def find_clashes(root: Value) -> Iterator[Mistake]:
     if routes is None or not isinstance(routes.content, tuple):
         return
     names: dict[str, Value] = {}
-    taken = Listeners()
+    taken = TakenAddresses()
     for route in routes.content:
         name = route.child("name") or route
         text = name.content if isinstance(name.content, str) else UNNAMED
@@ -28,7 +28,7 @@ def find_clashes(root: Value) -> Iterator[Mistake]:
         yield from _listener_clashes(route, taken)
 
 
-def _listener_clashes(route: Value, taken: Listeners) -> Iterator[Mistake]:
+def _listener_clashes(route: Value, taken: TakenAddresses) -> Iterator[Mistake]:
     listen = route.child("listen")
     if listen is None:
         return

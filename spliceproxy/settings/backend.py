@@ -31,7 +31,7 @@ SourceAddress = Annotated[
 
 
 class BackendSettings(Model):
-    """A place to forward to."""
+    """One of a route's backends: where it is, and what it gets."""
 
     address: BackendPlaceField = Field(
         description=f"{PLACE_FORMS}. The last one stands for all backends that its SRV records "

@@ -54,7 +54,7 @@ _Account = Annotated[
 
 
 class ListenSettings(Model):
-    """A place to accept clients at."""
+    """Where to accept clients, and who may connect to a unix socket there."""
 
     address: _Address = Field(description=f"{LISTEN_FORMS}.")
     mode: _Mode = Field(

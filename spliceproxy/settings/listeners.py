@@ -19,8 +19,8 @@ def find_duplicate(listen: Iterable[ListenAddress]) -> ListenAddress | None:
     return None
 
 
-class Listeners:
-    """Addresses that are taken, each by somebody."""
+class TakenAddresses:
+    """Addresses that have listeners, each with the name of whose it is."""
 
     def __init__(self) -> None:
         self._others: dict[ListenAddress, str] = {}

@@ -87,7 +87,7 @@ class RouteSettings(PreambleSettings, RouteDefaults):
 
     @property
     def addresses(self) -> tuple[BackendPlace, ...]:
-        """Where the backends are."""
+        """The addresses of the backends, as they were written."""
         return tuple(backend.address for backend in self.backends)
 
 
@@ -143,8 +143,8 @@ class Settings(Model):
     log: LogSettings = Field(default=LogSettings(), description="Where to log, how, and how much.")
     access_log: Annotated[AccessLogSettings, Shorthand("to", "string", "boolean")] = Field(
         default=AccessLogSettings(),
-        description="Where the lines of connections go, a place or a mapping; false: nowhere. "
-        "See [access log](access-log.md).",
+        description="Where the lines of connections go, a log destination or a mapping; false: "
+        "nowhere. See [access log](access-log.md).",
     )
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."

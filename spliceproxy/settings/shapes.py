@@ -19,7 +19,7 @@ class NotEmpty:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Tell the same."""
+        """Tell editors that one item is the least."""
         return {**handler(schema), "minItems": 1}
 
 
@@ -35,7 +35,7 @@ class OneOrMany:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Allow both."""
+        """Tell editors of both ways to write it."""
         several = handler(schema)
         return {"anyOf": [several["items"], several]}
 
@@ -61,7 +61,7 @@ class Shorthand:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Allow both."""
+        """Tell editors of both ways to write it."""
         alone = [{"type": name} for name in self._types]
         return {"anyOf": [*alone, handler(schema)]}
 

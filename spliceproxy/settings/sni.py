@@ -71,14 +71,14 @@ def _duplicates(entries: tuple[SniSettings, ...]) -> Iterator[InitErrorDetails]:
     first: dict[Hashable, int] = {}
     for index, entry in enumerate(entries):
         for key, values in (("names", entry.names), ("alpn", entry.alpn)):
-            for place, value in enumerate(values):
+            for position, value in enumerate(values):
                 where = first.get((key, value))
                 if where is None:
                     first[key, value] = index
                 else:
                     message = f"{quote(value)} is in sni[{where}] already: expected it once"
                     error = PydanticCustomError(MISTAKE, "{message}", {"message": message})
-                    yield InitErrorDetails(type=error, loc=(index, key, place), input=value)
+                    yield InitErrorDetails(type=error, loc=(index, key, position), input=value)
 
 
 SniEntries = Annotated[tuple[SniSettings, ...], OneOrMany(), AfterValidator(_without_duplicates)]

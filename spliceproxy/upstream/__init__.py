@@ -2,7 +2,7 @@
 
 Reading order: `attempt` (one client on its way to a backend), `pool` with `backend` and
 `client_queue` (whom it gets, or waits for); `health`, `probe`, `checker` (who is fit for use);
-`group`, `membership`, `lookups` (who there is); `names`, `resolve`, `resolved`, `dns`, `srv_target`
+`group`, `membership`, `lookups` (who there is); `resolver`, `resolved`, `dns`, `srv_target`
 (their addresses).
 
 How a session gets its backend, in order:

@@ -38,7 +38,7 @@ class Checker:
                     await trio.sleep(sleep_s)
 
     def stop(self) -> None:
-        """Leave it to others."""
+        """Check no longer, as another worker does; checks that are under way count for nothing."""
         self._scope.cancel()
 
     def _start_due(self, nursery: trio.Nursery) -> float:

@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What an entry stands for, at a time."""
+    """The backends that an entry of the settings stands for, at a time."""
 
     settings: BackendSettings
     members: tuple[Member, ...]

@@ -4,7 +4,7 @@ import pytest
 
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.listen_address import parse_listen
-from spliceproxy.settings.listeners import Listeners, find_duplicate
+from spliceproxy.settings.listeners import TakenAddresses, find_duplicate
 
 ONE = TcpAddress("127.0.0.1", 8080)
 ANY_PORT = TcpAddress("127.0.0.1", 0)
@@ -59,6 +59,6 @@ def test_duplicates(listen: tuple[Address, ...], duplicate: Address | None) -> N
 )
 def test_clashes_in_either_order(one: str, other: str, clash: bool) -> None:
     for first, second in permutations((one, other)):
-        taken = Listeners()
+        taken = TakenAddresses()
         assert taken.take(parse_listen(first), "the first") is None
         assert taken.take(parse_listen(second), "the second") == ("the first" if clash else None)

@@ -24,7 +24,7 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to look, from a thread."""
         self._thread.start()
 
     def want_connections(self, *, wanted: bool) -> None:
@@ -34,7 +34,7 @@ class Poller:
         self._connections = wanted
 
     def stop(self) -> None:
-        """Deliver nothing any more."""
+        """Look no more; after this returns nothing is delivered."""
         with self._delivering:
             self._stopping.set()
         self._hurry.set()

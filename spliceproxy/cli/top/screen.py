@@ -19,7 +19,7 @@ _STYLES = {"": "", "bad": "bold red", "warn": "yellow"}
 
 
 class Seen(Message):
-    """the poller has looked."""
+    """What the poller has seen, or why it could see nothing."""
 
     def __init__(self, what: Look | AskingProblem) -> None:
         super().__init__()
@@ -76,13 +76,13 @@ class TopScreen(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Draw what was seen first, and begin to poll."""
         self._table.focus()
         self._draw()
         self._poller.start()
 
     def on_unmount(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._poller.stop()
 
     def on_seen(self, message: Seen) -> None:

@@ -26,7 +26,7 @@ Row = list[Cell]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A table."""
+    """One of the tables: its columns, and how a look becomes its rows."""
 
     name: str
     columns: tuple[str, ...]

@@ -17,7 +17,7 @@ _CRC_BYTES = 4
 
 
 def unpack_tlvs(header: bytes, start: int) -> tuple[tuple[int, bytes], ...]:
-    """Read the TLVs that fill a header from some place to its end.
+    """Read the TLVs that fill a header from an offset to its end.
 
     Raises:
         ProxyProtocolError: one is cut off.

@@ -6,7 +6,7 @@ from spliceproxy.policy.balance.state import BackendState
 
 
 class First:
-    """Picks by place in the configuration: the next one is used when those before it are full."""
+    """Picks in the order of the configuration: the next one when those before it are full."""
 
     def pick(self, candidates: Sequence[BackendState], client: bytes = b"") -> BackendState:
         """Choose the first candidate."""

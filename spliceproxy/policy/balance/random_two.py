@@ -30,14 +30,14 @@ class RandomTwo:
 
 
 def _draw(
-    candidates: Sequence[BackendState], place: float, without: BackendState | None
+    candidates: Sequence[BackendState], point: float, without: BackendState | None
 ) -> BackendState:
-    """Return the candidate at a place on the line where each takes as much room as it weighs."""
+    """Return the candidate at a point of the line where each takes as much room as it weighs."""
     last = candidates[0]
     for state in candidates:
         if state is not without:
-            place -= state.weight
-            if place < 0:
+            point -= state.weight
+            if point < 0:
                 return state
             last = state
     return last  # the product with a number just below 1 was rounded up

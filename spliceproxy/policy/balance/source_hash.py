@@ -16,7 +16,7 @@ class SourceHash:
     """Rendezvous hashing: each backend has a score for each client, and the best one is picked.
 
     When a backend goes, its clients alone move, in proportion to the weights of the others; when
-    it is back, they return. Names count, not places, and nothing is drawn: workers, machines and
+    it is back, they return. Names count, not positions, and nothing is drawn: workers, machines and
     restarts agree.
     """
 

@@ -11,7 +11,7 @@ class BackendState:
     """A backend as its owner last described it; the owner writes, balancing reads."""
 
     index: int
-    """The place in the pool: 0, 1, …"""
+    """The index in the pool: 0, 1, …"""
     name: str
     """What `source_hash` knows it by; stays the same when others come and go."""
     weight: int = 1
