@@ -140,8 +140,13 @@ def test_text_form(address: Address, text: str) -> None:
     assert str(address) == text
 
 
+FORMS = frozenset({"fd", "systemd", "unix"})
+"""Before a colon these are no hosts."""
+
 ports = st.integers(1, 65535)
-names = st.from_regex(r"\A([a-z]([a-z0-9-]{0,20}[a-z0-9])?\.){0,3}[a-z]{1,10}\Z")
+names = st.from_regex(r"\A([a-z]([a-z0-9-]{0,20}[a-z0-9])?\.){0,3}[a-z]{1,10}\Z").filter(
+    lambda name: name not in FORMS
+)
 paths = st.text(min_size=1, max_size=40).filter(
     lambda path: path.isprintable() and len(os.fsencode(path)) <= 107
 )
