@@ -16,8 +16,8 @@ from spliceproxy.master.describe import Story
 from spliceproxy.master.listening import open_listeners
 from spliceproxy.master.loading import load
 from spliceproxy.observe.access_log import access_log_of_program
-from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import Status
+from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import Capacity, share
 from spliceproxy.proxy.prepared import prepare
@@ -32,7 +32,7 @@ class Proxy:
     worker: Worker
     addresses: list[tuple[str, int] | str]
     """Where it listens, as `socket.getsockname` tells it."""
-    reader: Reader
+    reader: StatusReader
     description: Description
 
     def status(self) -> Status:
@@ -62,7 +62,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
-                yield Proxy(worker, addresses, Reader(table), Story().describe(routes))
+                yield Proxy(worker, addresses, StatusReader(table), Story().describe(routes))
                 nursery.cancel_scope.cancel()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.ipc.description import BackendDescription, Description
 from spliceproxy.ipc.health_cells import Admin, OrderCell
-from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.settings.backend import MAX_WEIGHT
 
 STATES = {"up": Admin.NORMAL, "drain": Admin.DRAIN, "disabled": Admin.DISABLED}
@@ -53,7 +53,7 @@ class BackendOrder:
         ):
             raise RefusedError(400, f"{_shown(self.weight)} is no weight: 1 to {MAX_WEIGHT}")
 
-    def give(self, reader: Reader, backend: BackendDescription) -> None:
+    def give(self, reader: StatusReader, backend: BackendDescription) -> None:
         """Write it where the workers read it; they follow within a quarter of a second.
 
         Raises:

@@ -6,7 +6,7 @@ from spliceproxy.admin.messages import RefusedError
 from spliceproxy.errors import quote
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.mirror_order import write_sample, write_state
-from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.settings.units import parse_percent
 
 STATES = ("on", "off")
@@ -57,7 +57,7 @@ class MirrorOrder:
             except ValueError as problem:
                 raise RefusedError(400, f"sample: {problem}") from None
 
-    def give(self, reader: Reader, mirror: MirrorDescription) -> None:
+    def give(self, reader: StatusReader, mirror: MirrorDescription) -> None:
         """Write it where the workers read it, whenever a connection begins.
 
         Raises:

@@ -12,8 +12,8 @@ from spliceproxy.admin.mirror_orders import MirrorOrder, find_mirror
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
-from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import Status
+from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.policy.selection import Selection
 from spliceproxy.settings.log import LEVELS
 
@@ -32,7 +32,7 @@ class TellMaster(Protocol):
 class Operations:
     """Reads the counters, asks the workers, passes orders on to the master."""
 
-    def __init__(self, reader: Reader, tell_master: TellMaster, workers: WorkerLines) -> None:
+    def __init__(self, reader: StatusReader, tell_master: TellMaster, workers: WorkerLines) -> None:
         self._reader = reader
         self._tell_master = tell_master
         self._workers = workers

@@ -18,7 +18,7 @@ from spliceproxy.ipc.packets import encode
 from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError, private_row
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
-from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.status_reader import StatusReader
 
 AnyDoor = Door | StatsDoor
 
@@ -32,7 +32,7 @@ class AdminProcess:
         self._master = master
         self._logs = logs
         self._workers = WorkerLines()
-        self._operations = Operations(Reader(table), self._tell_master, self._workers)
+        self._operations = Operations(StatusReader(table), self._tell_master, self._workers)
         self._attachments = AttachmentDirectory(self._operations, self._workers, _numbers(table))
         http = [door for door in doors if isinstance(door, Door)]
         self._server = Server(http, Api(self._operations, self._attachments).handle)

@@ -19,11 +19,11 @@ from spliceproxy.settings.bounds import (
     parse_workers,
 )
 from spliceproxy.settings.listen_address import LISTEN_FORMS, parse_listen
-from spliceproxy.settings.log_place import (
+from spliceproxy.settings.log_destination import (
     ACCESS_LOG_FORMS,
     LOG_FORMS,
-    parse_access_log_place,
-    parse_log_place,
+    parse_access_log_destination,
+    parse_log_destination,
 )
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.mirror_kinds.table import mirror_forms
@@ -201,7 +201,7 @@ PROXY_OPTIONS = (
     setting(
         "--log-to",
         "log_to",
-        callback=reads(parse_log_place),
+        callback=reads(parse_log_destination),
         default="stdout",
         metavar="PLACE",
         help=f"Where to log: {LOG_FORMS}. SIGUSR1 opens files again.",
@@ -223,7 +223,7 @@ PROXY_OPTIONS = (
     setting(
         "--access-log",
         "access_log",
-        callback=reads(parse_access_log_place),
+        callback=reads(parse_access_log_destination),
         default="log",
         metavar="PLACE",
         help=f"Where the lines of connections go: {ACCESS_LOG_FORMS}.",

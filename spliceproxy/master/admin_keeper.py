@@ -111,7 +111,7 @@ class AdminKeeper(Places):
 
         The one that there is has to answer first whoever has ordered the change.
         """
-        if self._child is not None and not logs.has_same_places(self._logs):
+        if self._child is not None and not logs.has_same_destinations(self._logs):
             self._replace_s = time.monotonic() + _LAST_ANSWERS_S
         self._logs = logs
 

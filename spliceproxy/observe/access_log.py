@@ -1,4 +1,4 @@
-"""The lines of connections: rendered in the form that is asked for, and sent to their place."""
+"""The lines of connections: rendered in the form that is asked for, and sent there."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,9 +9,9 @@ from spliceproxy.observe.access_json import json_renderer
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.haproxy_line import CountOpen, render_haproxy_tcp
 from spliceproxy.observe.log import renderer, resolve_format, stamp
-from spliceproxy.observe.log_places import OpenPlace
+from spliceproxy.observe.open_destination import OpenDestination
 from spliceproxy.settings.log import AccessLogFormat, AccessLogSettings
-from spliceproxy.settings.log_place import NOWHERE, WITH_THE_LOG
+from spliceproxy.settings.log_destination import NOWHERE, WITH_THE_LOG
 
 Tell = Callable[[ConnectionRecord], None]
 """Takes the record of a connection that has ended."""
@@ -67,29 +67,29 @@ class StructlogAccessLog:
 class LineAccessLog:
     """To a buffer of lines, which a worker's task writes."""
 
-    def __init__(self, line_format: AccessLogFormat, place: OpenPlace) -> None:
+    def __init__(self, line_format: AccessLogFormat, destination: OpenDestination) -> None:
         self._format = line_format
-        self._place = place
+        self._destination = destination
 
     def teller(self, worker: int, generation: int, count_open: CountOpen) -> Tell:
         """Return what renders and buffers them."""
-        write, place = self._place.lines.write, self._place
+        write, destination = self._destination.lines.write, self._destination
         if self._format == "haproxy-tcp":
             return lambda record: write(
-                place.framed("info", render_haproxy_tcp(record, count_open(record)))
+                destination.framed("info", render_haproxy_tcp(record, count_open(record)))
             )
-        if resolve_format(self._format, place) == "console":
+        if resolve_format(self._format, destination) == "console":
             return self._console_teller(worker)
         render = json_renderer(worker, generation)
-        if place.frame is None:
+        if destination.frame is None:
             return lambda record: write(render(record))
-        return lambda record: write(place.framed("info", render(record)))
+        return lambda record: write(destination.framed("info", render(record)))
 
     def _console_teller(self, worker: int) -> Tell:
-        render = renderer("console", self._place)
+        render = renderer("console", self._destination)
 
         def tell(record: ConnectionRecord) -> None:
             event = {"event": "connection", "worker": worker, **record.line()}
-            self._place.lines.write(render(None, "info", stamp(None, "info", event)))
+            self._destination.lines.write(render(None, "info", stamp(None, "info", event)))
 
         return tell

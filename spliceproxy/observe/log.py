@@ -16,8 +16,8 @@ from structlog.typing import EventDict
 
 from spliceproxy.observe.json_lines import encode_json
 from spliceproxy.observe.levels import FollowingLogger, set_level
-from spliceproxy.observe.lines import LineBuffer
-from spliceproxy.observe.log_places import OpenPlace
+from spliceproxy.observe.line_buffer import LineBuffer
+from spliceproxy.observe.open_destination import OpenDestination
 from spliceproxy.observe.timestamps import timestamp
 from spliceproxy.settings.log import LogFormat, LogLevel
 
@@ -59,14 +59,14 @@ def _forget_lines_of_parent() -> None:
 os.register_at_fork(after_in_child=_forget_lines_of_parent)
 
 
-def configure(log_format: LogFormat, level: LogLevel, place: OpenPlace) -> None:
+def configure(log_format: LogFormat, level: LogLevel, destination: OpenDestination) -> None:
     """Set up the log of this process, and of those that it forks, whose buffers start empty.
 
     What `bind()` has returned before follows.
     """
-    render = renderer(log_format, place)
-    place.lines.loss_line = loss_line_with(render)
-    _line_logger.buffer = place.lines
+    render = renderer(log_format, destination)
+    destination.lines.loss_line = loss_line_with(render)
+    _line_logger.buffer = destination.lines
     set_level(level)
     structlog.configure(
         processors=[stamp, render],
@@ -82,19 +82,19 @@ def stamp(_logger: object, level: str, event_dict: EventDict) -> EventDict:
     return {"timestamp": timestamp(), "level": level, "event": event, **event_dict}
 
 
-def renderer(log_format: LogFormat, place: OpenPlace) -> Renderer:
-    """Return what makes lines of events, as they are sent to a place."""
-    is_json = resolve_format(log_format, place) == "json"
-    render = render_json if is_json else _console_renderer(colors=place.is_terminal)
-    if place.frame is None:
+def renderer(log_format: LogFormat, destination: OpenDestination) -> Renderer:
+    """Return what makes lines of events, as they are sent to a destination."""
+    is_json = resolve_format(log_format, destination) == "json"
+    render = render_json if is_json else _console_renderer(colors=destination.is_terminal)
+    if destination.frame is None:
         return render
-    return lambda logger, level, event: place.framed(level, render(logger, level, event))
+    return lambda logger, level, event: destination.framed(level, render(logger, level, event))
 
 
-def resolve_format(log_format: LogFormat, place: OpenPlace) -> LogFormat:
-    """Return what 'auto' stands for at a place."""
+def resolve_format(log_format: LogFormat, destination: OpenDestination) -> LogFormat:
+    """Return what 'auto' stands for at a destination."""
     if log_format == "auto":
-        return "console" if place.is_terminal else "json"
+        return "console" if destination.is_terminal else "json"
     return log_format
 
 

@@ -6,14 +6,14 @@ from pydantic import Field, PlainSerializer
 
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.fields import choice, described, reads
-from spliceproxy.settings.log_place import (
+from spliceproxy.settings.log_destination import (
     ACCESS_LOG_FORMS,
     LOG_FORMS,
     STANDARD_OUTPUT,
     WITH_THE_LOG,
-    LogPlace,
-    parse_access_log_place,
-    parse_log_place,
+    LogDestination,
+    parse_access_log_destination,
+    parse_log_destination,
 )
 from spliceproxy.settings.model import Model
 
@@ -23,21 +23,30 @@ LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 """From the most that is told to the least."""
 AccessLogFormat = Literal["auto", "console", "json", "haproxy-tcp"]
 
-_PLACE = {"type": "string", "pattern": r"^(stdout|stderr|file:/.*|syslog(:(unix:|udp://).*)?)$"}
-_ACCESS_PLACE = {"type": "string", "pattern": rf"^(log|none)$|{_PLACE['pattern']}"}
+_DESTINATION = {
+    "type": "string",
+    "pattern": r"^(stdout|stderr|file:/.*|syslog(:(unix:|udp://).*)?)$",
+}
+_ACCESS_DESTINATION = {"type": "string", "pattern": rf"^(log|none)$|{_DESTINATION['pattern']}"}
 
-LogPlaceText = Annotated[
-    LogPlace, reads(parse_log_place), PlainSerializer(str), described("place", _PLACE)
+LogDestinationText = Annotated[
+    LogDestination,
+    reads(parse_log_destination),
+    PlainSerializer(str),
+    described("place", _DESTINATION),
 ]
-AccessLogPlaceText = Annotated[
-    LogPlace, reads(parse_access_log_place), PlainSerializer(str), described("place", _ACCESS_PLACE)
+AccessLogDestinationText = Annotated[
+    LogDestination,
+    reads(parse_access_log_destination),
+    PlainSerializer(str),
+    described("place", _ACCESS_DESTINATION),
 ]
 
 
 class LogSettings(Model):
     """Where the log goes, in what form, and how much is in it."""
 
-    to: LogPlaceText = Field(default=STANDARD_OUTPUT, description=f"{LOG_FORMS}.")
+    to: LogDestinationText = Field(default=STANDARD_OUTPUT, description=f"{LOG_FORMS}.")
     format: Annotated[LogFormat, *choice("auto", "console", "json")] = Field(
         default="auto", description=help_texts.LOG_FORMAT
     )
@@ -49,7 +58,7 @@ class LogSettings(Model):
 class AccessLogSettings(Model):
     """Where the lines of connections go, and in what form."""
 
-    to: AccessLogPlaceText = Field(
+    to: AccessLogDestinationText = Field(
         default=WITH_THE_LOG,
         description=f"{ACCESS_LOG_FORMS}. With the log they have level info.",
     )

@@ -15,7 +15,7 @@ from spliceproxy.settings.log import (
     LogLevel,
     LogSettings,
 )
-from spliceproxy.settings.log_place import LogPlace
+from spliceproxy.settings.log_destination import LogDestination
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.proxy import RouteSettings, Settings
@@ -54,10 +54,10 @@ class Options(TypedDict, total=False):
     mirror_budget_bytes: int
     admin_listen: tuple[ListenAddress, ...]
     admin_token: str | None
-    log_to: LogPlace
+    log_to: LogDestination
     log_format: LogFormat
     log_level: LogLevel
-    access_log: LogPlace
+    access_log: LogDestination
     access_log_format: AccessLogFormat
 
 

@@ -15,7 +15,7 @@ from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.description import Description, RouteDescription
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode, make_line
 from spliceproxy.ipc.shared_table import Row, SharedTable
-from spliceproxy.observe.reading import Reader
+from spliceproxy.observe.status_reader import StatusReader
 from tests.proxy.relay import eventually
 
 ON_ROUTE = {"route": "main", "to": "null:"}
@@ -46,7 +46,7 @@ class Administration:
     def __init__(self, nursery: trio.Nursery, table: SharedTable, numbers: Row) -> None:
         self._nursery = nursery
         self.lines = WorkerLines()
-        operations = Operations(Reader(table), _tell_nobody, self.lines)
+        operations = Operations(StatusReader(table), _tell_nobody, self.lines)
         route = RouteDescription("main", (), "round_robin", (), ())
         operations.describe(Description(1, 0.0, 1, False, 0, 0, "", "info", (route,)))
         self.attachments = AttachmentDirectory(operations, self.lines, numbers)

@@ -13,7 +13,7 @@ from spliceproxy.cli.options import SECTIONS
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.bounds import usable_cpus
-from spliceproxy.settings.log_place import LogPlace, parse_log_place
+from spliceproxy.settings.log_destination import LogDestination, parse_log_destination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import Options, single_route
 from tests.cli.conftest import SUPERVISOR, Supervise
@@ -59,8 +59,8 @@ def test_every_option(seen: list[Settings]) -> None:
             raise_nofile=False,
             log_format="json",
             log_level="debug",
-            log_to=parse_log_place("syslog:udp://h:514"),
-            access_log=LogPlace("file", path="/a"),
+            log_to=parse_log_destination("syslog:udp://h:514"),
+            access_log=LogDestination("file", path="/a"),
             access_log_format="haproxy-tcp",
         )
     ]

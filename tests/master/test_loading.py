@@ -17,7 +17,7 @@ from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
-from spliceproxy.settings.log_place import LogPlace
+from spliceproxy.settings.log_destination import LogDestination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import single_route
 from tests.e2e.processes import children
@@ -25,8 +25,8 @@ from tests.e2e.processes import children
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Iterator[Logs]:
-    place = LogPlace("file", path=str(tmp_path / "log"))
-    with closing(Logs(LogSettings(to=place), AccessLogSettings())) as logs:
+    destination = LogDestination("file", path=str(tmp_path / "log"))
+    with closing(Logs(LogSettings(to=destination), AccessLogSettings())) as logs:
         yield logs
 
 

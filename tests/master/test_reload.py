@@ -24,7 +24,7 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
-from spliceproxy.settings.log_place import LogPlace
+from spliceproxy.settings.log_destination import LogDestination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import single_route
 from tests.e2e.processes import children, wait_until
@@ -52,9 +52,9 @@ class Parts:
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     before = children(os.getpid())
-    place = LogPlace("file", path=str(tmp_path / "log"))
+    destination = LogDestination("file", path=str(tmp_path / "log"))
     with (
-        closing(Logs(LogSettings(to=place), AccessLogSettings())) as logs,
+        closing(Logs(LogSettings(to=destination), AccessLogSettings())) as logs,
         closing(Listeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):

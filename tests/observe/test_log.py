@@ -14,8 +14,8 @@ import structlog
 import spliceproxy
 from spliceproxy.observe import log
 from spliceproxy.observe.levels import set_level
-from spliceproxy.observe.lines import DEFAULT_MAX_BYTES, LineBuffer
-from spliceproxy.observe.log_places import open_descriptor
+from spliceproxy.observe.line_buffer import DEFAULT_MAX_BYTES, LineBuffer
+from spliceproxy.observe.open_destination import open_descriptor
 from spliceproxy.settings.log import LogFormat, LogLevel
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
@@ -38,9 +38,9 @@ def no_log_is_left_configured(
 def configure(log_format: LogFormat, level: LogLevel, fd: int) -> LineBuffer:
     if log._line_logger.buffer is not None:
         log._line_logger.buffer.close()
-    place = open_descriptor(fd)
-    log.configure(log_format, level, place)
-    return place.lines
+    destination = open_descriptor(fd)
+    log.configure(log_format, level, destination)
+    return destination.lines
 
 
 def read(reader: int) -> str:
@@ -176,10 +176,10 @@ FORKING = """
 import os
 import structlog
 from spliceproxy.observe import log
-from spliceproxy.observe.log_places import open_descriptor
-place = open_descriptor(1)
-log.configure("json", "info", place)
-buffer = place.lines
+from spliceproxy.observe.open_destination import open_descriptor
+destination = open_descriptor(1)
+log.configure("json", "info", destination)
+buffer = destination.lines
 logger = structlog.get_logger().bind(bound=True)
 buffer.write(b"the parent's\\n")
 if child := os.fork():

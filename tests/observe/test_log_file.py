@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import spliceproxy
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.log_file import LogFile
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
@@ -85,7 +85,7 @@ def test_a_closed_file_takes_nothing(path: Path) -> None:
 
 WRITING = """
 import os, sys
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.log_file import LogFile
 file = LogFile(sys.argv[1])
 who = os.fork() or os.fork()

@@ -9,11 +9,11 @@ import pytest
 import structlog
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.observe import log, log_places
+from spliceproxy.observe import log, open_destination
 from spliceproxy.observe.haproxy_line import OpenConnections
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
-from spliceproxy.settings.log_place import LogPlace, parse_access_log_place
+from spliceproxy.settings.log_destination import LogDestination, parse_access_log_destination
 from tests.observe.records import make_record
 
 
@@ -28,9 +28,9 @@ def no_log_is_left_configured(
 
 @contextmanager
 def logging(main: Path, access: str, access_format: str = "auto", **log: Any) -> Iterator[Logs]:
-    settings = {"format": access_format, "to": parse_access_log_place(access)}
+    settings = {"format": access_format, "to": parse_access_log_destination(access)}
     logs = Logs(
-        LogSettings(to=LogPlace("file", path=str(main)), **log),
+        LogSettings(to=LogDestination("file", path=str(main)), **log),
         AccessLogSettings.model_validate(settings),
     )
     logs.use()
@@ -55,7 +55,7 @@ def test_connections_are_told_with_the_log(tmp_path: Path) -> None:
     assert events(tmp_path / "log") == ["started", "connection"]
 
 
-def test_a_place_of_their_own_knows_no_level(tmp_path: Path) -> None:
+def test_a_destination_of_their_own_knows_no_level(tmp_path: Path) -> None:
     with logging(tmp_path / "log", f"file:{tmp_path}/access", level="error") as logs:
         structlog.get_logger().error("wrong")
         tell(logs)
@@ -69,7 +69,7 @@ def test_nowhere(tmp_path: Path) -> None:
     assert events(tmp_path / "log") == []
 
 
-def test_the_place_of_the_log_by_its_name_is_opened_once(tmp_path: Path) -> None:
+def test_the_destination_of_the_log_by_its_name_is_opened_once(tmp_path: Path) -> None:
     with logging(tmp_path / "log", f"file:{tmp_path}/log", "haproxy-tcp") as logs:
         structlog.get_logger().info("started")
         tell(logs)
@@ -109,7 +109,7 @@ def test_a_gap_is_told_in_their_form(
 ) -> None:
     access = tmp_path / "access"
     with logging(tmp_path / "log", f"file:{access}", access_format) as logs:
-        lines = logs._places[parse_access_log_place(f"file:{access}")].lines
+        lines = logs._open[parse_access_log_destination(f"file:{access}")].lines
         lines.write(b"x" * (9 << 20))
         assert lines.flush()
     assert is_report(access.read_text().rstrip())
@@ -144,17 +144,17 @@ def test_a_file_that_cannot_be_opened_again_is_an_error_and_goes_on(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("destination", "said"),
     [
         ("file:/nowhere/log", "cannot log to file:/nowhere/log .No such file or directory.*rights"),
         ("syslog:unix:/nowhere", "cannot log to syslog:unix:/nowhere .No such.*daemon runs"),
         ("syslog:udp://no.invalid:1", r"cannot log to syslog:udp://no.invalid:1 \("),
     ],
 )
-def test_a_place_that_cannot_be_opened_ends_the_start(
-    tmp_path: Path, place: str, said: str
+def test_a_destination_that_cannot_be_opened_ends_the_start(
+    tmp_path: Path, destination: str, said: str
 ) -> None:
-    with pytest.raises(StartProblem, match=said), logging(tmp_path / "log", place):
+    with pytest.raises(StartProblem, match=said), logging(tmp_path / "log", destination):
         pass
 
 
@@ -162,7 +162,7 @@ def test_what_a_reader_did_not_take_is_written_when_it_has_room(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = pipe
-    monkeypatch.setitem(log_places._DESCRIPTORS, "stdout", writer)
+    monkeypatch.setitem(open_destination._DESCRIPTORS, "stdout", writer)
     logs = Logs(LogSettings(format="json"), AccessLogSettings())
     logs.use()
     count = 0
@@ -179,8 +179,8 @@ def test_what_a_reader_did_not_take_is_written_when_it_has_room(
 
 def test_places_are_shared_with_the_configuration_before(tmp_path: Path) -> None:
     with logging(tmp_path / "log", f"file:{tmp_path}/access") as before:
-        settings = LogSettings(to=LogPlace("file", path=f"{tmp_path}/log"), format="json")
-        access = AccessLogSettings(to=LogPlace("file", path=f"{tmp_path}/other"))
+        settings = LogSettings(to=LogDestination("file", path=f"{tmp_path}/log"), format="json")
+        access = AccessLogSettings(to=LogDestination("file", path=f"{tmp_path}/other"))
         after = Logs(settings, access, before)
         after.use()
         before.close_all_but(after)

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from spliceproxy.observe.lines import LineBuffer, flush_task
+from spliceproxy.observe.line_buffer import LineBuffer, flush_task
 from spliceproxy.observe.syslog_outlet import SyslogOutlet
 
 REPORT = b"log_lines_dropped count=%d\n"

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.line_buffer import LineBuffer
 from tools.companions.origin.request import Request
 
 # So that the lines of several workers on one pipe stay whole (PIPE_BUF, pipe(7)).

@@ -10,8 +10,8 @@ import trio
 
 from spliceproxy.errors import ExitStatus
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.observe.lines import LineBuffer, flush_task
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.line_buffer import LineBuffer, flush_task
+from spliceproxy.observe.log_outlet import open_outlet
 from tools.companions.origin.access_log import AccessLog
 from tools.companions.origin.connection import Connection
 from tools.companions.origin.file_cache import FileCache

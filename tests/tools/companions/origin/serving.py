@@ -10,7 +10,7 @@ import trio
 
 from spliceproxy.kernel.listening import listen_tcp
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.line_buffer import LineBuffer
 from tools.companions.origin.access_log import AccessLog
 from tools.companions.origin.connection import Connection
 from tools.companions.origin.file_cache import FileCache

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.observe.lines import LineBuffer
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.line_buffer import LineBuffer
+from spliceproxy.observe.log_outlet import open_outlet
 
 from .serving import request, serving, talk
 

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.observe.lines import LineBuffer
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.line_buffer import LineBuffer
+from spliceproxy.observe.log_outlet import open_outlet
 from tools.companions.origin.limits import Limits
 
 from .conftest import TEXT

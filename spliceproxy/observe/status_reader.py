@@ -39,7 +39,7 @@ from spliceproxy.observe.status import (
 Key = tuple[Kind, tuple[str, ...]]
 
 
-class Reader:
+class StatusReader:
     """Reads a table again and again; the names of its rows are taken apart only once."""
 
     def __init__(self, table: SharedTable) -> None:

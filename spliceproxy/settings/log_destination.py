@@ -25,8 +25,8 @@ _MAX_PATH_BYTES = 4095  # PATH_MAX without its NUL
 
 
 @dataclass(frozen=True, slots=True)
-class LogPlace:
-    """A place for log lines."""
+class LogDestination:
+    """Where log lines go."""
 
     kind: Kind
     path: str = ""
@@ -44,33 +44,33 @@ class LogPlace:
         )
 
 
-STANDARD_OUTPUT = LogPlace("stdout")
-WITH_THE_LOG = LogPlace("log")
-NOWHERE = LogPlace("none")
+STANDARD_OUTPUT = LogDestination("stdout")
+WITH_THE_LOG = LogDestination("log")
+NOWHERE = LogDestination("none")
 
 
-def parse_log_place(text: str) -> LogPlace:
+def parse_log_destination(text: str) -> LogDestination:
     """Return where the log goes; ValueError says what is wrong and what is expected."""
     return _parse(text, _WORDS, LOG_FORMS)
 
 
-def parse_access_log_place(text: str) -> LogPlace:
+def parse_access_log_destination(text: str) -> LogDestination:
     """Return where the lines of connections go: also with the log, or nowhere."""
     if text == "false":
         return NOWHERE
     return _parse(text, (*_ACCESS_WORDS, *_WORDS), ACCESS_LOG_FORMS)
 
 
-def _parse(text: str, words: tuple[Kind, ...], forms: str) -> LogPlace:
+def _parse(text: str, words: tuple[Kind, ...], forms: str) -> LogDestination:
     for word in words:
         if text == word:
-            return LogPlace(word)
+            return LogDestination(word)
     if text == "syslog":
-        return LogPlace("syslog", address=SYSTEM_LOG)
+        return LogDestination("syslog", address=SYSTEM_LOG)
     if text.startswith(FILE_PREFIX):
-        return LogPlace("file", path=_check_path(text.removeprefix(FILE_PREFIX)))
+        return LogDestination("file", path=_check_path(text.removeprefix(FILE_PREFIX)))
     if text.startswith(SYSLOG_PREFIX):
-        return LogPlace("syslog", address=_parse_daemon(text.removeprefix(SYSLOG_PREFIX)))
+        return LogDestination("syslog", address=_parse_daemon(text.removeprefix(SYSLOG_PREFIX)))
     hint = suggest(text, (*words, "syslog"))
     raise ValueError(f"{quote(text)} is no place for log lines{hint}: expected {forms}")
 

@@ -15,7 +15,7 @@ CHUNK_BYTES = select.PIPE_BUF
 """Up to this many bytes, what several processes write to one pipe does not mix (pipe(7))."""
 
 
-class Outlet(Protocol):
+class LogOutlet(Protocol):
     """A descriptor to write to; `fd` is the one to wait on for room."""
 
     fd: int
@@ -97,7 +97,7 @@ class PolledOutlet:
         self.fd = -1
 
 
-def open_outlet(fd: int) -> Outlet:
+def open_outlet(fd: int) -> LogOutlet:
     """Return the way to write to this descriptor that waits least."""
     mode = os.fstat(fd).st_mode
     if stat.S_ISSOCK(mode):

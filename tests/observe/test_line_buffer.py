@@ -16,13 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spliceproxy
-from spliceproxy.observe.lines import LineBuffer, flush_task
-from spliceproxy.observe.outlet import CHUNK_BYTES, Outlet, PolledOutlet, PrivateOutlet, open_outlet
+from spliceproxy.observe.line_buffer import LineBuffer, flush_task
+from spliceproxy.observe.log_outlet import (
+    CHUNK_BYTES,
+    LogOutlet,
+    PolledOutlet,
+    PrivateOutlet,
+    open_outlet,
+)
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
 
 Pipe = tuple[int, int]
-OpenOutlet = Callable[[int], Outlet]
+OpenOutlet = Callable[[int], LogOutlet]
 
 
 def read_all(reader: int) -> bytes:
@@ -295,8 +301,8 @@ def test_forgotten_lines_are_not_written(pipe: Pipe) -> None:
 
 WRITER = """
 import sys
-from spliceproxy.observe.lines import LineBuffer
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.line_buffer import LineBuffer
+from spliceproxy.observe.log_outlet import open_outlet
 buffer = LineBuffer(open_outlet(1), max_bytes=4 << 20)
 name = sys.argv[1].encode()
 for number in range(3000):

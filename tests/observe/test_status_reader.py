@@ -15,8 +15,8 @@ from spliceproxy.ipc.description import (
 from spliceproxy.ipc.rows import Kind, MirrorCell, WorkerCell, WorkerState
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.observe.reading import Reader
 from spliceproxy.observe.status import MirrorStatus, RouteStatus
+from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally, Traffic
 
 WEB = RouteDescription(
@@ -56,7 +56,7 @@ def table() -> Iterator[SharedTable]:
 
 
 def web(table: SharedTable) -> RouteStatus:
-    return Reader(table).status(PROXY).routes[0]
+    return StatusReader(table).status(PROXY).routes[0]
 
 
 def mirror(table: SharedTable) -> MirrorStatus:
@@ -72,7 +72,7 @@ def record(request_bytes: int, response_bytes: int, reason: str = "closed") -> C
 
 
 def test_nothing_has_happened_yet(table: SharedTable) -> None:
-    status = Reader(table).status(PROXY)
+    status = StatusReader(table).status(PROXY)
     assert status.workers == []
     assert (status.active, web(table).ended, web(table).duration_seconds.count) == (0, {}, 0)
 
@@ -147,21 +147,21 @@ def test_a_mirrors_stream_counts_while_it_moves_and_once(table: SharedTable) -> 
 def test_a_worker_that_is_gone_is_not_listed(table: SharedTable) -> None:
     cells = Tally(table, 4).cells(Kind.WORKER)
     cells[WorkerCell.STATE], cells[WorkerCell.PID] = WorkerState.DRAINING, 42
-    worker = Reader(table).status(PROXY).workers[0]
+    worker = StatusReader(table).status(PROXY).workers[0]
     assert (worker.place, worker.pid, worker.state) == (4, 42, "draining")
     cells[WorkerCell.STATE] = WorkerState.FREE
-    assert Reader(table).status(PROXY).workers == []
+    assert StatusReader(table).status(PROXY).workers == []
 
 
 def test_a_reader_sees_rows_that_come_later(table: SharedTable) -> None:
-    reader = Reader(table)
+    reader = StatusReader(table)
     assert reader.status(PROXY).routes[0].accepted == 0
     RouteTally(Tally(table, 0), "web", 1).accepted()
     assert reader.status(PROXY).routes[0].accepted == 1
 
 
 def test_the_status_is_values_that_json_knows(table: SharedTable) -> None:
-    status = Reader(table).status(PROXY).as_json()
+    status = StatusReader(table).status(PROXY).as_json()
     assert status["routes"][0]["backends"][0]["name"] == "10.0.0.1:80"
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spliceproxy.errors import StartProblem
-from spliceproxy.observe.lines import LineBuffer
+from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.log_file import LogFile
-from spliceproxy.observe.outlet import open_outlet
+from spliceproxy.observe.log_outlet import open_outlet
 from spliceproxy.observe.syslog import LocalFrame, NetworkFrame
 from spliceproxy.observe.syslog_outlet import SyslogOutlet
 from spliceproxy.settings.address import TcpAddress
-from spliceproxy.settings.log_place import LogPlace
+from spliceproxy.settings.log_destination import LogDestination
 
 Frame = Callable[[str, bytes], bytes]
 """Makes of a level and a line what is sent."""
@@ -21,8 +21,8 @@ _DESCRIPTORS = {"stdout": 1, "stderr": 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenPlace:
-    """A place that lines can be written to, and those on their way there."""
+class OpenDestination:
+    """A destination that lines can be written to, and those on their way there."""
 
     lines: LineBuffer
     file: LogFile | None = None
@@ -34,45 +34,45 @@ class OpenPlace:
         return line if self.frame is None else self.frame(level, line)
 
 
-def open_place(place: LogPlace) -> OpenPlace:
-    """Open a place.
+def open_destination(destination: LogDestination) -> OpenDestination:
+    """Open a destination.
 
     Raises:
         StartProblem: it cannot be written to.
     """
     try:
-        if place.kind == "file":
-            file = LogFile(place.path)
-            return OpenPlace(LineBuffer(file), file)
-        if place.kind == "syslog":
-            return _open_syslog(place)
-        return open_descriptor(_DESCRIPTORS[place.kind])
+        if destination.kind == "file":
+            file = LogFile(destination.path)
+            return OpenDestination(LineBuffer(file), file)
+        if destination.kind == "syslog":
+            return _open_syslog(destination)
+        return open_descriptor(_DESCRIPTORS[destination.kind])
     except OSError as error:
         why = error.strerror or str(error)
-        raise StartProblem(f"cannot log to {place} ({why})", _remedy(place)) from error
+        raise StartProblem(f"cannot log to {destination} ({why})", _remedy(destination)) from error
 
 
-def open_descriptor(fd: int) -> OpenPlace:
+def open_descriptor(fd: int) -> OpenDestination:
     """Open a descriptor that this process was started with."""
     # Left alone, a closed one would become some connection's number, and that would get the log.
-    return OpenPlace(LineBuffer(open_outlet(fd)), is_terminal=os.isatty(fd))
+    return OpenDestination(LineBuffer(open_outlet(fd)), is_terminal=os.isatty(fd))
 
 
-def _open_syslog(place: LogPlace) -> OpenPlace:
-    address = place.address
+def _open_syslog(destination: LogDestination) -> OpenDestination:
+    address = destination.address
     if isinstance(address, TcpAddress):
         family, _, _, _, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_DGRAM
         )[0]
         frame = NetworkFrame(socket.gethostname())
-        return OpenPlace(LineBuffer(SyslogOutlet(family, where)), frame=frame)
+        return OpenDestination(LineBuffer(SyslogOutlet(family, where)), frame=frame)
     path = "" if address is None else address.path
-    return OpenPlace(LineBuffer(SyslogOutlet(socket.AF_UNIX, path)), frame=LocalFrame())
+    return OpenDestination(LineBuffer(SyslogOutlet(socket.AF_UNIX, path)), frame=LocalFrame())
 
 
-def _remedy(place: LogPlace) -> str:
-    if place.kind == "file":
+def _remedy(destination: LogDestination) -> str:
+    if destination.kind == "file":
         return "check the directory and its rights"
-    if place.kind == "syslog":
+    if destination.kind == "syslog":
         return "check that the syslog daemon runs, and listens there"
-    return f"leave {place} open, or send it to /dev/null"
+    return f"leave {destination} open, or send it to /dev/null"

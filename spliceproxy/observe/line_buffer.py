@@ -7,7 +7,7 @@ from time import monotonic
 
 import trio
 
-from spliceproxy.observe.outlet import Outlet
+from spliceproxy.observe.log_outlet import LogOutlet
 
 DEFAULT_MAX_BYTES = 8 << 20  # the lines of 20,000 connections that end at once
 
@@ -18,7 +18,7 @@ def plain_loss_line(count: int) -> bytes:
 
 
 class LineBuffer:
-    """Whole lines on their way to a place; not for use from several threads.
+    """Whole lines on their way to a destination; not for use from several threads.
 
     Lines leave in chunks as large as the outlet writes at once, so that lines of several processes
     stay whole. A longer line leaves alone.
@@ -28,7 +28,7 @@ class LineBuffer:
     it is. A reader that has gone away is such a gap, which ends if another one comes.
     """
 
-    def __init__(self, outlet: Outlet, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(self, outlet: LogOutlet, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self._outlet = outlet
         self._max_bytes = max_bytes
         self._lines: deque[bytes] = deque()
