@@ -13,8 +13,8 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.master.describe import Story
-from spliceproxy.master.listening import open_listeners
 from spliceproxy.master.loading import load
+from spliceproxy.master.open_listeners import open_listeners
 from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.status_reader import StatusReader
@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
     loaded = await trio.to_thread.run_sync(load, lambda: settings, find_inherited())
-    with open_listeners(settings.routes, loaded.places) as listening:
+    with open_listeners(settings.routes, loaded.targets) as listening:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in listening]
         capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))

@@ -9,8 +9,8 @@ from spliceproxy.admin.process import AnyDoor
 from spliceproxy.admin.server import Door
 from spliceproxy.admin.stats_socket.server import StatsDoor
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.listening import Wanted, open_listener
-from spliceproxy.master.places import find_places, refusal
+from spliceproxy.master.listen_targets import find_targets, refusal
+from spliceproxy.master.open_listeners import ListenerSpec, open_listener
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import Settings
 
@@ -27,11 +27,11 @@ def open_doors(settings: Settings, inherited: InheritedSockets) -> Iterator[list
     with contextlib.ExitStack() as on_exit:
 
         def listen_at(where: ListenSettings) -> Iterator[socket.socket]:
-            for place in find_places(where, inherited):
+            for target in find_targets(where, inherited):
                 try:
-                    listener = open_listener(Wanted(place, _BACKLOG, 0.0))
+                    listener = open_listener(ListenerSpec(target, _BACKLOG, 0.0))
                 except OSError as error:
-                    raise refusal(place, error) from error
+                    raise refusal(target, error) from error
                 on_exit.callback(listener.close)
                 yield listener.sock
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spliceproxy.master.listening import ListenerChange
+from spliceproxy.master.open_listeners import ListenerChange
 from spliceproxy.settings.proxy import Settings
 
 _NEEDS_RESTART = ("admin", "stats_socket")

@@ -18,7 +18,7 @@ from pathlib import Path
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.child import fork_child
-from spliceproxy.master.places import ListenPlace, look_up_places
+from spliceproxy.master.listen_targets import ListenTarget, look_up_targets
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
@@ -38,7 +38,7 @@ class Loaded:
 
     settings: Settings
     upstreams: list[Upstreams]
-    places: list[list[ListenPlace]]
+    targets: list[list[ListenTarget]]
 
 
 class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
@@ -65,8 +65,8 @@ def load(
         Problem: the file is refused, a name does not resolve, or a mirror cannot work.
     """
     settings = source()
-    places = look_up_places(settings.routes, inherited)
-    loaded = Loaded(settings, look_up(settings), places)
+    targets = look_up_targets(settings.routes, inherited)
+    loaded = Loaded(settings, look_up(settings), targets)
     used = {os.path.realpath(directory) for directory in used_directories}
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))

@@ -24,8 +24,8 @@ from spliceproxy.master.difference import compare_settings, describe_listeners, 
 from spliceproxy.master.generation import Generation, make_generation
 from spliceproxy.master.generations import Generations
 from spliceproxy.master.hang_watch import HangWatch
-from spliceproxy.master.listening import ListenerChange, Listeners
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.master.reloads import Reloads
 from spliceproxy.master.report import Report
@@ -48,7 +48,7 @@ class Master:
         self,
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
-        listeners: Listeners,
+        listeners: OpenListeners,
         doors: Sequence["AnyDoor"],
         table: SharedTable,
         manager: ServiceManager,

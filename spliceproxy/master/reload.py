@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from spliceproxy.errors import Problem
 from spliceproxy.master.generation import Generation
-from spliceproxy.master.listening import ListenerChange, Listeners
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused
+from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 
 BOOT_TIMEOUT_S = 30.0
 """What workers may take until they accept. Forking one takes a few milliseconds."""
@@ -28,7 +28,7 @@ class Reload:
     """Loads, opens listeners, starts workers; at any step it may be refused as a whole."""
 
     def __init__(
-        self, loading: Loading, listeners: Listeners, make_generation: MakeGeneration
+        self, loading: Loading, listeners: OpenListeners, make_generation: MakeGeneration
     ) -> None:
         self._loading: Loading | None = loading
         self._listeners = listeners
@@ -70,7 +70,7 @@ class Reload:
         if loaded is None:
             self._loading = loading
             return
-        self._change = self._listeners.change(loaded.settings.routes, loaded.places)
+        self._change = self._listeners.change(loaded.settings.routes, loaded.targets)
         self.generation = self._make_generation(loaded, self._change.sockets)
         self._boot_deadline_s = time.monotonic() + BOOT_TIMEOUT_S
         self.generation.workers.start()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
-from spliceproxy.master.listening import Listeners
 from spliceproxy.master.loading import load
 from spliceproxy.master.master import Master
+from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
@@ -38,9 +38,9 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
     with contextlib.ExitStack() as on_exit:
         on_exit.callback(logs.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
-        listeners = on_exit.enter_context(contextlib.closing(Listeners()))
+        listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
         loaded = load(lambda: settings, inherited)
-        change = listeners.change(loaded.settings.routes, loaded.places)
+        change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
         master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, logs)

@@ -17,8 +17,8 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master import reload
 from spliceproxy.master.generation import Generation, make_generation
-from spliceproxy.master.listening import Listeners
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.places import Places
@@ -44,7 +44,7 @@ class Parts:
 
     children: list[int]  # before it
 
-    listeners: Listeners
+    listeners: OpenListeners
     logs: Logs
     places: Places
 
@@ -55,7 +55,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     destination = LogDestination("file", path=str(tmp_path / "log"))
     with (
         closing(Logs(LogSettings(to=destination), AccessLogSettings())) as logs,
-        closing(Listeners()) as listeners,
+        closing(OpenListeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):
         yield Parts(before, listeners, logs, Places(table))

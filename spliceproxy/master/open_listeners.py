@@ -20,15 +20,15 @@ from spliceproxy.kernel.listening import (
     permit,
     take_over,
 )
-from spliceproxy.master.places import InheritedPlace, ListenPlace, TcpPlace, UnixPlace, refusal
+from spliceproxy.master.listen_targets import InheritedFd, ListenTarget, TcpBind, UnixBind, refusal
 from spliceproxy.settings.proxy import RouteSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListenerSpec:
     """What a listening socket is to be."""
 
-    listen: ListenPlace
+    target: ListenTarget
     backlog: int
     tcp_user_timeout_s: float
 
@@ -38,7 +38,7 @@ class OpenListener:
     """A listening socket of the master's."""
 
     sock: socket.socket
-    wanted: Wanted
+    spec: ListenerSpec
     file: tuple[int, int] | None = None
     """A unix socket's file, by device and inode."""
 
@@ -47,46 +47,46 @@ class OpenListener:
         """As `--listen` takes it."""
         return name_listener(self.sock)
 
-    def change_to(self, wanted: Wanted) -> None:
+    def change_to(self, spec: ListenerSpec) -> None:
         """Change what can be changed of an open socket."""
-        adjust(self.sock, wanted.backlog, wanted.tcp_user_timeout_s)
-        place, permissions = wanted.listen.place, wanted.listen.permissions
-        if isinstance(place, UnixPlace) and permissions != self.wanted.listen.permissions:
-            if _identify(place.path) != self.file:
+        adjust(self.sock, spec.backlog, spec.tcp_user_timeout_s)
+        bind, permissions = spec.target.bind, spec.target.permissions
+        if isinstance(bind, UnixBind) and permissions != self.spec.target.permissions:
+            if _identify(bind.path) != self.file:
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
             uid = os.geteuid() if permissions.uid == -1 else permissions.uid
             gid = os.getegid() if permissions.gid == -1 else permissions.gid
-            permit(place.path, replace(permissions, uid=uid, gid=gid))
-        self.wanted = wanted
+            permit(bind.path, replace(permissions, uid=uid, gid=gid))
+        self.spec = spec
 
     def give_back(self) -> None:
         """Close the socket, unless it was open before us and may be asked for again."""
-        if isinstance(self.wanted.listen.place, InheritedPlace):
+        if isinstance(self.spec.target.bind, InheritedFd):
             self.sock.detach()
         else:
             self.close()
 
     def close(self) -> None:
         """Close the socket; its path goes first, unless somebody else has taken that over."""
-        place = self.wanted.listen.place
-        if isinstance(place, UnixPlace) and _identify(place.path) == self.file:
+        bind = self.spec.target.bind
+        if isinstance(bind, UnixBind) and _identify(bind.path) == self.file:
             try:
-                Path(place.path).unlink(missing_ok=True)
+                Path(bind.path).unlink(missing_ok=True)
             except OSError as error:  # its directory is read-only by now: no reason to end
                 structlog.get_logger().warning(
-                    "socket_not_removed", path=place.path, error=str(error)
+                    "socket_not_removed", path=bind.path, error=str(error)
                 )
         self.sock.close()
 
 
-class Listeners:
+class OpenListeners:
     """The listening sockets that this process has open, for its workers to accept from."""
 
     def __init__(self) -> None:
         self.open: dict[Hashable, OpenListener] = {}
 
     def change(
-        self, routes: Sequence[RouteSettings], places: Sequence[Sequence[ListenPlace]]
+        self, routes: Sequence[RouteSettings], targets: Sequence[Sequence[ListenTarget]]
     ) -> "ListenerChange":
         """Open what is added, change what is kept; until the end of the change nothing closes.
 
@@ -95,8 +95,8 @@ class Listeners:
         """
         change = ListenerChange(self)
         try:
-            for route, its_places in zip(routes, places, strict=True):
-                change.take_all(route, its_places)
+            for route, its_targets in zip(routes, targets, strict=True):
+                change.take_all(route, its_targets)
         except BaseException:
             change.undo()
             raise
@@ -119,11 +119,11 @@ class Listeners:
 class ListenerChange:
     """A change that is under way; either `commit` or `undo` ends it."""
 
-    _listeners: Listeners
+    _listeners: OpenListeners
     sockets: list[list[socket.socket]] = field(default_factory=list)
     """Of each route."""
     added: list[OpenListener] = field(default_factory=list)
-    changed: list[tuple[OpenListener, Wanted]] = field(default_factory=list)
+    changed: list[tuple[OpenListener, ListenerSpec]] = field(default_factory=list)
     """Each with what it was."""
     _keys: set[Hashable] = field(default_factory=set)
 
@@ -135,52 +135,52 @@ class ListenerChange:
     @property
     def inherited_removed(self) -> set[int]:
         """The descriptors of those among them that were inherited."""
-        places = [listener.wanted.listen.place for listener in self.removed]
-        return {place.fd for place in places if isinstance(place, InheritedPlace)}
+        binds = [listener.spec.target.bind for listener in self.removed]
+        return {bind.fd for bind in binds if isinstance(bind, InheritedFd)}
 
     @property
     def kept(self) -> int:
         """How many stay as they are."""
         return len(self._keys) - len(self.added) - len(self.changed)
 
-    def take_all(self, route: RouteSettings, places: Sequence[ListenPlace]) -> None:
+    def take_all(self, route: RouteSettings, targets: Sequence[ListenTarget]) -> None:
         """Open, or keep, the listeners of a route."""
         taken = []
-        for number, listen in enumerate(places):
-            wanted = Wanted(listen, route.backlog, route.timeouts.tcp_user_s)
+        for number, target in enumerate(targets):
+            spec = ListenerSpec(target, route.backlog, route.timeouts.tcp_user_s)
             try:
-                taken.append(self._take(_key(listen, route.name, number), wanted))
+                taken.append(self._take(_key(target, route.name, number), spec))
             except OSError as error:
-                raise self._refusal(listen, error) from error
+                raise self._refusal(target, error) from error
         self.sockets.append(taken)
 
-    def _take(self, key: Hashable, wanted: Wanted) -> socket.socket:
+    def _take(self, key: Hashable, spec: ListenerSpec) -> socket.socket:
         if key in self._keys:
             raise StartProblem(
-                f"cannot listen on {wanted.listen.text} (another listener is the same socket)",
+                f"cannot listen on {spec.target.text} (another listener is the same socket)",
                 "expected it once",
             )
         listener = self._listeners.open.get(key)
         if listener is None:
-            listener = self._listeners.open[key] = open_listener(wanted)
+            listener = self._listeners.open[key] = open_listener(spec)
             self.added.append(listener)
-        elif listener.wanted != wanted:
-            self.changed.append((listener, listener.wanted))
-            listener.change_to(wanted)
+        elif listener.spec != spec:
+            self.changed.append((listener, listener.spec))
+            listener.change_to(spec)
         self._keys.add(key)
         return listener.sock
 
-    def _refusal(self, listen: ListenPlace, error: OSError) -> StartProblem:
-        place = listen.place
-        if error.errno == errno.EADDRINUSE and isinstance(place, TcpPlace):
+    def _refusal(self, target: ListenTarget, error: OSError) -> StartProblem:
+        bind = target.bind
+        if error.errno == errno.EADDRINUSE and isinstance(bind, TcpBind):
             for other in self._listeners.open.values():
-                theirs = other.wanted.listen.place
-                if isinstance(theirs, TcpPlace) and theirs.name[1] == place.name[1]:
+                theirs = other.spec.target.bind
+                if isinstance(theirs, TcpBind) and theirs.name[1] == bind.name[1]:
                     return StartProblem(
-                        f"cannot listen on {listen.text} ({other.name} is open here)",
+                        f"cannot listen on {target.text} ({other.name} is open here)",
                         "expected a reload without either of them before, or a restart",
                     )
-        return refusal(listen, error)
+        return refusal(target, error)
 
     def undo(self) -> None:
         """Close what was opened, and give the others back what they were."""
@@ -205,43 +205,43 @@ class ListenerChange:
 
 @contextmanager
 def open_listeners(
-    routes: Sequence[RouteSettings], places: Sequence[Sequence[ListenPlace]]
+    routes: Sequence[RouteSettings], targets: Sequence[Sequence[ListenTarget]]
 ) -> Iterator[list[list[socket.socket]]]:
     """Listen for each route; on leaving, close all sockets and remove those that have a path.
 
     Raises:
         StartProblem: an address cannot be listened on; none stays open.
     """
-    listeners = Listeners()
+    listeners = OpenListeners()
     try:
-        yield listeners.change(routes, places).sockets
+        yield listeners.change(routes, targets).sockets
     finally:
         listeners.close()
 
 
-def _key(listen: ListenPlace, route: str, number: int) -> Hashable:
+def _key(target: ListenTarget, route: str, number: int) -> Hashable:
     """What makes a listener of one configuration the same as that of another."""
-    place = listen.place
-    if isinstance(place, TcpPlace) and place.name[1] == 0:  # another port each time
-        return (place, route, number)
-    return place
+    bind = target.bind
+    if isinstance(bind, TcpBind) and bind.name[1] == 0:  # another port each time
+        return (bind, route, number)
+    return bind
 
 
-def open_listener(wanted: Wanted) -> OpenListener:
+def open_listener(spec: ListenerSpec) -> OpenListener:
     """Listen.
 
     Raises:
         OSError: as bind(2) and listen(2); nothing stays open.
     """
-    place, backlog, timeout_s = wanted.listen.place, wanted.backlog, wanted.tcp_user_timeout_s
-    if isinstance(place, UnixPlace):
-        sock = listen_unix(place.path, backlog, wanted.listen.permissions)
-        return OpenListener(sock, wanted, _identify(place.path))
-    if isinstance(place, InheritedPlace):
-        return OpenListener(take_over(place.fd, backlog, timeout_s), wanted)
-    if place.family is None:
-        return OpenListener(listen_everywhere(place.name[1], backlog, timeout_s), wanted)
-    return OpenListener(listen_tcp(place.family, place.name, backlog, timeout_s), wanted)
+    bind, backlog, timeout_s = spec.target.bind, spec.backlog, spec.tcp_user_timeout_s
+    if isinstance(bind, UnixBind):
+        sock = listen_unix(bind.path, backlog, spec.target.permissions)
+        return OpenListener(sock, spec, _identify(bind.path))
+    if isinstance(bind, InheritedFd):
+        return OpenListener(take_over(bind.fd, backlog, timeout_s), spec)
+    if bind.family is None:
+        return OpenListener(listen_everywhere(bind.name[1], backlog, timeout_s), spec)
+    return OpenListener(listen_tcp(bind.family, bind.name, backlog, timeout_s), spec)
 
 
 def _identify(path: str) -> tuple[int, int] | None:

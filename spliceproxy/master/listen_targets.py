@@ -21,7 +21,7 @@ from spliceproxy.settings.proxy import RouteSettings
 
 
 @dataclass(frozen=True, slots=True)
-class TcpPlace:
+class TcpBind:
     """An address to bind to; without a family: a port of every address."""
 
     family: int | None
@@ -29,48 +29,48 @@ class TcpPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class UnixPlace:
+class UnixBind:
     """A path to bind to."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class InheritedPlace:
+class InheritedFd:
     """A socket that is open already."""
 
     fd: int
 
 
-Place = TcpPlace | UnixPlace | InheritedPlace
+Bind = TcpBind | UnixBind | InheritedFd
 
 
 @dataclass(frozen=True, slots=True)
-class ListenPlace:
+class ListenTarget:
     """One socket to listen on."""
 
-    place: Place
+    bind: Bind
     text: str
     """What the settings call it."""
     permissions: Permissions = OWNER_ONLY
     """Of a unix socket."""
 
 
-def look_up_places(
+def look_up_targets(
     routes: Iterable[RouteSettings], inherited: InheritedSockets
-) -> list[list[ListenPlace]]:
+) -> list[list[ListenTarget]]:
     """Return the sockets that each route listens on. Blocks.
 
     Raises:
-        StartProblem: as `find_places`.
+        StartProblem: as `find_targets`.
     """
     return [
-        [place for listen in route.listen for place in find_places(listen, inherited)]
+        [target for listen in route.listen for target in find_targets(listen, inherited)]
         for route in routes
     ]
 
 
-def find_places(listen: ListenSettings, inherited: InheritedSockets) -> list[ListenPlace]:
+def find_targets(listen: ListenSettings, inherited: InheritedSockets) -> list[ListenTarget]:
     """Return the sockets that a listener of the settings stands for. Blocks.
 
     Raises:
@@ -79,17 +79,17 @@ def find_places(listen: ListenSettings, inherited: InheritedSockets) -> list[Lis
     """
     address, text = listen.address, str(listen.address)
     if isinstance(address, UnixAddress):
-        return [ListenPlace(UnixPlace(address.path), text, _permissions(listen))]
+        return [ListenTarget(UnixBind(address.path), text, _permissions(listen))]
     if isinstance(address, TcpAddress):
-        return [ListenPlace(place, text) for place in _find_tcp(address)]
-    return [ListenPlace(InheritedPlace(fd), text) for fd in _find_inherited(address, inherited)]
+        return [ListenTarget(bind, text) for bind in _find_tcp(address)]
+    return [ListenTarget(InheritedFd(fd), text) for fd in _find_inherited(address, inherited)]
 
 
-def _find_tcp(address: TcpAddress) -> list[TcpPlace]:
+def _find_tcp(address: TcpAddress) -> list[TcpBind]:
     if address.host is None:
-        return [TcpPlace(None, ("", address.port))]
+        return [TcpBind(None, ("", address.port))]
     try:
-        return [TcpPlace(family, name) for family, name in find_tcp(address.host, address.port)]
+        return [TcpBind(family, name) for family, name in find_tcp(address.host, address.port)]
     except socket.gaierror as error:
         raise StartProblem(
             f"cannot listen on {address} (does not resolve)", "choose another address"
@@ -160,10 +160,10 @@ _REMEDIES = {
 }
 
 
-def refusal(place: ListenPlace, error: OSError) -> StartProblem:
-    """Return what is to be told when a place cannot be listened on."""
+def refusal(target: ListenTarget, error: OSError) -> StartProblem:
+    """Return what is to be told when a target cannot be listened on."""
     number = error.errno or 0
     return StartProblem(
-        f"cannot listen on {place.text} ({os.strerror(number)})",
+        f"cannot listen on {target.text} ({os.strerror(number)})",
         _REMEDIES.get(number, "choose another address"),
     )

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.listening import Listeners
-from spliceproxy.master.places import look_up_places
+from spliceproxy.master.listen_targets import look_up_targets
+from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
@@ -28,8 +28,8 @@ NOTHING = InheritedSockets()
 
 
 @pytest.fixture
-def listeners() -> Iterator[Listeners]:
-    with closing(Listeners()) as listeners:
+def listeners() -> Iterator[OpenListeners]:
+    with closing(OpenListeners()) as listeners:
         yield listeners
 
 
@@ -41,22 +41,22 @@ def route(name: str, *listen: ListenSettings | ListenAddress, backlog: int = 16)
 
 
 def change(
-    listeners: Listeners, *routes: RouteSettings, inherited: InheritedSockets = NOTHING
+    listeners: OpenListeners, *routes: RouteSettings, inherited: InheritedSockets = NOTHING
 ) -> list[list[socket.socket]]:
     """Change, and return each route's sockets."""
-    begun = listeners.change(routes, look_up_places(routes, inherited))
+    begun = listeners.change(routes, look_up_targets(routes, inherited))
     begun.commit()
     return begun.sockets
 
 
-def test_a_port_of_the_kernels_choice_stays_with_its_route(listeners: Listeners) -> None:
+def test_a_port_of_the_kernels_choice_stays_with_its_route(listeners: OpenListeners) -> None:
     [[one], [other]] = change(listeners, route("a", ANY), route("b", ANY))
     [[kept_other], [kept_one, third]] = change(listeners, route("b", ANY), route("a", ANY, ANY))
     assert (kept_one, kept_other) == (one, other)
     assert third.getsockname() not in (one.getsockname(), other.getsockname())
 
 
-def test_an_address_stays_open_when_another_route_takes_it(listeners: Listeners) -> None:
+def test_an_address_stays_open_when_another_route_takes_it(listeners: OpenListeners) -> None:
     [[probe]] = change(listeners, route("a", ANY))
     port = probe.getsockname()[1]
     change(listeners, route("a", UnixAddress("/tmp/unused-here")))
@@ -65,7 +65,9 @@ def test_an_address_stays_open_when_another_route_takes_it(listeners: Listeners)
     assert second is first
 
 
-def test_a_refused_change_leaves_everything_as_it_was(listeners: Listeners, tmp_path: Path) -> None:
+def test_a_refused_change_leaves_everything_as_it_was(
+    listeners: OpenListeners, tmp_path: Path
+) -> None:
     kept, added = UnixAddress(f"{tmp_path}/kept"), UnixAddress(f"{tmp_path}/added")
     change(listeners, route("a", ANY, kept))
     names = [listener.name for listener in listeners.open.values()]
@@ -79,10 +81,10 @@ def test_a_refused_change_leaves_everything_as_it_was(listeners: Listeners, tmp_
     assert [listener.name for listener in listeners.open.values()] == names
     assert stat.S_IMODE(Path(kept.path).stat().st_mode) == 0o600
     assert not Path(added.path).exists()
-    assert {listener.wanted.backlog for listener in listeners.open.values()} == {16}
+    assert {listener.spec.backlog for listener in listeners.open.values()} == {16}
 
 
-def test_one_socket_cannot_be_two_listeners(listeners: Listeners) -> None:
+def test_one_socket_cannot_be_two_listeners(listeners: OpenListeners) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     names = (TcpAddress("127.0.0.1", port), TcpAddress("localhost", port))
@@ -90,7 +92,7 @@ def test_one_socket_cannot_be_two_listeners(listeners: Listeners) -> None:
         change(listeners, route("a", names[0]), route("b", names[1]))
 
 
-def test_permissions_of_a_unix_socket(listeners: Listeners, tmp_path: Path) -> None:
+def test_permissions_of_a_unix_socket(listeners: OpenListeners, tmp_path: Path) -> None:
     path = tmp_path / "front"
     for mode, wanted in ((None, 0o600), (0o660, 0o660), (0o606, 0o606), (None, 0o600)):
         listen = ListenSettings(
@@ -101,7 +103,7 @@ def test_permissions_of_a_unix_socket(listeners: Listeners, tmp_path: Path) -> N
 
 
 def test_a_path_that_somebody_else_has_taken_over_is_left_alone(
-    listeners: Listeners, tmp_path: Path
+    listeners: OpenListeners, tmp_path: Path
 ) -> None:
     path = tmp_path / "front"
     change(listeners, route("a", UnixAddress(str(path))))
@@ -112,7 +114,7 @@ def test_a_path_that_somebody_else_has_taken_over_is_left_alone(
 
 
 def test_rights_of_a_path_that_somebody_else_has_taken_over_are_not_changed(
-    listeners: Listeners, tmp_path: Path
+    listeners: OpenListeners, tmp_path: Path
 ) -> None:
     path, others = tmp_path / "front", tmp_path / "others"
     change(listeners, route("a", UnixAddress(str(path))))
@@ -127,7 +129,7 @@ def test_rights_of_a_path_that_somebody_else_has_taken_over_are_not_changed(
 
 
 def test_a_path_that_cannot_be_removed_is_told_and_no_reason_to_end(
-    listeners: Listeners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listeners: OpenListeners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "front"
     change(listeners, route("a", UnixAddress(str(path))))
@@ -143,7 +145,9 @@ def test_a_path_that_cannot_be_removed_is_told_and_no_reason_to_end(
         client.connect(str(path))
 
 
-def test_what_is_inherited_is_given_back_when_the_change_is_refused(listeners: Listeners) -> None:
+def test_what_is_inherited_is_given_back_when_the_change_is_refused(
+    listeners: OpenListeners,
+) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as parents,
         socket.create_server(("127.0.0.1", 0)) as taken,
@@ -173,10 +177,10 @@ def test_what_is_inherited_is_given_back_when_the_change_is_refused(listeners: L
 def test_an_account_that_is_not_there(listen: dict[str, str], said: str) -> None:
     settings = ListenSettings.model_validate({"address": UnixAddress("/a"), **listen})
     with pytest.raises(StartProblem, match=said):
-        look_up_places([route("a", settings)], InheritedSockets())
+        look_up_targets([route("a", settings)], InheritedSockets())
 
 
-def test_a_child_closes_what_is_not_its_business(listeners: Listeners) -> None:
+def test_a_child_closes_what_is_not_its_business(listeners: OpenListeners) -> None:
     [[one], [other]] = change(listeners, route("a", ANY), route("b", ANY))
     listeners.forget_all_but([one])
     assert (one.fileno() >= 0, other.fileno()) == (True, -1)
