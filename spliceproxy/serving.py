@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         routes = prepare(settings.routes, loaded.upstreams, served, capacity)
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)
-            worker = Worker(settings, routes, Tally(table, place=0), access_log)
+            worker = Worker(settings, routes, Tally(table, slot=0), access_log)
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)

@@ -46,9 +46,6 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.resolved import resolve_mirrors
 
-NUMBERS_ROW = "attachments"
-"""The row of the shared table whose first cell is the last number that was given out."""
-
 _MOST_TOLD = 64
 """So many attachments are told of at most; those that are over longest are forgotten first."""
 _RETRY_S = 1.0
@@ -235,7 +232,7 @@ class AttachmentDirectory:
                         structlog.get_logger().error(
                             "mirror_not_attached",
                             attachment=number,
-                            place=line.place,
+                            slot=line.slot,
                             reason=one["refused"],
                         )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.ipc.description import BackendDescription, Description
-from spliceproxy.ipc.health_cells import Admin, OrderCell
+from spliceproxy.ipc.health_cells import Admin, BackendOrderCell
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.settings.backend import MAX_WEIGHT
 
@@ -63,9 +63,9 @@ class BackendOrder:
         if row is None:
             raise RefusedError(503, "the workers cannot be told: see health_not_shared in the log")
         if self.state is not None:
-            row.cells[OrderCell.ADMIN] = STATES[self.state]
+            row.cells[BackendOrderCell.ADMIN] = STATES[self.state]
         if self.weight is not None:
-            row.cells[OrderCell.WEIGHT] = 0 if self.weight == backend.weight else self.weight
+            row.cells[BackendOrderCell.WEIGHT] = 0 if self.weight == backend.weight else self.weight
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

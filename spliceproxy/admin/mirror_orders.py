@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.errors import quote
 from spliceproxy.ipc.description import Description, MirrorDescription
-from spliceproxy.ipc.mirror_order import write_sample, write_state
+from spliceproxy.ipc.mirror_orders import write_sample, write_state
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.settings.units import parse_percent
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import trio
 
 from spliceproxy.admin.api import Api
-from spliceproxy.admin.attachments import NUMBERS_ROW, AttachmentDirectory
+from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
@@ -15,7 +15,8 @@ from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.master_line import REOPEN_LOGS, read_description, receive
 from spliceproxy.ipc.packets import encode
-from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError, private_row
+from spliceproxy.ipc.rows import CommonKind, row_name
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.status_reader import StatusReader
@@ -33,7 +34,9 @@ class AdminProcess:
         self._logs = logs
         self._workers = WorkerLines()
         self._operations = Operations(StatusReader(table), self._tell_master, self._workers)
-        self._attachments = AttachmentDirectory(self._operations, self._workers, _numbers(table))
+        # Without a row in the table, numbers may come again after a restart of this process.
+        numbers = table.claim_or_private(row_name(CommonKind.ATTACHMENT_NUMBERS))
+        self._attachments = AttachmentDirectory(self._operations, self._workers, numbers)
         http = [door for door in doors if isinstance(door, Door)]
         self._server = Server(http, Api(self._operations, self._attachments).handle)
         stats = [door for door in doors if isinstance(door, StatsDoor)]
@@ -66,9 +69,9 @@ class AdminProcess:
             if message["what"] == REOPEN_LOGS:
                 self._logs.reopen()
             elif message["what"] == "worker_gone":
-                self._workers.remove(_place(message))
+                self._workers.remove(_slot(message))
             elif fd is not None and message["what"] == "worker":
-                line = WorkerLine(_place(message), socket.socket(fileno=fd))
+                line = WorkerLine(_slot(message), socket.socket(fileno=fd))
                 self._workers.add(line)
             elif fd is not None:
                 description = read_description(fd)
@@ -81,14 +84,7 @@ class AdminProcess:
         self._master.send(packet)
 
 
-def _numbers(table: SharedTable) -> Row:
-    try:
-        return table.claim(NUMBERS_ROW)
-    except TableFullError:  # numbers may come again after a restart of this process
-        return private_row(NUMBERS_ROW)
-
-
-def _place(message: dict[str, object]) -> int:
-    place = message["place"]
-    assert isinstance(place, int)  # noqa: S101 - the master's own
-    return place
+def _slot(message: dict[str, object]) -> int:
+    slot = message["slot"]
+    assert isinstance(slot, int)  # noqa: S101 - the master's own
+    return slot

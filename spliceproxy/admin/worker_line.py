@@ -18,8 +18,8 @@ class NoAnswerError(Exception):
 class WorkerLine:
     """Asks one thing at a time."""
 
-    def __init__(self, place: int, sock: socket.socket) -> None:
-        self.place = place
+    def __init__(self, slot: int, sock: socket.socket) -> None:
+        self.slot = slot
         self._socket = trio.socket.from_stdlib_socket(sock)
         self._turn = trio.Lock()
         # An answer to whoever had this line before is not to be taken for one of ours.
@@ -40,8 +40,8 @@ class WorkerLine:
                     await self._socket.send(request)
                     return await self._collect()
                 except (OSError, trio.ClosedResourceError) as error:
-                    raise NoAnswerError(f"worker {self.place} is gone ({error})") from None
-        raise NoAnswerError(f"worker {self.place} did not answer in {ANSWER_TIMEOUT_S:g} s")
+                    raise NoAnswerError(f"worker {self.slot} is gone ({error})") from None
+        raise NoAnswerError(f"worker {self.slot} did not answer in {ANSWER_TIMEOUT_S:g} s")
 
     async def _collect(self) -> list[Any]:
         found: list[Any] = []
@@ -50,7 +50,7 @@ class WorkerLine:
             if answer["number"] != self._number:  # of a request that was given up
                 continue
             if "error" in answer:
-                raise NoAnswerError(f"worker {self.place} failed to answer ({answer['error']})")
+                raise NoAnswerError(f"worker {self.slot} failed to answer ({answer['error']})")
             found += answer["found"]
             if not answer["more"]:
                 return found
@@ -58,7 +58,7 @@ class WorkerLine:
     async def _receive(self) -> Message:
         packet = await self._socket.recv(MAX_PACKET_BYTES)
         if not packet:
-            raise NoAnswerError(f"worker {self.place} is gone")
+            raise NoAnswerError(f"worker {self.slot} is gone")
         return decode(packet)
 
     def close(self) -> None:

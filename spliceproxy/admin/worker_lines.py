@@ -15,14 +15,14 @@ class WorkerLines:
         self._joined = trio.Event()
 
     def add(self, line: WorkerLine) -> None:
-        """Ask this worker too; it takes the place of one that has ended."""
-        self.remove(line.place)
-        self._lines[line.place] = line
+        """Ask this worker too; it takes the slot of one that has ended."""
+        self.remove(line.slot)
+        self._lines[line.slot] = line
         self._joined.set()
 
-    def remove(self, place: int) -> None:
+    def remove(self, slot: int) -> None:
         """Ask a worker no more, since it has ended."""
-        line = self._lines.pop(place, None)
+        line = self._lines.pop(slot, None)
         if line is not None:
             line.close()
 
@@ -36,9 +36,9 @@ class WorkerLines:
         await self._joined.wait()
         self._joined = trio.Event()
 
-    async def ask(self, place: int, what: str, **details: Any) -> dict[str, Any]:
-        """Ask the one worker at that place; returns what `ask_all` does."""
-        return await self._ask([line for line in self.lines if line.place == place], what, details)
+    async def ask(self, slot: int, what: str, **details: Any) -> dict[str, Any]:
+        """Ask the one worker at that slot; returns what `ask_all` does."""
+        return await self._ask([line for line in self.lines if line.slot == slot], what, details)
 
     async def ask_all(self, what: str, **details: Any) -> dict[str, Any]:
         """Return what was `found` in all of them, and which of them did not answer (`silent`)."""

@@ -6,19 +6,11 @@ of the rules by which health is judged.
 """
 
 from enum import IntEnum
-from hashlib import blake2b
 
+from spliceproxy.ipc.rows import CommonKind, row_name
 from spliceproxy.policy.health.checks import CheckedState
 from spliceproxy.policy.health.ejection import Ejection
 from spliceproxy.policy.health.health import Condition, Health
-
-ROW_KIND = "health"
-"""What the names of these rows begin with."""
-
-ORDERS_ROW_KIND = "orders"
-
-_MAX_NAME_BYTES = 254
-_HASH_BYTES = 8
 
 
 class HealthCell(IntEnum):
@@ -35,14 +27,14 @@ class HealthCell(IntEnum):
 CELLS_USED = len(HealthCell)
 
 
-class OrderCell(IntEnum):
+class BackendOrderCell(IntEnum):
     """Cells of the row with a backend's orders."""
 
     ADMIN = 0  # see `Admin`
     WEIGHT = 1  # in place of the configured one; 0: none
 
 
-ORDERS_USED = len(OrderCell)
+ORDERS_USED = len(BackendOrderCell)
 
 
 class Checked(IntEnum):
@@ -63,21 +55,14 @@ class Admin(IntEnum):
     """No new connections, and those that there are end as if it were down."""
 
 
-def row_name(route: str, backend: str, rules: str) -> str:
+def health_row_name(route: str, backend: str, rules: str) -> str:
     """Name the row of a backend: another one if anything changes that its health hangs on."""
-    return _row_name(ROW_KIND, route, backend, rules)
+    return row_name(CommonKind.HEALTH, route, backend, rules)
 
 
-def orders_row_name(route: str, backend: str) -> str:
+def backend_orders_row_name(route: str, backend: str) -> str:
     """Name the row with a backend's orders: the same one as long as it has that name."""
-    return _row_name(ORDERS_ROW_KIND, route, backend)
-
-
-def _row_name(kind: str, route: str, backend: str, *more: str) -> str:
-    whole = "\t".join((route, backend, *more)).encode(errors="replace")
-    digest = blake2b(whole, digest_size=_HASH_BYTES).hexdigest()
-    name = "\t".join((kind, digest, route, backend)).encode(errors="replace")
-    return name[:_MAX_NAME_BYTES].decode(errors="ignore")
+    return row_name(CommonKind.BACKEND_ORDERS, route, backend)
 
 
 def restore(cells: memoryview, error: str, now_s: float) -> Health:
@@ -109,7 +94,7 @@ def adopt(health: Health, cells: memoryview) -> None:
 
 def condition(cells: memoryview, orders: memoryview, now_s: float) -> str:
     """Return ``up``, ``down``, ``ejected``, ``draining`` or ``disabled``."""
-    admin = orders[OrderCell.ADMIN]
+    admin = orders[BackendOrderCell.ADMIN]
     if admin != Admin.NORMAL:
         return "draining" if admin == Admin.DRAIN else "disabled"
     if cells[HealthCell.CHECKED] == Checked.DOWN:

@@ -40,13 +40,13 @@ class MasterLine:
             file.flush()
             self._send({"what": "description"}, [fd])
 
-    def add_worker(self, place: int, line: socket.socket) -> None:
+    def add_worker(self, slot: int, line: socket.socket) -> None:
         """Hand over the line to a worker."""
-        self._send({"what": "worker", "place": place}, [line.fileno()])
+        self._send({"what": "worker", "slot": slot}, [line.fileno()])
 
-    def remove_worker(self, place: int) -> None:
+    def remove_worker(self, slot: int) -> None:
         """Tell that a worker has ended."""
-        self._send({"what": "worker_gone", "place": place}, [])
+        self._send({"what": "worker_gone", "slot": slot}, [])
 
     def reopen_logs(self) -> None:
         """Tell to open the log's files again, which have been renamed."""

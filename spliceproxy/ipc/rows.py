@@ -1,7 +1,7 @@
 """The rows of the shared table: which there are, what their cells count, how they are named.
 
-Each worker has a place, and rows of its own by that. A worker that takes over the place of one
-that ended goes on counting in its rows; so a sum over the places never goes backwards.
+Each worker has a slot, and rows of its own by that. A worker that takes over the slot of one
+that ended goes on counting in its rows; so a sum over the slots never goes backwards.
 
 The numbers of cells are plain ones: as members of an enumeration they would double the cost of an
 addition, of which each connection takes some thirty.
@@ -22,7 +22,7 @@ _HASH_BYTES = 6
 
 
 class Kind(StrEnum):
-    """What a row is about; the labels that follow the place in its name."""
+    """What a worker's row is about; in its name its slot and labels follow."""
 
     WORKER = "worker"
     ROUTE = "route"
@@ -42,6 +42,17 @@ class Kind(StrEnum):
 
 
 _KINDS = frozenset(kind.value for kind in Kind)
+
+
+class CommonKind(StrEnum):
+    """Rows that are no single worker's; the labels follow the kind at once."""
+
+    HEALTH = "health"
+    """Of a route's backend, by what its health hangs on."""
+    BACKEND_ORDERS = "backend_orders"
+    MIRROR_ORDERS = "mirror_orders"
+    ATTACHMENT_NUMBERS = "attachment_numbers"
+    """The one with the last number that an attachment was given."""
 
 
 class WorkerCell:
@@ -135,17 +146,20 @@ class RowName(NamedTuple):
     """A row's name, taken apart."""
 
     kind: Kind
-    place: int
+    slot: int
     labels: tuple[str, ...]
 
 
-def row_name(kind: Kind, place: int, *labels: str) -> str:
-    """Return the name of a row; what is too long ends in a hash of the whole."""
-    return _SEPARATOR.join((kind, str(place), *map(fitting, labels)))
+def row_name(kind: Kind | CommonKind, *labels: str | int) -> str:
+    """Return the name of a row: the only maker of such names. A worker's first label is its slot.
+
+    The same labels make the same name, in every process and after a reload.
+    """
+    return _SEPARATOR.join((kind, *(fitting(str(label)) for label in labels)))
 
 
 def parse_row_name(name: str) -> RowName | None:
-    """Take a name apart; None for rows that others keep in the same table."""
+    """Take the name of a worker's row apart; None for other rows."""
     kind, *rest = name.split(_SEPARATOR)
     if kind not in _KINDS:
         return None
@@ -153,12 +167,13 @@ def parse_row_name(name: str) -> RowName | None:
 
 
 def fitting(label: str) -> str:
-    """Return a label as it stands in a name: short enough, and on its own."""
-    encoded = label.replace(_SEPARATOR, " ").encode(errors="replace")
-    if len(encoded) <= _MAX_LABEL_BYTES:
+    """Return a label as it stands in a name; one that does not fit there ends in a hash."""
+    encoded = label.encode(errors="replace")
+    if len(encoded) <= _MAX_LABEL_BYTES and _SEPARATOR not in label:
         return encoded.decode()
     digest = blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()
-    kept = encoded[: _MAX_LABEL_BYTES - len(digest) - 1].decode(errors="ignore")
+    short = label.replace(_SEPARATOR, " ").encode(errors="replace")
+    kept = short[: _MAX_LABEL_BYTES - len(digest) - 1].decode(errors="ignore")
     return f"{kept}~{digest}"
 
 

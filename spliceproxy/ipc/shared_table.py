@@ -1,14 +1,14 @@
 """A table of numbers that processes share: what one writes, the others read without a message.
 
 It outlives the process that wrote it. Rows are found by name and stay until the table goes, so
-that whoever takes the place of a process goes on counting where it stopped.
+that whoever succeeds a process goes on counting where it stopped.
 """
 
 import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 CELLS = 32
@@ -20,6 +20,8 @@ _ROW_BYTES = _CELLS_AT + 8 * CELLS
 _HEAD_BYTES = 8  # how many rows there are
 _LENGTH = struct.Struct("=H")
 _COUNT = struct.Struct("=q")
+
+Memory = mmap.mmap | bytearray
 
 
 class TableFullError(Exception):
@@ -33,28 +35,28 @@ class Row:
     or not at all; a text may be seen half old, half new, and is for people to read.
     """
 
-    __slots__ = ("_at", "_map", "cells", "name")
+    __slots__ = ("_at", "_memory", "cells", "name")
 
-    def __init__(self, shared: mmap.mmap, at: int, name: str) -> None:
-        self._map = shared
+    def __init__(self, memory: Memory, at: int, name: str) -> None:
+        self._memory = memory
         self._at = at
         self.name = name
         start = at + _CELLS_AT
-        self.cells = memoryview(shared)[start : start + 8 * CELLS].cast("q")
+        self.cells = memoryview(memory)[start : start + 8 * CELLS].cast("q")
 
     @property
     def text(self) -> str:
         """What was written last, cut to what fits."""
-        return _read_text(self._map, self._at + _TEXT_AT)
+        return _read_text(self._memory, self._at + _TEXT_AT)
 
     @text.setter
     def text(self, text: str) -> None:
-        _write_text(self._map, self._at + _TEXT_AT, text.encode()[:MAX_TEXT_BYTES])
+        _write_text(self._memory, self._at + _TEXT_AT, text.encode()[:MAX_TEXT_BYTES])
 
 
 def private_row(name: str) -> Row:
     """Return a row that is in no table, for when none is to be had."""
-    return Row(mmap.mmap(-1, _ROW_BYTES), 0, name)
+    return Row(bytearray(_ROW_BYTES), 0, name)
 
 
 class SharedTable:
@@ -83,6 +85,20 @@ class SharedTable:
                 self._append(name, encoded)
         return self._rows[name]
 
+    def claim_or_private(
+        self, name: str, on_full: Callable[[TableFullError], None] | None = None
+    ) -> Row:
+        """Return the row of that name; one that nobody else reads when there is no room.
+
+        `on_full` is told so then.
+        """
+        try:
+            return self.claim(name)
+        except TableFullError as error:
+            if on_full is not None:
+                on_full(error)
+            return private_row(name)
+
     def find(self, name: str) -> Row | None:
         """Return the row of that name, if anybody has claimed it."""
         self._read_new_rows()
@@ -97,7 +113,7 @@ class SharedTable:
         # The count is written last: whatever it covers is complete.
         (count,) = _COUNT.unpack_from(self._map, 0)
         for number in range(len(self._rows), count):
-            at = _place(number)
+            at = _row_at(number)
             name = _read_text(self._map, at + _NAME_AT)
             self._rows[name] = Row(self._map, at, name)
 
@@ -105,8 +121,8 @@ class SharedTable:
         count = len(self._rows)
         if count == self._most_rows:
             raise TableFullError(f"all {count} rows are in use")
-        _write_text(self._map, _place(count) + _NAME_AT, encoded)
-        self._rows[name] = Row(self._map, _place(count), name)
+        _write_text(self._map, _row_at(count) + _NAME_AT, encoded)
+        self._rows[name] = Row(self._map, _row_at(count), name)
         _COUNT.pack_into(self._map, 0, count + 1)
 
     def close(self) -> None:
@@ -123,17 +139,17 @@ class SharedTable:
             fcntl.lockf(self._lock_fd, fcntl.LOCK_UN)
 
 
-def _place(number: int) -> int:
+def _row_at(number: int) -> int:
     return _HEAD_BYTES + number * _ROW_BYTES
 
 
-def _read_text(shared: mmap.mmap, at: int) -> str:
-    (length,) = _LENGTH.unpack_from(shared, at)
+def _read_text(memory: Memory, at: int) -> str:
+    (length,) = _LENGTH.unpack_from(memory, at)
     start = at + _LENGTH.size
-    return shared[start : start + min(length, MAX_TEXT_BYTES)].decode(errors="replace")
+    return memory[start : start + min(length, MAX_TEXT_BYTES)].decode(errors="replace")
 
 
-def _write_text(shared: mmap.mmap, at: int, encoded: bytes) -> None:
+def _write_text(memory: Memory, at: int, encoded: bytes) -> None:
     start = at + _LENGTH.size
-    shared[start : start + len(encoded)] = encoded
-    _LENGTH.pack_into(shared, at, len(encoded))
+    memory[start : start + len(encoded)] = encoded
+    _LENGTH.pack_into(memory, at, len(encoded))

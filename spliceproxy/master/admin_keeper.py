@@ -16,9 +16,9 @@ from spliceproxy.ipc.description import Description
 from spliceproxy.ipc.master_line import MasterLine
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.child import Child, fork_child
 from spliceproxy.observe.logs import Logs
-from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ _RESTART = Backoff(first_s=0.5, longest_s=30.0)
 _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
 _LAST_LINES_S = 1.0
 _LAST_ANSWERS_S = 1.0  # after a reload that moves the log
-NO_PLACE = -1
+NO_SLOT = -1
 """No worker's."""
 
 Told = ParamSpec("Told")
 
 
-class AdminKeeper(Places):
-    """Gives workers their places, and the admin process a line to each of them."""
+class AdminKeeper(WorkerSlots):
+    """Gives workers their slots, and the admin process a line to each of them."""
 
     def __init__(
         self,
@@ -59,32 +59,32 @@ class AdminKeeper(Places):
         self._log = structlog.get_logger()
 
     def take(self) -> int:
-        """Return a place that no other worker has, with a line to the admin process.
+        """Return a slot that no other worker has, with a line to the admin process.
 
         Raises:
             OSError: there are no descriptors for the line.
         """
-        line = make_line() if self._doors else None  # first: without it no place is taken
-        place = super().take()
+        line = make_line() if self._doors else None  # first: without it no slot is taken
+        slot = super().take()
         if line is not None:
-            self._lines[place] = line
-            self._tell(MasterLine.add_worker, place, self._lines[place][0])
-        return place
+            self._lines[slot] = line
+            self._tell(MasterLine.add_worker, slot, self._lines[slot][0])
+        return slot
 
-    def free(self, place: int) -> dict[str, int]:
-        """Take back the place of a worker that has ended."""
-        lost = super().free(place)
-        for end in self._lines.pop(place, ()):
+    def free(self, slot: int) -> dict[str, int]:
+        """Take back the slot of a worker that has ended."""
+        lost = super().free(slot)
+        for end in self._lines.pop(slot, ()):
             end.close()
-        self._tell(MasterLine.remove_worker, place)
+        self._tell(MasterLine.remove_worker, slot)
         return lost
 
-    def worker_end(self, place: int) -> socket.socket | None:
+    def worker_end(self, slot: int) -> socket.socket | None:
         """In a worker: its end of the line. All others are closed."""
         own = None
         for one, (ours, theirs) in self._lines.items():
             ours.close()
-            if one == place:
+            if one == slot:
                 own = theirs
             else:
                 theirs.close()
@@ -159,8 +159,8 @@ class AdminKeeper(Places):
             return
         self._log.info("admin_started", pid=child.pid)
         child.orders.setblocking(False)
-        for place, (ours, _) in self._lines.items():
-            self._tell(MasterLine.add_worker, place, ours)
+        for slot, (ours, _) in self._lines.items():
+            self._tell(MasterLine.add_worker, slot, ours)
         if self._description is not None:
             self._tell(MasterLine.describe, self._description)
 

@@ -24,7 +24,7 @@ class Child:
     pid: int
     pidfd: int
     orders: socket.socket
-    place: int = 0
+    slot: int = 0
     """Of its rows in the shared table."""
     ready: bool = False
     hung: bool = False

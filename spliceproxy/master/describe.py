@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Iterable
 
-from spliceproxy.ipc import mirror_order
 from spliceproxy.ipc.description import (
     BackendDescription,
     Description,
     MirrorDescription,
     RouteDescription,
 )
+from spliceproxy.ipc.mirror_orders import mirror_orders_row_name
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.settings.log import LogLevel
@@ -89,7 +89,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
                 mirror.direction,
                 mirror.overflow,
                 mirror.sample,
-                mirror_order.row_name(route.settings.name, name),
+                mirror_orders_row_name(route.settings.name, name),
             )
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)
         ),

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.loading import Loaded
 from spliceproxy.master.worker_process import run_worker
 from spliceproxy.master.workers import Workers
 from spliceproxy.observe.logs import Logs
-from spliceproxy.observe.places import Places
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
 from spliceproxy.proxy.prepared import PreparedRoute, prepare
@@ -80,7 +80,7 @@ class Generation:
 
 
 Work = Callable[[Generation, int, int, socket.socket], int]
-"""Be a worker of a generation, in the child: its number, its place, and the line to the master."""
+"""Be a worker of a generation, in the child: its number, its slot, and the line to the master."""
 
 
 def make_generation(
@@ -88,7 +88,7 @@ def make_generation(
     loaded: Loaded,
     logs: Logs,
     listening: list[list[socket.socket]],
-    places: Places,
+    slots: WorkerSlots,
     work: Work,
 ) -> Generation:
     """Prepare a generation; its workers are not started yet."""
@@ -96,9 +96,9 @@ def make_generation(
     capacity = fit_routes(settings)
     routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
 
-    def body(worker: int, place: int, orders: socket.socket) -> int:
-        return work(generation, worker, place, orders)
+    def body(worker: int, slot: int, orders: socket.socket) -> int:
+        return work(generation, worker, slot, orders)
 
-    workers = Workers(number, settings.workers, places, body)
+    workers = Workers(number, settings.workers, slots, body)
     generation = Generation(number, settings, logs, routes, capacity.nofile, workers)
     return generation

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.process_state import RUNNING, TRACED, ProcessState, read_state
 from spliceproxy.master.child import Child
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.lost_worker import give_up
-from spliceproxy.observe.places import Places
 
 _INTERVAL_S = 1.0
 _STARVED_S = 0.5
@@ -31,8 +31,8 @@ class HangWatch:
     nobody's heart has beaten meanwhile.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, slots: WorkerSlots) -> None:
+        self._slots = slots
         self._sightings: dict[Child, _Sighting] = {}
         self._looked_s = time.monotonic()
         self.next_deadline_s = self._looked_s + _INTERVAL_S
@@ -60,7 +60,7 @@ class HangWatch:
             state = read_state(child.pid)
         except OSError:  # it has just been buried
             return
-        heartbeat_s = self._places.heartbeat_s(child.place)
+        heartbeat_s = self._slots.heartbeat_s(child.slot)
         if before is None or heartbeat_s != before.heartbeat_s:
             before = _Sighting(heartbeat_s, now_s, state.cpu_s)
         self._sightings[child] = before

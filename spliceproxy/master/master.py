@@ -18,7 +18,7 @@ from spliceproxy.errors import ExitStatus
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.admin_keeper import NO_PLACE, AdminKeeper
+from spliceproxy.master.admin_keeper import NO_SLOT, AdminKeeper
 from spliceproxy.master.describe import Story
 from spliceproxy.master.difference import compare_settings, describe_listeners, needs_restart
 from spliceproxy.master.generation import Generation, make_generation
@@ -112,14 +112,14 @@ class Master:
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
         return make_generation(self._numbers, loaded, logs, listening, self._admin, self._work)
 
-    def _work(self, generation: Generation, number: int, place: int, orders: socket.socket) -> int:
+    def _work(self, generation: Generation, number: int, slot: int, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
         self._forget()
         self._listeners.forget_all_but(generation.sockets)
         for other in self._all_generations():
             other.logs.close_all_but(generation.logs)
-        admin_line = self._admin.worker_end(place)
-        tally = Tally(self._table, place)
+        admin_line = self._admin.worker_end(slot)
+        tally = Tally(self._table, slot)
         return generation.serve(number, tally, orders, admin_line, self._log_level)
 
     def _forget(self) -> None:
@@ -249,7 +249,7 @@ class Master:
 
         def forget() -> None:
             self._forget_for_admin()
-            self._admin.worker_end(NO_PLACE)
+            self._admin.worker_end(NO_SLOT)
 
         loading = Loading(partial(load, self._source, self._inherited, used), self.logs, forget)
         return Reload(loading, self._listeners, self._make_generation)

@@ -4,9 +4,9 @@ import time
 
 from spliceproxy.ipc.rows import Kind, RouteCell, parse_row_name
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.generations import Generations
-from spliceproxy.observe.places import Places
 from spliceproxy.observe.service_manager import ServiceManager
 
 _STATUS_INTERVAL_S = 5.0
@@ -15,10 +15,10 @@ _STATUS_INTERVAL_S = 5.0
 class Report:
     """Tells when there is something to tell, and from time to time that all is well."""
 
-    def __init__(self, manager: ServiceManager, table: SharedTable, places: Places) -> None:
+    def __init__(self, manager: ServiceManager, table: SharedTable, slots: WorkerSlots) -> None:
         self._manager = manager
         self._table = table
-        self._places = places
+        self._slots = slots
         self._interval_s = _STATUS_INTERVAL_S
         if manager.watchdog_s is not None:
             # As sd_watchdog_enabled(3) advises: a late one is not a lost one.
@@ -62,7 +62,7 @@ class Report:
         if watchdog_s is None:
             return False
         heard_s = [
-            max(child.started_s, self._places.heartbeat_s(child.place))
+            max(child.started_s, self._slots.heartbeat_s(child.slot))
             for child in current.workers.children
         ]
         return all(now_s - last_s < watchdog_s for last_s in heard_s)

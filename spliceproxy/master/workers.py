@@ -11,9 +11,9 @@ import structlog
 
 from spliceproxy.errors import BootProblem
 from spliceproxy.ipc import control
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.child import Child, fork_child
 from spliceproxy.master.stack_file import StackFile
-from spliceproxy.observe.places import Places
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.settings.log import LogLevel
 
@@ -23,16 +23,16 @@ _STOP_GRACE_S = 5.0  # what a worker that is told to stop at once may take befor
 
 
 Body = Callable[[int, int, socket.socket], int]
-"""Runs a worker by its number, the place of its rows, and the line to the master."""
+"""Runs a worker by its number, the slot of its rows, and the line to the master."""
 
 
 class Workers:
     """Keeps ``count`` workers alive until they are told to end."""
 
-    def __init__(self, generation: int, count: int, places: Places, body: Body) -> None:
+    def __init__(self, generation: int, count: int, slots: WorkerSlots, body: Body) -> None:
         self._body = body
         self._count = count
-        self._places = places
+        self._slots = slots
         self._children: dict[int, Child] = {}
         self._restarts: dict[int, float] = {}
         self._failures: dict[int, int] = {}
@@ -140,29 +140,29 @@ class Workers:
         self._restarts[number] = time.monotonic() + delay_s
 
     def _fork(self, number: int) -> None:
-        place = self._places.take()
+        slot = self._slots.take()
         try:
             stack = StackFile()
             try:
-                child = fork_child(number, partial(self._run, number, place, stack))
+                child = fork_child(number, partial(self._run, number, slot, stack))
             except OSError:
                 stack.close()
                 raise
         except OSError:
-            self._places.free(place)
+            self._slots.free(slot)
             raise
-        child.place, child.stack = place, stack
+        child.slot, child.stack = slot, stack
         self._children[number] = child
 
-    def _run(self, number: int, place: int, stack: StackFile, orders: socket.socket) -> int:
+    def _run(self, number: int, slot: int, stack: StackFile, orders: socket.socket) -> int:
         """Be a worker: runs in the child."""
         stack.offer()
-        return self._body(number, place, orders)
+        return self._body(number, slot, orders)
 
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
-        lost = self._places.free(child.place)
+        lost = self._slots.free(child.slot)
         if code or not self._ending:
             self._log.error(
                 "worker_exited",

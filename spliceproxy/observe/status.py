@@ -26,7 +26,7 @@ class Histogram:
 class WorkerStatus:
     """A worker process."""
 
-    place: int
+    slot: int
     number: int
     generation: int
     pid: int

@@ -11,8 +11,8 @@ from spliceproxy.ipc.description import (
     MirrorDescription,
     RouteDescription,
 )
-from spliceproxy.ipc.health_cells import OrderCell, condition
-from spliceproxy.ipc.mirror_order import is_on, sample_of
+from spliceproxy.ipc.health_cells import BackendOrderCell, condition
+from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.ipc.rows import (
     BUCKETS,
     COUNT,
@@ -57,7 +57,7 @@ class StatusReader:
             if kind != Kind.WORKER
             for name, row in found
         )
-        active = _active_by_place(rows[Kind.ROUTE])
+        active = _active_by_slot(rows[Kind.ROUTE])
         return Status(
             version=__version__,
             pid=description.pid,
@@ -98,7 +98,7 @@ class StatusReader:
 
 
 class Sums:
-    """Cells of rows that differ in their place alone, added up."""
+    """Cells of rows that differ in their slot alone, added up."""
 
     def __init__(self, rows: Iterable[tuple[RowName, Row]]) -> None:
         self._sums: dict[Key, list[int]] = {}
@@ -113,7 +113,7 @@ class Sums:
                 self._reasons[kind, labels[:-1]][labels[-1]] = cells[COUNT]
 
     def cells(self, kind: Kind, *labels: str) -> list[int]:
-        """Return the sum over all places; zeros if nobody has counted yet."""
+        """Return the sum over all slots; zeros if nobody has counted yet."""
         return self._sums.get((kind, tuple(map(fitting, labels)))) or _ZEROS
 
     def reasons(self, kind: Kind, *labels: str) -> dict[str, int]:
@@ -128,10 +128,10 @@ def _histogram(cells: Sequence[int], first: int, sum_us: int) -> Histogram:
     return Histogram(list(cells[first : first + BUCKETS]), cells[sum_us] / 1e6)
 
 
-def _active_by_place(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
+def _active_by_slot(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
     active: dict[int, int] = defaultdict(int)
     for name, row in rows:
-        active[name.place] += row.cells[RouteCell.ACTIVE]
+        active[name.slot] += row.cells[RouteCell.ACTIVE]
     return active
 
 
@@ -144,14 +144,14 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
             continue
         found.append(
             WorkerStatus(
-                place=name.place,
+                slot=name.slot,
                 number=cells[WorkerCell.NUMBER],
                 generation=cells[WorkerCell.GENERATION],
                 pid=cells[WorkerCell.PID],
                 state=WorkerState(cells[WorkerCell.STATE]).name.lower(),
                 started=cells[WorkerCell.STARTED_US] / 1e6,
                 heartbeat_age_s=max(0, now_us - cells[WorkerCell.HEARTBEAT_US]) / 1e6,
-                connections=active[name.place],
+                connections=active[name.slot],
                 pipes_in_use=cells[WorkerCell.PIPES_IN_USE],
                 pipes_idle=cells[WorkerCell.PIPES_IDLE],
                 pipes_bytes=cells[WorkerCell.PIPES_BYTES],
@@ -194,7 +194,7 @@ def _backend(
         name=backend.name,
         state=condition(row.cells, orders.cells, time.monotonic()) if row and orders else "up",
         reason="" if row is None else row.text,
-        weight=(orders and orders.cells[OrderCell.WEIGHT]) or backend.weight,
+        weight=(orders and orders.cells[BackendOrderCell.WEIGHT]) or backend.weight,
         backup=backend.backup,
         active=cells[BackendCell.ACTIVE],
         connections=cells[BackendCell.CONNECTIONS],

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from spliceproxy.ipc import mirror_order
+from spliceproxy.ipc.mirror_orders import mirror_orders_row_name
 from spliceproxy.ipc.rows import (
     COUNT,
     BackendCell,
@@ -19,13 +19,7 @@ from spliceproxy.ipc.rows import (
     bucket,
     row_name,
 )
-from spliceproxy.ipc.shared_table import (
-    CELLS,
-    Row,
-    SharedTable,
-    TableFullError,
-    private_row,
-)
+from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError
 from spliceproxy.observe.connection import ConnectionRecord, Direction
 
 Cells = memoryview
@@ -56,9 +50,9 @@ def moved_so_far(request: Direction, response: Direction) -> Traffic:
 class Tally:
     """The rows of one worker."""
 
-    def __init__(self, table: SharedTable, place: int) -> None:
+    def __init__(self, table: SharedTable, slot: int) -> None:
         self.table = table
-        self.place = place
+        self.slot = slot
         self._full = False
 
     def cells(self, kind: Kind, *labels: str) -> Cells:
@@ -66,24 +60,21 @@ class Tally:
 
         When no row is left, they are cells that nobody reads; the log tells so once.
         """
-        try:
-            return self.table.claim(row_name(kind, self.place, *labels)).cells
-        except TableFullError as error:
+
+        def tell_full(error: TableFullError) -> None:
             if not self._full:
                 self._full = True
                 structlog.get_logger().error("counters_lost", row=kind, error=str(error))
-            return memoryview(bytearray(8 * CELLS)).cast("q")
+
+        name = row_name(kind, self.slot, *labels)
+        return self.table.claim_or_private(name, tell_full).cells
 
     def order(self, route: str, mirror: str) -> Row:
         """Return the row with what an operator wants of a mirror; one for itself if none is left.
 
         The log has told of a table that is full.
         """
-        name = mirror_order.row_name(route, mirror)
-        try:
-            return self.table.claim(name)
-        except TableFullError:
-            return private_row(name)
+        return self.table.claim_or_private(mirror_orders_row_name(route, mirror))
 
 
 class Reasons:
@@ -132,7 +123,7 @@ class RouteTally:
         self._route = route
         self._backends: dict[str, BackendTally] = {}
         self._open: dict[Hashable, Traffic] = {}
-        # Who had this place before may have died with connections open.
+        # Who had this slot before may have died with connections open.
         cells[RouteCell.ACTIVE] = cells[RouteCell.MIRRORING] = 0
         cells[RouteCell.LIMIT] = max_connections
 

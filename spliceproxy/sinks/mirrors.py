@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from spliceproxy.ipc.mirror_order import is_on, sample_of
+from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor

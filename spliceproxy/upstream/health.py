@@ -11,15 +11,15 @@ from spliceproxy.ipc.health_cells import (
     CELLS_USED,
     ORDERS_USED,
     Admin,
-    OrderCell,
+    BackendOrderCell,
     adopt,
-    orders_row_name,
+    backend_orders_row_name,
+    health_row_name,
     restore,
-    row_name,
     write_checked,
     write_ejection,
 )
-from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError, private_row
+from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.policy.health.checks import CheckRules
@@ -41,11 +41,11 @@ class Judging:
 
     def row_name(self, backend: str) -> str:
         """Name the row of a backend."""
-        return row_name(self.route, backend, self.rules_text)
+        return health_row_name(self.route, backend, self.rules_text)
 
     def orders_row_name(self, backend: str) -> str:
         """Name the row with the operator's orders for a backend."""
-        return orders_row_name(self.route, backend)
+        return backend_orders_row_name(self.route, backend)
 
 
 def judging(route: str, settings: PoolSettings) -> Judging:
@@ -59,11 +59,11 @@ def judging(route: str, settings: PoolSettings) -> Judging:
 
 def claim_row(table: SharedTable, name: str) -> Row:
     """Return the row of that name; if the table is full, one that no other worker reads."""
-    try:
-        return table.claim(name)
-    except TableFullError as error:
+
+    def tell_full(error: TableFullError) -> None:
         structlog.get_logger().error("health_not_shared", row=name, error=str(error))
-        return private_row(name)
+
+    return table.claim_or_private(name, tell_full)
 
 
 class BackendHealth:
@@ -162,10 +162,10 @@ class BackendHealth:
         """Let balancing know."""
         verdict = self._health.verdict(self._rules, now_s)
         orders, state = self._orders.cells, self._state
-        admin = orders[OrderCell.ADMIN]
+        admin = orders[BackendOrderCell.ADMIN]
         state.up = verdict.up and admin == Admin.NORMAL
         state.ejected = verdict.condition is Condition.EJECTED and admin == Admin.NORMAL
-        state.weight = orders[OrderCell.WEIGHT] or self._weight
+        state.weight = orders[BackendOrderCell.WEIGHT] or self._weight
         self.lost = verdict.condition is Condition.DOWN or admin == Admin.DISABLED
         self._changes_s = self._health.changes_s(now_s)
         return verdict

@@ -29,21 +29,21 @@ def busy(step: int = 0) -> Status:
         reloads={"success": 2, "failure": 0},
         last_reload="",
         log_level="info",
-        workers=[_worker(place, step) for place in (0, 1)],
+        workers=[_worker(slot, step) for slot in (0, 1)],
         routes=[_web(step), _postgres(step)],
     )
 
 
-def _worker(place: int, step: int) -> WorkerStatus:
+def _worker(slot: int, step: int) -> WorkerStatus:
     return WorkerStatus(
-        place=place,
-        number=place + 1,
+        slot=slot,
+        number=slot + 1,
         generation=3,
-        pid=4101 + place,
+        pid=4101 + slot,
         state="serving",
         started=time.time() - 93_600,
         heartbeat_age_s=0.4,
-        connections=600 + place,
+        connections=600 + slot,
         pipes_in_use=12,
         pipes_idle=64,
         pipes_bytes=76 * MIB,

@@ -24,8 +24,8 @@ ON_ROUTE = {"route": "main", "to": "null:"}
 class FakeWorker:
     """Keeps what it is told, or refuses."""
 
-    def __init__(self, place: int, refusal: str = "") -> None:
-        self.place = place
+    def __init__(self, slot: int, refusal: str = "") -> None:
+        self.slot = slot
         self.refusal = refusal
         self.attached: dict[int, Any] = {}
 
@@ -55,7 +55,7 @@ class Administration:
     def let_in(self, *workers: FakeWorker) -> None:
         for worker in workers:
             ours, theirs = make_line()
-            self.lines.add(WorkerLine(worker.place, ours))
+            self.lines.add(WorkerLine(worker.slot, ours))
             self._nursery.start_soon(_serve, worker, trio.socket.from_stdlib_socket(theirs))
 
     async def attach(self, **given: str) -> int:
@@ -89,7 +89,7 @@ async def administration(count: int = 1) -> AsyncIterator[list[Administration]]:
         yield made
         for each in made:
             for line in each.lines.lines:
-                each.lines.remove(line.place)
+                each.lines.remove(line.slot)
         nursery.cancel_scope.cancel()
     table.close()
 

@@ -4,11 +4,11 @@ import pytest
 
 from spliceproxy.ipc.health_cells import (
     Admin,
-    OrderCell,
+    BackendOrderCell,
     adopt,
     condition,
+    health_row_name,
     restore,
-    row_name,
     write_checked,
     write_ejection,
 )
@@ -83,13 +83,13 @@ def test_what_has_been_adopted_already_is_not_adopted_again(cells: memoryview) -
 )
 def test_the_operator_goes_first(cells: memoryview, admin: Admin, text: str) -> None:
     orders = memoryview(bytearray(NO_ORDERS)).cast("q")
-    orders[OrderCell.ADMIN] = admin
+    orders[BackendOrderCell.ADMIN] = admin
     assert condition(cells, orders, 1.0) == text
 
 
 def test_names_of_rows() -> None:
     names = {
-        row_name(*parts)
+        health_row_name(*parts)
         for parts in [
             ("a", "b:1", ""),
             ("a", "b:1", "x"),

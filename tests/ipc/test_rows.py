@@ -29,21 +29,27 @@ def test_buckets_reach_from_microseconds_to_an_hour() -> None:
 
 @given(
     kind=st.sampled_from(Kind),
-    place=st.integers(0, 5000),
+    slot=st.integers(0, 5000),
     labels=st.lists(st.text(), max_size=3),
 )
-def test_every_name_fits_and_can_be_taken_apart(kind: Kind, place: int, labels: list[str]) -> None:
-    name = row_name(kind, place, *labels)
+def test_every_name_fits_and_can_be_taken_apart(kind: Kind, slot: int, labels: list[str]) -> None:
+    name = row_name(kind, slot, *labels)
     assert 0 < len(name.encode()) <= MAX_NAME_BYTES
     parsed = parse_row_name(name)
     assert parsed is not None
-    assert (parsed.kind, parsed.place, len(parsed.labels)) == (kind, place, len(labels))
+    assert (parsed.kind, parsed.slot, len(parsed.labels)) == (kind, slot, len(labels))
     assert row_name(*parsed[:2], *parsed.labels) == name
 
 
 def test_short_labels_are_kept() -> None:
     name = row_name(Kind.BACKEND, 3, "web", "10.0.0.1:80")
     assert parse_row_name(name) == RowName(Kind.BACKEND, 3, ("web", "10.0.0.1:80"))
+
+
+def test_a_tab_and_a_blank_are_not_the_same() -> None:
+    one, other = row_name(Kind.MIRROR, 0, "web", "a\tb"), row_name(Kind.MIRROR, 0, "web", "a b")
+    assert one != other
+    assert one.count("\t") == 3
 
 
 def test_long_labels_stay_different() -> None:

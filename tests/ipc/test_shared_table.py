@@ -69,6 +69,22 @@ def test_a_full_table_says_so(table: SharedTable) -> None:
     assert table.claim("row 5").name == "row 5"
 
 
+def test_without_room_one_counts_for_oneself(table: SharedTable) -> None:
+    said: list[str] = []
+    for number in range(64):
+        table.claim_or_private(f"row {number}", lambda error: said.append(str(error)))
+    assert said == []
+    one, other = (
+        table.claim_or_private("one more", lambda error: said.append(str(error))) for _ in range(2)
+    )
+    one.cells[CELLS - 1] += 7
+    one.text = "refused"
+    assert (one.name, one.text, one.cells[CELLS - 1]) == ("one more", "refused", 7)
+    assert (other.text, other.cells[CELLS - 1]) == ("", 0)
+    assert table.find("one more") is None
+    assert said == ["all 64 rows are in use"] * 2
+
+
 @pytest.mark.parametrize("name", ["", "x" * (MAX_NAME_BYTES + 1)])
 def test_a_name_that_does_not_fit_is_refused(table: SharedTable, name: str) -> None:
     with pytest.raises(ValueError, match="bytes"):

@@ -1,4 +1,4 @@
-"""Places of workers, with a line to the admin process."""
+"""Slots of workers, with a line to the admin process."""
 
 import errno
 import os
@@ -28,6 +28,6 @@ def test_without_a_line_no_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
             for _ in range(3):
                 with pytest.raises(OSError, match="Too many open files"):
                     keeper.take()
-        place = keeper.take()
-        assert place == 0, "rows are few, however often a worker could not be started"
-        keeper.free(place)
+        slot = keeper.take()
+        assert slot == 0, "rows are few, however often a worker could not be started"
+        keeper.free(slot)

@@ -11,11 +11,11 @@ import pytest
 
 from spliceproxy.ipc.rows import Kind, WorkerCell
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.process_state import RUNNING, STOPPED, TRACED, ProcessState
 from spliceproxy.master import hang_watch
 from spliceproxy.master.child import Child
 from spliceproxy.master.generation import Generation
-from spliceproxy.observe.places import Places
 from spliceproxy.observe.tally import Tally
 
 TIMEOUT_S = 5.0
@@ -29,15 +29,15 @@ class Watched:
         self.timeout_s = TIMEOUT_S
         self.state = ProcessState(RUNNING, 0.0)
         self.given_up: list[float] = []
-        places = Places(table)
+        slots = WorkerSlots(table)
         ours, theirs = socket.socketpair()
         theirs.close()
-        self.child = Child(0, os.getpid(), -1, ours, places.take())
+        self.child = Child(0, os.getpid(), -1, ours, slots.take())
         self._cells = Tally(table, 0).cells(Kind.WORKER)
         monkeypatch.setattr(hang_watch, "time", SimpleNamespace(monotonic=lambda: self.now_s))
         monkeypatch.setattr(hang_watch, "read_state", lambda _pid: self.state)
         monkeypatch.setattr(hang_watch, "give_up", self._note)
-        self._watch = hang_watch.HangWatch(places)
+        self._watch = hang_watch.HangWatch(slots)
 
     def _note(self, _generation: object, child: Child, silent_s: float) -> None:
         child.hung = True

@@ -14,6 +14,7 @@ import pytest
 from spliceproxy.ipc import control
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master import reload
 from spliceproxy.master.generation import Generation, make_generation
@@ -21,7 +22,6 @@ from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.observe.logs import Logs
-from spliceproxy.observe.places import Places
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_destination import LogDestination
@@ -46,7 +46,7 @@ class Parts:
 
     listeners: OpenListeners
     logs: Logs
-    places: Places
+    slots: WorkerSlots
 
 
 @pytest.fixture
@@ -58,17 +58,17 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         closing(OpenListeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):
-        yield Parts(before, listeners, logs, Places(table))
+        yield Parts(before, listeners, logs, WorkerSlots(table))
 
 
 def reload_with(work: Work, parts: Parts) -> Reload:
     """Begin a reload whose workers do this."""
 
-    def be_worker(generation: Generation, number: int, place: int, orders: socket.socket) -> int:
+    def be_worker(generation: Generation, number: int, slot: int, orders: socket.socket) -> int:
         return work(orders)
 
     def make(loaded: Loaded, sockets: list[list[socket.socket]]) -> Generation:
-        return make_generation(2, loaded, parts.logs, sockets, parts.places, be_worker)
+        return make_generation(2, loaded, parts.logs, sockets, parts.slots, be_worker)
 
     loading = Loading(lambda: load(settings, InheritedSockets()), parts.logs, lambda: None)
     return Reload(loading, parts.listeners, make)

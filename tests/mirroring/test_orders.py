@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.ipc.mirror_order import row_name, write_sample, write_state
+from spliceproxy.ipc.mirror_orders import mirror_orders_row_name, write_sample, write_state
 from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.mirroring.test_attaching import AFTER, DURING, copied, end_well, pass_on
 from tests.proxy.payload import assert_same
@@ -13,7 +13,7 @@ from tests.proxy.relay import both_modes, eventually
 
 def order(it: Mirrored, mirror: str) -> memoryview:
     """The cells that the admin process writes."""
-    return it.worker._tally.table.claim(row_name("default", mirror)).cells
+    return it.worker._tally.table.claim(mirror_orders_row_name("default", mirror)).cells
 
 
 def state(it: Mirrored) -> tuple[str, float]:

@@ -78,11 +78,11 @@ def test_nothing_has_happened_yet(table: SharedTable) -> None:
 
 
 def test_workers_add_up(table: SharedTable) -> None:
-    for place, reason in ((0, "closed"), (1, "closed"), (2, "idle_timeout")):
-        tally = RouteTally(Tally(table, place), "web", 100)
+    for slot, reason in ((0, "closed"), (1, "closed"), (2, "idle_timeout")):
+        tally = RouteTally(Tally(table, slot), "web", 100)
         tally.accepted()
         tally.backend("10.0.0.1:80").connected(0.001)
-        tally.ended(place, record(10, 20, reason), "10.0.0.1:80")
+        tally.ended(slot, record(10, 20, reason), "10.0.0.1:80")
         tally.over()
     route = web(table)
     assert (route.accepted, route.active, route.limit, route.mirroring) == (3, 0, 300, 0)
@@ -148,7 +148,7 @@ def test_a_worker_that_is_gone_is_not_listed(table: SharedTable) -> None:
     cells = Tally(table, 4).cells(Kind.WORKER)
     cells[WorkerCell.STATE], cells[WorkerCell.PID] = WorkerState.DRAINING, 42
     worker = StatusReader(table).status(PROXY).workers[0]
-    assert (worker.place, worker.pid, worker.state) == (4, 42, "draining")
+    assert (worker.slot, worker.pid, worker.state) == (4, 42, "draining")
     cells[WorkerCell.STATE] = WorkerState.FREE
     assert StatusReader(table).status(PROXY).workers == []
 

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from spliceproxy.ipc.health_cells import Admin, OrderCell
+from spliceproxy.ipc.health_cells import Admin, BackendOrderCell
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from tests.proxy.pooled import Pooled, pooled
 from tests.proxy.relay import eventually
@@ -106,13 +106,13 @@ async def test_orders_of_the_operator() -> None:
     async with pooled({}, {}, balance="first", on_down="close") as proxied:
         _, client, _ = await proxied.connect()
         row = proxied.backends[0].health._orders
-        row.cells[OrderCell.ADMIN] = Admin.DRAIN
+        row.cells[BackendOrderCell.ADMIN] = Admin.DRAIN
         await goes(proxied, 0, up=False)
         assert await proxied.numbers(1) == [1]
         assert proxied.events("connection") == []
         (route,) = proxied.proxy.status().routes
         assert [backend.state for backend in route.backends] == ["draining", "up"]
-        row.cells[OrderCell.ADMIN] = Admin.DISABLED
+        row.cells[BackendOrderCell.ADMIN] = Admin.DISABLED
         assert await client.receive_rest() == (b"", "reset")
         assert (await proxied.ended())["reason"] == "backend_down"
 

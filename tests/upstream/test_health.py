@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from structlog.testing import capture_logs
 
-from spliceproxy.ipc.health_cells import Admin, OrderCell, orders_row_name
+from spliceproxy.ipc.health_cells import Admin, BackendOrderCell, backend_orders_row_name
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
@@ -136,13 +136,13 @@ def test_ejection_can_be_turned_off(table: SharedTable) -> None:
 @pytest.mark.parametrize(("order", "lost"), [(Admin.DRAIN, False), (Admin.DISABLED, True)])
 def test_orders_of_the_operator(table: SharedTable, order: Admin, lost: bool) -> None:
     health, state = worker(table)
-    row = table.claim(orders_row_name("r", "b:1"))
-    row.cells[OrderCell.ADMIN] = order
-    row.cells[OrderCell.WEIGHT] = 7
+    row = table.claim(backend_orders_row_name("r", "b:1"))
+    row.cells[BackendOrderCell.ADMIN] = order
+    row.cells[BackendOrderCell.WEIGHT] = 7
     assert look(health)
     assert (state.up, state.ejected, state.weight, health.lost) == (False, False, 7, lost)
-    row.cells[OrderCell.ADMIN] = Admin.NORMAL
-    row.cells[OrderCell.WEIGHT] = 0
+    row.cells[BackendOrderCell.ADMIN] = Admin.NORMAL
+    row.cells[BackendOrderCell.WEIGHT] = 0
     look(health)
     assert (state.up, state.weight, health.lost) == (True, 3, False)
 

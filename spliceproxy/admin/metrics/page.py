@@ -72,11 +72,11 @@ def _workers(status: Status) -> Iterator[Metric]:
     ):
         family = gauge(name, text, labels)
         for worker in status.workers:
-            family.add_metric([str(worker.place)], getattr(worker, field))
+            family.add_metric([str(worker.slot)], getattr(worker, field))
         yield family
     yield histogram(
         "reactor_batch_seconds",
         "How long a batch of events took.",
         labels,
-        (((str(worker.place),), worker.batch_seconds) for worker in status.workers),
+        (((str(worker.slot),), worker.batch_seconds) for worker in status.workers),
     )

@@ -24,7 +24,7 @@ def process_metrics(status: Status) -> Iterator[Metric]:
     for name, pid in (
         ("master", status.pid),
         ("admin", os.getpid()),
-        *((f"worker {worker.place}", worker.pid) for worker in status.workers),
+        *((f"worker {worker.slot}", worker.pid) for worker in status.workers),
     ):
         directory = Path("/proc", str(pid))
         try:

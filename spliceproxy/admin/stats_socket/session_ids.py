@@ -1,13 +1,13 @@
 """Connections' numbers in the form that HAProxy's sessions have."""
 
-_PLACE_SHIFT = 48
+_SLOT_SHIFT = 48
 _MAX_HEX_DIGITS = 16
 
 
 def session_id(number: str) -> str:
     """Return a connection's number in the form that HAProxy's have, which are addresses."""
-    place, _, own = number.partition("-")
-    return f"{(int(place) << _PLACE_SHIFT) + int(own):#x}"
+    slot, _, own = number.partition("-")
+    return f"{(int(slot) << _SLOT_SHIFT) + int(own):#x}"
 
 
 def parse_session(text: str) -> str:
@@ -20,4 +20,4 @@ def parse_session(text: str) -> str:
     if not digits.isalnum() or not digits.isascii() or len(digits) > _MAX_HEX_DIGITS:
         raise ValueError(f"{text[:40]!r} is no session")
     value = int(digits, 16)
-    return f"{value >> _PLACE_SHIFT}-{value & ((1 << _PLACE_SHIFT) - 1)}"
+    return f"{value >> _SLOT_SHIFT}-{value & ((1 << _SLOT_SHIFT) - 1)}"

@@ -100,6 +100,6 @@ def test_any_words_are_a_command_or_refused(words: list[str]) -> None:
         parse_command(words)
 
 
-@given(place=st.integers(0, 2**16 - 1), own=st.integers(0, 2**48 - 1))
-def test_a_session_keeps_its_number(place: int, own: int) -> None:
-    assert parse_session(session_id(f"{place}-{own}")) == f"{place}-{own}"
+@given(slot=st.integers(0, 2**16 - 1), own=st.integers(0, 2**48 - 1))
+def test_a_session_keeps_its_number(slot: int, own: int) -> None:
+    assert parse_session(session_id(f"{slot}-{own}")) == f"{slot}-{own}"

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spliceproxy.ipc.mirror_order import is_on, row_name, sample_of, write_sample, write_state
+from spliceproxy.ipc.mirror_orders import (
+    is_on,
+    mirror_orders_row_name,
+    sample_of,
+    write_sample,
+    write_state,
+)
 from spliceproxy.ipc.shared_table import private_row
 from spliceproxy.settings.units import parse_percent
 
@@ -35,6 +41,10 @@ def test_each_percentage_comes_back(parts: int) -> None:
 
 def test_long_names_have_rows_of_their_own() -> None:
     long = "exec:" + "x" * 500
-    names = {row_name("main", long), row_name("main", long + "y"), row_name("other", long)}
+    names = {
+        mirror_orders_row_name("main", long),
+        mirror_orders_row_name("main", long + "y"),
+        mirror_orders_row_name("other", long),
+    }
     assert len(names) == 3
     assert all(len(name.encode()) <= 254 for name in names)
