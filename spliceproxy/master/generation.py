@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from spliceproxy.ipc.worker_slots import WorkerSlots
+from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.loading import Loaded
 from spliceproxy.master.worker_process import run_worker
-from spliceproxy.master.workers import Workers
+from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
@@ -43,14 +44,7 @@ class Generation:
         mirrors = (mirror for route in self.settings.routes for mirror in route.mirrors)
         return [str(directory) for directory in directories_of(mirrors)]
 
-    def serve(
-        self,
-        number: int,
-        tally: Tally,
-        orders: socket.socket,
-        admin_line: socket.socket | None,
-        log_level: LogLevel,
-    ) -> int:
+    def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
         self.logs.use()
         worker = Worker(
@@ -58,12 +52,12 @@ class Generation:
             self.routes,
             tally,
             self.logs.access_log,
-            number=number,
+            number=assignment.number,
             generation=self.number,
-            admin_line=admin_line,
+            admin_line=assignment.admin_line,
         )
         worker.set_log_level(log_level)
-        return run_worker(worker, self.settings.drain_timeout_s, orders, self.logs)
+        return run_worker(worker, self.settings.drain_timeout_s, assignment.orders, self.logs)
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
@@ -79,8 +73,8 @@ class Generation:
         }
 
 
-Work = Callable[[Generation, int, int, socket.socket], int]
-"""Be a worker of a generation, in the child: its number, its slot, and the line to the master."""
+Work = Callable[[Generation, Assignment], int]
+"""Be a worker of a generation, in the child; returns the exit status."""
 
 
 def make_generation(
@@ -89,6 +83,7 @@ def make_generation(
     logs: Logs,
     listening: list[list[socket.socket]],
     slots: WorkerSlots,
+    admin: AdminProcessKeeper,
     work: Work,
 ) -> Generation:
     """Prepare a generation; its workers are not started yet."""
@@ -96,9 +91,9 @@ def make_generation(
     capacity = fit_routes(settings)
     routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
 
-    def body(worker: int, slot: int, orders: socket.socket) -> int:
-        return work(generation, worker, slot, orders)
+    def body(assignment: Assignment) -> int:
+        return work(generation, assignment)
 
-    workers = Workers(number, settings.workers, slots, body)
+    workers = Workers(number, settings.workers, slots, admin, body)
     generation = Generation(number, settings, logs, routes, capacity.nofile, workers)
     return generation

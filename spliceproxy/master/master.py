@@ -17,8 +17,9 @@ import structlog
 from spliceproxy.errors import ExitStatus
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.admin_keeper import NO_SLOT, AdminKeeper
+from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.describe import Story
 from spliceproxy.master.difference import compare_settings, describe_listeners, needs_restart
 from spliceproxy.master.generation import Generation, make_generation
@@ -26,10 +27,11 @@ from spliceproxy.master.generations import Generations
 from spliceproxy.master.hang_watch import HangWatch
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
+from spliceproxy.master.polling import wait
 from spliceproxy.master.reload import Reload, Reloaded
 from spliceproxy.master.reloads import Reloads
 from spliceproxy.master.report import Report
-from spliceproxy.master.waiting import wait
+from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
@@ -59,15 +61,16 @@ class Master:
         self._inherited = inherited
         self._listeners = listeners
         self._table = table
-        self._admin = AdminKeeper(doors, table, logs, self._forget_for_admin)
+        self._slots = WorkerSlots(table)
+        self._admin = AdminProcessKeeper(doors, table, logs, self._forget_for_admin)
         self._story = Story()
         self._manager = manager
         self._signal_fd = signal_fd
         self.logs = logs
         self._generations: Generations
         self._log_level: LogLevel = "info"
-        self._hang_watch = HangWatch(self._admin)
-        self._report = Report(manager, table, self._admin)
+        self._hang_watch = HangWatch(self._slots)
+        self._report = Report(manager, table, self._slots)
         self._reloads = Reloads(self._start_reload, self._take_over, self._refuse)
         self._numbers = 0
         self._stopping = False
@@ -110,17 +113,19 @@ class Master:
     def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
         self._numbers += 1
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
-        return make_generation(self._numbers, loaded, logs, listening, self._admin, self._work)
+        return make_generation(
+            self._numbers, loaded, logs, listening, self._slots, self._admin, self._work
+        )
 
-    def _work(self, generation: Generation, number: int, slot: int, orders: socket.socket) -> int:
+    def _work(self, generation: Generation, assignment: Assignment) -> int:
         """Be a worker: runs in the child."""
         self._forget()
+        self._admin.forget()
         self._listeners.forget_all_but(generation.sockets)
         for other in self._all_generations():
             other.logs.close_all_but(generation.logs)
-        admin_line = self._admin.worker_end(slot)
-        tally = Tally(self._table, slot)
-        return generation.serve(number, tally, orders, admin_line, self._log_level)
+        tally = Tally(self._table, assignment.slot)
+        return generation.serve(assignment, tally, self._log_level)
 
     def _forget(self) -> None:
         """In a child: close what stands for the others."""
@@ -249,7 +254,7 @@ class Master:
 
         def forget() -> None:
             self._forget_for_admin()
-            self._admin.worker_end(NO_SLOT)
+            self._admin.forget()
 
         loading = Loading(partial(load, self._source, self._inherited, used), self.logs, forget)
         return Reload(loading, self._listeners, self._make_generation)

@@ -1,18 +1,20 @@
 """The workers of one generation: forked, watched, replaced when they die."""
 
-import select
+import contextlib
 import signal
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
 import structlog
 
 from spliceproxy.errors import BootProblem
 from spliceproxy.ipc import control
 from spliceproxy.ipc.worker_slots import WorkerSlots
+from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.child import Child, fork_child
+from spliceproxy.master.polling import is_readable
 from spliceproxy.master.stack_file import StackFile
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.settings.log import LogLevel
@@ -22,17 +24,38 @@ _STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
 _STOP_GRACE_S = 5.0  # what a worker that is told to stop at once may take before it is killed
 
 
-Body = Callable[[int, int, socket.socket], int]
-"""Runs a worker by its number, the slot of its rows, and the line to the master."""
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker gets when it is forked."""
+
+    number: int
+    slot: int
+    """Of its rows in the shared table."""
+    orders: socket.socket
+    """The line to the master."""
+    admin_line: socket.socket | None
+    """The line to the admin process; None where there is none."""
+
+
+Body = Callable[[Assignment], int]
+"""Be a worker, in the child; returns the exit status."""
 
 
 class Workers:
     """Keeps ``count`` workers alive until they are told to end."""
 
-    def __init__(self, generation: int, count: int, slots: WorkerSlots, body: Body) -> None:
+    def __init__(
+        self,
+        generation: int,
+        count: int,
+        slots: WorkerSlots,
+        admin: AdminProcessKeeper,
+        body: Body,
+    ) -> None:
         self._body = body
         self._count = count
         self._slots = slots
+        self._admin = admin
         self._children: dict[int, Child] = {}
         self._restarts: dict[int, float] = {}
         self._failures: dict[int, int] = {}
@@ -75,11 +98,11 @@ class Workers:
             BootProblem: a worker ended before all of them had accepted for the first time.
         """
         for child in list(self._children.values()):
-            if not child.ready and _readable(child.orders.fileno()):
+            if not child.ready and is_readable(child.orders.fileno()):
                 child.ready = child.hear() == control.READY
                 if child.ready and self.all_ready_once:
                     self._log.info("worker_restarted", worker=child.number, pid=child.pid)
-            if _readable(child.pidfd):
+            if is_readable(child.pidfd):
                 self._bury(child)
         now_s = time.monotonic()
         for number in [n for n, due_s in self._restarts.items() if due_s <= now_s]:
@@ -142,27 +165,38 @@ class Workers:
     def _fork(self, number: int) -> None:
         slot = self._slots.take()
         try:
-            stack = StackFile()
-            try:
-                child = fork_child(number, partial(self._run, number, slot, stack))
-            except OSError:
-                stack.close()
-                raise
+            self._children[number] = self._fork_at(slot, number)
         except OSError:
-            self._slots.free(slot)
+            self._leave(slot)
             raise
-        child.slot, child.stack = slot, stack
-        self._children[number] = child
 
-    def _run(self, number: int, slot: int, stack: StackFile, orders: socket.socket) -> int:
-        """Be a worker: runs in the child."""
-        stack.offer()
-        return self._body(number, slot, orders)
+    def _fork_at(self, slot: int, number: int) -> Child:
+        """Fork a worker, which gets its rows, a file for its stack, and a line to be asked by."""
+
+        def be_worker(orders: socket.socket) -> int:
+            stack.offer()
+            return self._body(Assignment(number, slot, orders, admin_line))
+
+        stack = StackFile()
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(stack.close)
+            admin_line = self._admin.open_line(slot)
+            # The worker has it by the fork, and nobody else keeps it.
+            with admin_line or contextlib.nullcontext():
+                child = fork_child(number, be_worker)
+            on_failure.pop_all()
+        child.slot, child.stack = slot, stack
+        return child
+
+    def _leave(self, slot: int) -> dict[str, int]:
+        """Give back what a worker has had; returns the connections that were lost, by route."""
+        self._admin.close_line(slot)
+        return self._slots.free(slot)
 
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
-        lost = self._slots.free(child.slot)
+        lost = self._leave(child.slot)
         if code or not self._ending:
             self._log.error(
                 "worker_exited",
@@ -184,12 +218,6 @@ class Workers:
             self._restarts[child.number] = time.monotonic()
         else:
             self._restart_later(child.number)
-
-
-def _readable(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _why(exit_code: int) -> dict[str, str | int]:

@@ -17,10 +17,12 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master import reload
+from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.generation import Generation, make_generation
 from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
 from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.reload import Reload, Reloaded
+from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
@@ -47,6 +49,7 @@ class Parts:
     listeners: OpenListeners
     logs: Logs
     slots: WorkerSlots
+    admin: AdminProcessKeeper
 
 
 @pytest.fixture
@@ -58,17 +61,18 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         closing(OpenListeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):
-        yield Parts(before, listeners, logs, WorkerSlots(table))
+        admin = AdminProcessKeeper([], table, logs, lambda: None)
+        yield Parts(before, listeners, logs, WorkerSlots(table), admin)
 
 
 def reload_with(work: Work, parts: Parts) -> Reload:
     """Begin a reload whose workers do this."""
 
-    def be_worker(generation: Generation, number: int, slot: int, orders: socket.socket) -> int:
-        return work(orders)
+    def be_worker(generation: Generation, assignment: Assignment) -> int:
+        return work(assignment.orders)
 
     def make(loaded: Loaded, sockets: list[list[socket.socket]]) -> Generation:
-        return make_generation(2, loaded, parts.logs, sockets, parts.slots, be_worker)
+        return make_generation(2, loaded, parts.logs, sockets, parts.slots, parts.admin, be_worker)
 
     loading = Loading(lambda: load(settings, InheritedSockets()), parts.logs, lambda: None)
     return Reload(loading, parts.listeners, make)

@@ -1,4 +1,4 @@
-"""The master's one wait: for descriptors, and for the nearest deadline."""
+"""The master's one wait, for descriptors and for the nearest deadline."""
 
 import select
 import time
@@ -16,3 +16,10 @@ def wait(
         poll.register(fd, select.POLLOUT)
     deadline_s = min(filter(None, deadlines_s), default=None)
     poll.poll(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()) * 1000)
+
+
+def is_readable(fd: int, timeout_s: float = 0.0) -> bool:
+    """Return whether a descriptor is readable by now, or within the timeout."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))

@@ -1,7 +1,11 @@
-"""The master's keeping of the admin process: forked, told what there is, replaced when it dies."""
+"""The master's keeping of the admin process: forked, told what there is, replaced when it dies.
+
+Each worker has a line to it: a pair of sockets that the master makes before it forks the worker,
+which has one end. The master hands the other end to the admin process, and keeps it for the next
+one, so that a worker does not notice when the admin process is replaced.
+"""
 
 import contextlib
-import select
 import signal
 import socket
 import time
@@ -16,8 +20,8 @@ from spliceproxy.ipc.description import Description
 from spliceproxy.ipc.master_line import MasterLine
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.ipc.shared_table import SharedTable
-from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.child import Child, fork_child
+from spliceproxy.master.polling import is_readable
 from spliceproxy.observe.logs import Logs
 from spliceproxy.policy.backoff import Backoff
 
@@ -28,14 +32,12 @@ _RESTART = Backoff(first_s=0.5, longest_s=30.0)
 _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
 _LAST_LINES_S = 1.0
 _LAST_ANSWERS_S = 1.0  # after a reload that moves the log
-NO_SLOT = -1
-"""No worker's."""
 
 Told = ParamSpec("Told")
 
 
-class AdminKeeper(WorkerSlots):
-    """Gives workers their slots, and the admin process a line to each of them."""
+class AdminProcessKeeper:
+    """Has an admin process run as long as there are doors, with a line to each worker."""
 
     def __init__(
         self,
@@ -45,12 +47,11 @@ class AdminKeeper(WorkerSlots):
         forget: Callable[[], None],
     ) -> None:
         """`forget` closes, in the child, what is not the admin process's business."""
-        super().__init__(table)
         self._doors = doors
         self._table = table
         self._logs = logs
         self._forget_others = forget
-        self._lines: dict[int, tuple[socket.socket, socket.socket]] = {}
+        self._lines: dict[int, socket.socket] = {}  # by the workers' slots
         self._description: Description | None = None
         self._child: Child | None = None
         self._failures = 0
@@ -58,45 +59,38 @@ class AdminKeeper(WorkerSlots):
         self._replace_s: float | None = None
         self._log = structlog.get_logger()
 
-    def take(self) -> int:
-        """Return a slot that no other worker has, with a line to the admin process.
+    def open_line(self, slot: int) -> socket.socket | None:
+        """Make a worker's line and hand it to the admin process; returns the worker's end.
+
+        None where there are no doors, and so no admin process.
 
         Raises:
             OSError: there are no descriptors for the line.
         """
-        line = make_line() if self._doors else None  # first: without it no slot is taken
-        slot = super().take()
+        if not self._doors:
+            return None
+        self._lines[slot], workers_end = make_line()
+        self._tell(MasterLine.add_worker, slot, self._lines[slot])
+        return workers_end
+
+    def close_line(self, slot: int) -> None:
+        """Take note that a worker has ended."""
+        line = self._lines.pop(slot, None)
         if line is not None:
-            self._lines[slot] = line
-            self._tell(MasterLine.add_worker, slot, self._lines[slot][0])
-        return slot
-
-    def free(self, slot: int) -> dict[str, int]:
-        """Take back the slot of a worker that has ended."""
-        lost = super().free(slot)
-        for end in self._lines.pop(slot, ()):
-            end.close()
-        self._tell(MasterLine.remove_worker, slot)
-        return lost
-
-    def worker_end(self, slot: int) -> socket.socket | None:
-        """In a worker: its end of the line. All others are closed."""
-        own = None
-        for one, (ours, theirs) in self._lines.items():
-            ours.close()
-            if one == slot:
-                own = theirs
-            else:
-                theirs.close()
-        self.forget()
-        return own
+            line.close()
+            self._tell(MasterLine.remove_worker, slot)
 
     def forget(self) -> None:
-        """In a child: close what stands for the admin process."""
+        """In a child that is another process: close what stands for the admin process."""
+        self._forget_lines()
         for door in self._doors:
             door.sock.close()
         if self._child is not None:
             self._child.forget()
+
+    def _forget_lines(self) -> None:
+        for line in self._lines.values():
+            line.close()
 
     def describe(self, description: Description) -> None:
         """Tell what the proxy is set up to do now; starts the admin process."""
@@ -134,7 +128,7 @@ class AdminKeeper(WorkerSlots):
             self._restart_s = None
             self._start()
         orders = self._hear()
-        if self._child is not None and _readable(self._child.pidfd):
+        if self._child is not None and is_readable(self._child.pidfd):
             self._bury(self._child)
         if self._replace_s is not None and self._replace_s <= time.monotonic():
             self.stop()
@@ -159,16 +153,14 @@ class AdminKeeper(WorkerSlots):
             return
         self._log.info("admin_started", pid=child.pid)
         child.orders.setblocking(False)
-        for slot, (ours, _) in self._lines.items():
-            self._tell(MasterLine.add_worker, slot, ours)
+        for slot, line in self._lines.items():
+            self._tell(MasterLine.add_worker, slot, line)
         if self._description is not None:
             self._tell(MasterLine.describe, self._description)
 
     def _be_admin_process(self, master: socket.socket) -> int:
         self._forget_others()
-        for ours, theirs in self._lines.values():
-            ours.close()
-            theirs.close()
+        self._forget_lines()  # they come from the master, with their slots
         # Late: HTTP and metrics are 15 MB that nobody else has a use for.
         from spliceproxy.admin.process import AdminProcess
 
@@ -213,9 +205,3 @@ class AdminKeeper(WorkerSlots):
     def _restart_later(self) -> None:
         self._failures += 1
         self._restart_s = time.monotonic() + _RESTART.delay_s(self._failures)
-
-
-def _readable(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
