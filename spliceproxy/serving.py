@@ -12,8 +12,8 @@ from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.kernel.limits import descriptors_left, file_limit
-from spliceproxy.master.describe import Story
-from spliceproxy.master.loading import load
+from spliceproxy.master.describe import ProxyDescriber
+from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.open_listeners import open_listeners
 from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.status import Status
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         StartProblem: an address cannot be listened on, or a name does not resolve.
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
-    loaded = await trio.to_thread.run_sync(load, lambda: settings, find_inherited())
+    loaded = await trio.to_thread.run_sync(load_configuration, lambda: settings, find_inherited())
     with open_listeners(settings.routes, loaded.targets) as listening:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in listening]
@@ -62,7 +62,9 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
-                yield Proxy(worker, addresses, StatusReader(table), Story().describe(routes))
+                yield Proxy(
+                    worker, addresses, StatusReader(table), ProxyDescriber().describe(routes)
+                )
                 nursery.cancel_scope.cancel()
 
 

@@ -17,8 +17,8 @@ from spliceproxy.settings.log import LogLevel
 from spliceproxy.upstream.health import judging
 
 
-class Story:
-    """What has happened to a proxy since it was started in this process."""
+class ProxyDescriber:
+    """Describes a proxy as it is now, with the reloads since it was started in this process."""
 
     def __init__(self) -> None:
         self._started = time.time()
@@ -46,7 +46,7 @@ class Story:
         draining: bool = False,
         log_level: LogLevel = "info",
     ) -> Description:
-        """Describe the proxy as it is now; the routes of a generation only once.
+        """Return the description; the routes of a generation are described only once.
 
         In a drain its listeners are closed, and have no names any more.
         """

@@ -14,8 +14,8 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
     return [name for name in _NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
 
 
-def compare_settings(old: Settings, new: Settings) -> dict[str, Any]:
-    """Return which routes came, went and changed, and which of the other settings did."""
+def describe_difference(old: Settings, new: Settings, change: ListenerChange) -> dict[str, Any]:
+    """Return which routes, listeners and other settings came, went and changed."""
     before = {route.name: route for route in old.routes}
     after = {route.name: route for route in new.routes}
     both = before.keys() & after.keys()
@@ -32,11 +32,11 @@ def compare_settings(old: Settings, new: Settings) -> dict[str, Any]:
             for name, field in Settings.model_fields.items()
             if name != "routes" and getattr(old, name) != getattr(new, name)
         ],
+        "listeners": _describe_listeners(change),
     }
 
 
-def describe_listeners(change: ListenerChange) -> dict[str, Any]:
-    """Return which listeners came, went and changed."""
+def _describe_listeners(change: ListenerChange) -> dict[str, Any]:
     return {
         "added": [listener.name for listener in change.added],
         "removed": [listener.name for listener in change.removed],

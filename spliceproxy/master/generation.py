@@ -7,7 +7,7 @@ from typing import Any
 
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
-from spliceproxy.master.loading import Loaded
+from spliceproxy.master.loader import LoadedConfiguration
 from spliceproxy.master.worker_process import run_worker
 from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
@@ -79,7 +79,7 @@ Work = Callable[[Generation, Assignment], int]
 
 def make_generation(
     number: int,
-    loaded: Loaded,
+    loaded: LoadedConfiguration,
     logs: Logs,
     listening: list[list[socket.socket]],
     slots: WorkerSlots,

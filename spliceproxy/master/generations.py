@@ -29,6 +29,12 @@ class Generations:
         """Where their workers write."""
         return [directory for generation in self for directory in generation.mirror_directories]
 
+    def describe_draining(self) -> dict[str, int]:
+        """Return how many earlier generations and workers are left, for a line in the log."""
+        ending = [len(generation.workers.children) for generation in self.ending]
+        draining = list(filter(None, ending))
+        return {"draining_generations": len(draining), "draining_workers": sum(draining)}
+
     def descriptors(self) -> list[int]:
         """What to poll for."""
         return [fd for generation in self for fd in generation.workers.descriptors()]

@@ -4,11 +4,10 @@ It is synchronous and without threads, since a process that runs Trio can't fork
 runs it too. A worker forked from it shares its memory and costs a few MiB.
 """
 
-import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,22 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
-from spliceproxy.master.describe import Story
-from spliceproxy.master.difference import compare_settings, describe_listeners, needs_restart
+from spliceproxy.master.describe import ProxyDescriber
+from spliceproxy.master.difference import describe_difference, needs_restart
 from spliceproxy.master.generation import Generation, make_generation
 from spliceproxy.master.generations import Generations
 from spliceproxy.master.hang_watch import HangWatch
-from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master.loader import (
+    LoadedConfiguration,
+    LoaderProcess,
+    ReloadRefused,
+    load_configuration,
+)
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.polling import wait
-from spliceproxy.master.reload import Reload, Reloaded
-from spliceproxy.master.reloads import Reloads
-from spliceproxy.master.report import Report
+from spliceproxy.master.reload import Reloader
+from spliceproxy.master.service_report import ServiceReport
+from spliceproxy.master.signals import caught_signals
 from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
@@ -62,21 +66,23 @@ class Master:
         self._listeners = listeners
         self._table = table
         self._slots = WorkerSlots(table)
-        self._admin = AdminProcessKeeper(doors, table, logs, self._forget_for_admin)
-        self._story = Story()
-        self._manager = manager
+        self._admin = AdminProcessKeeper(doors, table, logs, self._forget_others)
+        self._describer = ProxyDescriber()
         self._signal_fd = signal_fd
         self.logs = logs
         self._generations: Generations
         self._log_level: LogLevel = "info"
         self._hang_watch = HangWatch(self._slots)
-        self._report = Report(manager, table, self._slots)
-        self._reloads = Reloads(self._start_reload, self._take_over, self._refuse)
+        self._report = ServiceReport(manager, table, self._slots)
+        self._reloader = Reloader(
+            self._start_loader, listeners, self._make_generation, self._take_over, self._refuse
+        )
         self._numbers = 0
+        self._started = False
         self._stopping = False
         self._log = structlog.get_logger()
 
-    def run(self, loaded: Loaded, change: ListenerChange) -> int:
+    def run(self, loaded: LoadedConfiguration, change: ListenerChange) -> int:
         """Serve until every worker has ended.
 
         Raises:
@@ -84,7 +90,6 @@ class Master:
         """
         self._log_level = loaded.settings.log.level
         self._generations = Generations(self._make_generation(loaded, change.sockets))
-        started = False
         try:
             self._generations.current.workers.start()
             while self._generations.alive:
@@ -92,15 +97,10 @@ class Master:
                 self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._generations.tend()
                 self._hang_watch.tend(self._generations)
-                current = self._generations.current
-                if not (started or self._stopping) and current.workers.all_ready_once:
-                    started = True
-                    self._log.info("started", **current.describe(), pid=os.getpid())
-                    self._report.ready(self._generations)
-                    self._describe()
-                if started:
+                self._note_start()
+                if self._started:
                     self._follow_admin()
-                    self._reloads.tend()
+                    self._reloader.tend()
                 self._report.tend(self._generations)
         except BaseException:
             self._end_all()
@@ -110,7 +110,17 @@ class Master:
         self._log.info("stopped")
         return ExitStatus.OK
 
-    def _make_generation(self, loaded: Loaded, listening: list[list[socket.socket]]) -> Generation:
+    def _note_start(self) -> None:
+        current = self._generations.current
+        if not (self._started or self._stopping) and current.workers.all_ready_once:
+            self._started = True
+            self._log.info("started", **current.describe(), pid=os.getpid())
+            self._report.ready(self._generations)
+            self._describe()
+
+    def _make_generation(
+        self, loaded: LoadedConfiguration, listening: list[list[socket.socket]]
+    ) -> Generation:
         self._numbers += 1
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
         return make_generation(
@@ -119,28 +129,28 @@ class Master:
 
     def _work(self, generation: Generation, assignment: Assignment) -> int:
         """Be a worker: runs in the child."""
-        self._forget()
+        self._forget_others(generation.sockets)
         self._admin.forget()
-        self._listeners.forget_all_but(generation.sockets)
         for other in self._all_generations():
             other.logs.close_all_but(generation.logs)
         tally = Tally(self._table, assignment.slot)
         return generation.serve(assignment, tally, self._log_level)
 
-    def _forget(self) -> None:
-        """In a child: close what stands for the others."""
+    def _forget_others(self, kept: Iterable[socket.socket] = ()) -> None:
+        """In a child: close what stands for workers and for the loader, and all other listeners."""
         self._generations.forget()
-        self._reloads.forget()
+        self._reloader.forget()
+        self._listeners.forget_all_but(kept)
 
-    def _forget_for_admin(self) -> None:
-        self._forget()
-        self._listeners.forget_all_but(())
+    def _forget_all(self) -> None:
+        self._forget_others()
+        self._admin.forget()
 
     def _describe(self) -> None:
         """Tell the admin process what there is now."""
         current = self._generations.current
         self._admin.describe(
-            self._story.describe(
+            self._describer.describe(
                 current.routes,
                 generation=current.number,
                 draining=self._stopping,
@@ -169,8 +179,8 @@ class Master:
     def _all_generations(self) -> Iterator[Generation]:
         """All that have workers, with the one to come."""
         yield from self._generations
-        if self._reloads.generation is not None:
-            yield self._reloads.generation
+        if self._reloader.generation is not None:
+            yield self._reloader.generation
 
     def _wait(self) -> None:
         descriptors = self._generations.descriptors()
@@ -178,25 +188,21 @@ class Master:
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         deadlines.append(self._hang_watch.next_deadline_s)
         descriptors += self._admin.descriptors()
-        descriptors += self._reloads.descriptors()
-        deadlines.append(self._reloads.next_deadline_s())
+        descriptors += self._reloader.descriptors()
+        deadlines.append(self._reloader.next_deadline_s)
         wait([self._signal_fd, *descriptors], self.logs.unwritten(), deadlines)
         self.logs.write()
 
     def _follow_signals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            for number in os.read(self._signal_fd, 64):
-                self._follow_signal(signal.Signals(number))
-
-    def _follow_signal(self, number: signal.Signals) -> None:
-        if number == signal.SIGUSR1:
-            self._reopen_logs()
-        elif number == signal.SIGHUP:
-            self._want_reload(number.name)
-        elif self._stopping or number == signal.SIGQUIT:
-            self._stop(number.name)
-        else:
-            self._drain(number.name)
+        for number in caught_signals(self._signal_fd):
+            if number == signal.SIGUSR1:
+                self._reopen_logs()
+            elif number == signal.SIGHUP:
+                self._want_reload(number.name)
+            elif self._stopping or number == signal.SIGQUIT:
+                self._stop(number.name)
+            else:
+                self._drain(number.name)
 
     def _follow_logs(self, logs: Logs) -> None:
         """Log as the new configuration wants it."""
@@ -234,7 +240,7 @@ class Master:
         self._stopping = True
         self._report.stopping()
         self._describe()
-        self._reloads.abandon("the proxy is told to stop")
+        self._reloader.abandon("the proxy is told to stop")
 
     def _want_reload(self, signal_name: str) -> None:
         """Reload, if that is possible."""
@@ -244,58 +250,48 @@ class Master:
         elif self._stopping:
             self._log.info("signal_ignored", signal=signal_name, why="it is told to stop")
         else:
-            self._reloads.want()
+            self._reloader.want()
 
-    def _start_reload(self) -> Reload:
-        assert self._source is not None  # noqa: S101 - else nobody wants one
+    def _start_loader(self) -> LoaderProcess:
+        assert self._source is not None  # noqa: S101 - else nobody wants a reload
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
         used = self._generations.mirror_directories
-
-        def forget() -> None:
-            self._forget_for_admin()
-            self._admin.forget()
-
-        loading = Loading(partial(load, self._source, self._inherited, used), self.logs, forget)
-        return Reload(loading, self._listeners, self._make_generation)
+        load = partial(load_configuration, self._source, self._inherited, used)
+        return LoaderProcess(load, self.logs, self._forget_all)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
         if generation is not None:
             self._generations.ending.append(generation)
             generation.logs.close_all_but(self.logs)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
-        self._story.refused("; ".join([refused.reason, *refused.mistakes]))
+        self._describer.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
         if not self._stopping:
             self._report.ready(self._generations, f"reload refused: {refused.reason}")
 
-    def _take_over(self, done: Reloaded) -> None:
+    def _take_over(self, new: Generation, change: ListenerChange) -> None:
         """Let the old generation drain: the new one accepts already."""
-        old = self._generations.replace(done.generation)
-        settings = done.generation.settings
-        self._follow_logs(done.generation.logs)
+        old = self._generations.replace(new)
+        settings = new.settings
+        self._follow_logs(new.logs)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
-        told = {
-            **compare_settings(old.settings, settings),
-            "listeners": describe_listeners(done.change),
-        }
-        self._inherited = self._inherited.without(done.change.inherited_removed)
+        told = describe_difference(old.settings, settings, change)
+        self._inherited = self._inherited.without(change.inherited_removed)
         old.workers.drain(settings.reload_drain_timeout_s)
-        done.change.commit()
-        ending = [len(each.workers.children) for each in self._generations.ending]
-        draining = list(filter(None, ending))
-        told |= {"draining_generations": len(draining), "draining_workers": sum(draining)}
-        self._log.info("reloaded", generation=done.generation.number, **told)
+        change.commit()
+        told |= self._generations.describe_draining()
+        self._log.info("reloaded", generation=new.number, **told)
         if waiting := needs_restart(old.settings, settings):
             self._log.warning("restart_needed", settings=waiting)
-        self._story.reloaded()
+        self._describer.reloaded()
         self._describe()
         self._report.ready(self._generations)
 
     def _end_all(self) -> None:
         self._stopping = True
-        self._reloads.abandon("the proxy ends")
+        self._reloader.abandon("the proxy ends")
         self._listeners.close()
         self._generations.stop()
         while self._generations.alive:

@@ -1,4 +1,4 @@
-"""One reload, from the signal until the new generation accepts or is given up."""
+"""A reload, from the order until the new generation accepts or is given up."""
 
 import socket
 import time
@@ -7,98 +7,170 @@ from dataclasses import dataclass
 
 from spliceproxy.errors import Problem
 from spliceproxy.master.generation import Generation
-from spliceproxy.master.loading import Loaded, Loading, ReloadRefused
+from spliceproxy.master.loader import LoadedConfiguration, LoaderProcess, ReloadRefused
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 
 BOOT_TIMEOUT_S = 30.0
 """What workers may take until they accept. Forking one takes a few milliseconds."""
 
-MakeGeneration = Callable[[Loaded, list[list[socket.socket]]], Generation]
+MakeGeneration = Callable[[LoadedConfiguration, list[list[socket.socket]]], Generation]
+TakeOver = Callable[[Generation, ListenerChange], None]
+Refuse = Callable[[ReloadRefused, Generation | None], None]
+
+
+class _Idle:
+    """Nothing is under way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reloaded:
-    """A new generation that accepts; the old one is still there."""
+class _Loading:
+    """A process reads the configuration and looks up what it names."""
+
+    loader: LoaderProcess
+
+
+@dataclass(frozen=True, slots=True)
+class _Booting:
+    """The new generation is there, and not all of its workers accept yet."""
 
     generation: Generation
     change: ListenerChange
+    deadline_s: float
 
 
-class Reload:
-    """Loads, opens listeners, starts workers; at any step it may be refused as a whole."""
+class Reloader:
+    """Puts another configuration into effect, as a whole or not at all; one at a time.
+
+    ========  =======================================  ======================================
+    state     waits for                                and then
+    ========  =======================================  ======================================
+    idle      an order to reload                       starts a loader: loading
+    loading   the loader's result                      opens listeners, forks workers: booting
+              (`loader.LOAD_TIMEOUT_S`)
+    booting   all new workers to accept                `take_over`: idle
+              (`BOOT_TIMEOUT_S`)
+    ========  =======================================  ======================================
+
+    From loading and booting, a failure and `abandon` lead back to idle: listeners are what they
+    were, new workers are told to stop, and `refuse` is told why. Until `take_over` the old
+    generation notices nothing. An order that comes meanwhile is followed as soon as it is idle.
+    """
 
     def __init__(
-        self, loading: Loading, listeners: OpenListeners, make_generation: MakeGeneration
+        self,
+        start_loader: Callable[[], LoaderProcess],
+        listeners: OpenListeners,
+        make_generation: MakeGeneration,
+        take_over: TakeOver,
+        refuse: Refuse,
     ) -> None:
-        self._loading: Loading | None = loading
+        """`refuse` also gets the new generation, if there is one: its workers have yet to end."""
+        self._start_loader = start_loader
         self._listeners = listeners
         self._make_generation = make_generation
-        self._change: ListenerChange | None = None
-        self._boot_deadline_s = 0.0
-        self.generation: Generation | None = None
-        """The new one, once it exists. It has to be watched until it has ended, whatever comes."""
+        self._take_over = take_over
+        self._refuse = refuse
+        self._state: _Idle | _Loading | _Booting = _Idle()
+        self._wanted = False
+
+    @property
+    def generation(self) -> Generation | None:
+        """The one to come, as soon as it is there."""
+        return self._state.generation if isinstance(self._state, _Booting) else None
+
+    def want(self) -> None:
+        """Reload, now or when the reload that is under way has ended."""
+        self._wanted = True
 
     def descriptors(self) -> list[int]:
         """What to poll for."""
-        if self._loading is not None:
-            return self._loading.descriptors()
-        return [] if self.generation is None else self.generation.workers.descriptors()
+        match self._state:
+            case _Loading(loader):
+                return loader.descriptors()
+            case _Booting(generation):
+                return generation.workers.descriptors()
+        return []
 
-    def next_deadline_s(self) -> float:
+    @property
+    def next_deadline_s(self) -> float | None:
         """When `tend` has something to do, whatever the descriptors say."""
-        return self._boot_deadline_s if self._loading is None else self._loading.deadline_s
-
-    def tend(self) -> Reloaded | None:
-        """Go on; return what has come of it when it is over.
-
-        Raises:
-            ReloadRefused: nothing has changed, save that workers of `generation` may be ending.
-        """
-        try:
-            if self._loading is not None:
-                self._take_loaded(self._loading)
-            return self._take_booted()
-        except (ReloadRefused, Problem, OSError) as problem:
-            self.abandon()
-            if isinstance(problem, ReloadRefused):
-                raise
-            raise ReloadRefused(str(problem)) from problem
-
-    def _take_loaded(self, loading: Loading) -> None:
-        self._loading = None
-        loaded = loading.tend()
-        if loaded is None:
-            self._loading = loading
-            return
-        self._change = self._listeners.change(loaded.settings.routes, loaded.targets)
-        self.generation = self._make_generation(loaded, self._change.sockets)
-        self._boot_deadline_s = time.monotonic() + BOOT_TIMEOUT_S
-        self.generation.workers.start()
-
-    def _take_booted(self) -> Reloaded | None:
-        if self.generation is None or self._change is None:
-            return None
-        self.generation.workers.tend()
-        if self.generation.workers.all_ready_once:
-            return Reloaded(self.generation, self._change)
-        if time.monotonic() >= self._boot_deadline_s:
-            raise ReloadRefused(f"the new workers did not accept within {BOOT_TIMEOUT_S:g} s")
+        match self._state:
+            case _Loading(loader):
+                return loader.deadline_s
+            case _Booting(deadline_s=deadline_s):
+                return deadline_s
         return None
 
-    def abandon(self) -> None:
-        """Give up; the old generation has not noticed anything."""
-        if self._loading is not None:
-            self._loading.stop()
-            self._loading = None
-        if self.generation is not None:
-            self.generation.workers.stop()
-        if self._change is not None:
-            self._change.undo()
-            self._change = None
+    def tend(self) -> None:
+        """Go on with the reload that is under way, and start the next one."""
+        booted = self._tend_state()
+        if booted is not None:
+            self._state = _Idle()
+            self._take_over(booted.generation, booted.change)
+        if self._wanted and isinstance(self._state, _Idle):
+            self._wanted = False
+            self._start()
+
+    def _tend_state(self) -> _Booting | None:
+        """Do what the state waits for; returns what is ready to take over."""
+        try:
+            match self._state:
+                case _Loading(loader):
+                    self._tend_loading(loader)
+                case _Booting() as booting if self._has_booted(booting):
+                    return booting
+        except ReloadRefused as refused:
+            self._give_up(refused)
+        except (Problem, OSError) as problem:
+            self._give_up(ReloadRefused(str(problem)))
+        return None
+
+    def _start(self) -> None:
+        try:
+            self._state = _Loading(self._start_loader())
+        except OSError as error:  # no process to be had
+            self._give_up(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
+
+    def _tend_loading(self, loader: LoaderProcess) -> None:
+        loaded = loader.tend()
+        if loaded is None:
+            return
+        change = self._listeners.change(loaded.settings.routes, loaded.targets)
+        try:
+            generation = self._make_generation(loaded, change.sockets)
+        except BaseException:
+            change.undo()
+            raise
+        self._state = _Booting(generation, change, time.monotonic() + BOOT_TIMEOUT_S)
+        generation.workers.start()
+
+    def _has_booted(self, booting: _Booting) -> bool:
+        workers = booting.generation.workers
+        workers.tend()
+        if not workers.all_ready_once and time.monotonic() >= booting.deadline_s:
+            raise ReloadRefused(f"the new workers did not accept within {BOOT_TIMEOUT_S:g} s")
+        return workers.all_ready_once
+
+    def abandon(self, why: str) -> None:
+        """End what is under way, and start nothing."""
+        self._wanted = False
+        if not isinstance(self._state, _Idle):
+            self._give_up(ReloadRefused(why))
+
+    def _give_up(self, refused: ReloadRefused) -> None:
+        state, self._state = self._state, _Idle()
+        match state:
+            case _Loading(loader):
+                loader.stop()
+            case _Booting(generation, change):
+                generation.workers.stop()
+                change.undo()
+        self._refuse(refused, state.generation if isinstance(state, _Booting) else None)
 
     def forget(self) -> None:
         """In a child: close what stands for the others."""
-        if self._loading is not None:
-            self._loading.forget()
-        if self.generation is not None:
-            self.generation.workers.forget()
+        match self._state:
+            case _Loading(loader):
+                loader.forget()
+            case _Booting(generation):
+                generation.workers.forget()

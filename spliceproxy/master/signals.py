@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
+_MOST_AT_ONCE = 64  # what is left is read the next time
 
 
 @contextmanager
@@ -27,3 +28,11 @@ def signals_to_pipe() -> Iterator[int]:
         signal.set_wakeup_fd(old_wakeup_fd)
         os.close(reader)
         os.close(writer)
+
+
+def caught_signals(reader: int) -> list[signal.Signals]:
+    """Return the signals that have arrived since the last time, in their order."""
+    try:
+        return [signal.Signals(number) for number in os.read(reader, _MOST_AT_ONCE)]
+    except BlockingIOError:
+        return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
-from spliceproxy.master.loading import load
+from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.master import Master
 from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.signals import signals_to_pipe
@@ -39,7 +39,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         on_exit.callback(logs.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
         listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
-        loaded = load(lambda: settings, inherited)
+        loaded = load_configuration(lambda: settings, inherited)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))

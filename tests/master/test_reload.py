@@ -19,9 +19,14 @@ from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master import reload
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.generation import Generation, make_generation
-from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
-from spliceproxy.master.open_listeners import OpenListeners
-from spliceproxy.master.reload import Reload, Reloaded
+from spliceproxy.master.loader import (
+    LoadedConfiguration,
+    LoaderProcess,
+    ReloadRefused,
+    load_configuration,
+)
+from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
+from spliceproxy.master.reload import Reloader
 from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.address import TcpAddress
@@ -65,50 +70,76 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         yield Parts(before, listeners, logs, WorkerSlots(table), admin)
 
 
-def reload_with(work: Work, parts: Parts) -> Reload:
-    """Begin a reload whose workers do this."""
+class Begun:
+    """A reload that has begun, and what comes of it."""
 
-    def be_worker(generation: Generation, assignment: Assignment) -> int:
-        return work(assignment.orders)
+    def __init__(self, work: Work, parts: Parts) -> None:
+        """The new workers do this."""
+        self.parts = parts
+        self.accepted: list[Generation] = []
+        self.reasons: list[str] = []
+        """Why reloads were refused."""
+        self.ending: Generation | None = None
+        self._work = work
+        self.reloader = Reloader(
+            self._start_loader, parts.listeners, self._make, self._take_over, self._refuse
+        )
+        self.reloader.want()
+        self.reloader.tend()
 
-    def make(loaded: Loaded, sockets: list[list[socket.socket]]) -> Generation:
+    def _start_loader(self) -> LoaderProcess:
+        return LoaderProcess(
+            lambda: load_configuration(settings, InheritedSockets()), self.parts.logs, lambda: None
+        )
+
+    def _make(self, loaded: LoadedConfiguration, sockets: list[list[socket.socket]]) -> Generation:
+        def be_worker(_generation: Generation, assignment: Assignment) -> int:
+            return self._work(assignment.orders)
+
+        parts = self.parts
         return make_generation(2, loaded, parts.logs, sockets, parts.slots, parts.admin, be_worker)
 
-    loading = Loading(lambda: load(settings, InheritedSockets()), parts.logs, lambda: None)
-    return Reload(loading, parts.listeners, make)
+    def _take_over(self, generation: Generation, change: ListenerChange) -> None:
+        change.commit()
+        self.accepted.append(generation)
 
+    def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
+        self.reasons.append(refused.reason)
+        self.ending = generation
 
-def finish(begun: Reload) -> Reloaded:
-    while True:
-        poll = select.poll()
-        for fd in begun.descriptors():
-            poll.register(fd, select.POLLIN)
-        poll.poll(max(0.0, begun.next_deadline_s() - time.monotonic()) * 1000)
-        done = begun.tend()
-        if done is not None:
-            return done
+    def finish(self) -> None:
+        """Tend it as the master does, until something has come of it."""
+        before = len(self.accepted) + len(self.reasons)
+        while len(self.accepted) + len(self.reasons) == before:
+            poll = select.poll()
+            for fd in self.reloader.descriptors():
+                poll.register(fd, select.POLLIN)
+            deadline_s = self.reloader.next_deadline_s
+            assert deadline_s is not None
+            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+            self.reloader.tend()
 
+    def bury(self, *generations: Generation | None) -> None:
+        """Tend the workers until all have ended, as the master does."""
+        watched = [each.workers for each in generations if each is not None]
+        assert watched != []
 
-def bury(begun: Reload, parts: Parts) -> None:
-    """Tend the workers until all have ended, as the master does."""
-    workers = begun.generation.workers if begun.generation is not None else None
-    assert workers is not None
+        def ended() -> bool:
+            for workers in watched:
+                workers.tend()
+            return not any(workers.alive for workers in watched)
 
-    def ended() -> bool:
-        workers.tend()
-        return not workers.alive
-
-    wait_until(ended, 10, "the workers have ended")
-    assert children(os.getpid()) == parts.children
+        wait_until(ended, 10, "the workers have ended")
+        assert children(os.getpid()) == self.parts.children
 
 
 def refused(work: Work, parts: Parts) -> str:
-    begun = reload_with(work, parts)
-    with pytest.raises(ReloadRefused) as caught:
-        finish(begun)
+    begun = Begun(work, parts)
+    begun.finish()
     assert parts.listeners.open == {}
-    bury(begun, parts)
-    return caught.value.reason
+    begun.bury(begun.ending)
+    [reason] = begun.reasons
+    return reason
 
 
 def serve(orders: socket.socket) -> int:
@@ -117,12 +148,27 @@ def serve(orders: socket.socket) -> int:
 
 
 def test_workers_that_serve(parts: Parts) -> None:
-    begun = reload_with(serve, parts)
-    done = finish(begun)
-    assert done.generation is begun.generation
+    begun = Begun(serve, parts)
+    begun.finish()
+    [generation] = begun.accepted
+    assert begun.reasons == []
     assert len(parts.listeners.open) == 1
-    done.generation.workers.stop()
-    bury(begun, parts)
+    generation.workers.stop()
+    begun.bury(generation)
+
+
+def test_an_order_that_comes_meanwhile_is_followed_by_one_more_reload(parts: Parts) -> None:
+    begun = Begun(serve, parts)
+    for _ in range(2):
+        begun.reloader.want()
+    begun.finish()
+    begun.finish()
+    begun.reloader.tend()
+    assert begun.reloader.next_deadline_s is None
+    first, second = begun.accepted
+    first.workers.stop()
+    second.workers.stop()
+    begun.bury(first, second)
 
 
 def test_workers_that_end_before_they_serve(parts: Parts) -> None:
@@ -140,7 +186,7 @@ def test_workers_that_never_serve(parts: Parts, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_workers_that_cannot_be_forked(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = reload_with(serve, parts)
+    begun = Begun(serve, parts)
     fork, left = os.fork, [1]  # the second fork fails
 
     def fork_once() -> int:
@@ -150,14 +196,15 @@ def test_workers_that_cannot_be_forked(parts: Parts, monkeypatch: pytest.MonkeyP
         return fork()
 
     monkeypatch.setattr(os, "fork", fork_once)
-    with pytest.raises(ReloadRefused, match="no process left"):
-        finish(begun)
+    begun.finish()
+    assert begun.reasons == ["no process left"]
     assert parts.listeners.open == {}
-    bury(begun, parts)
+    begun.bury(begun.ending)
 
 
 def test_one_that_is_given_up_while_it_loads(parts: Parts) -> None:
-    begun = reload_with(serve, parts)
-    begun.abandon()
-    assert begun.generation is None
+    begun = Begun(serve, parts)
+    begun.reloader.abandon("the test is over")
+    assert (begun.reasons, begun.ending) == (["the test is over"], None)
+    assert begun.reloader.generation is None
     assert children(os.getpid()) == parts.children

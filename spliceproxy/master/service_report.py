@@ -12,7 +12,7 @@ from spliceproxy.observe.service_manager import ServiceManager
 _STATUS_INTERVAL_S = 5.0
 
 
-class Report:
+class ServiceReport:
     """Tells when there is something to tell, and from time to time that all is well."""
 
     def __init__(self, manager: ServiceManager, table: SharedTable, slots: WorkerSlots) -> None:

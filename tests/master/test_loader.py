@@ -12,8 +12,13 @@ import pytest
 
 from spliceproxy.errors import RefusedFile, StartProblem
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master import loading
-from spliceproxy.master.loading import Loaded, Loading, ReloadRefused, load
+from spliceproxy.master import loader
+from spliceproxy.master.loader import (
+    LoadedConfiguration,
+    LoaderProcess,
+    ReloadRefused,
+    load_configuration,
+)
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
@@ -37,14 +42,14 @@ def nothing_left() -> Iterator[None]:
     assert children(os.getpid()) == before
 
 
-def wait_for(loading: Loading) -> Loaded:
+def wait_for(process: LoaderProcess) -> LoadedConfiguration:
     """Wait as the master does."""
     while True:
         poll = select.poll()
-        for fd in loading.descriptors():
+        for fd in process.descriptors():
             poll.register(fd, select.POLLIN)
-        poll.poll(max(0.0, loading.deadline_s - time.monotonic()) * 1000)
-        loaded = loading.tend()
+        poll.poll(max(0.0, process.deadline_s - time.monotonic()) * 1000)
+        loaded = process.tend()
         if loaded is not None:
             return loaded
 
@@ -57,26 +62,26 @@ def settings() -> Settings:
     return single_route(listen, (TcpAddress("127.0.0.1", 9),))
 
 
-def run(load_it: Callable[[], Loaded], logs: Logs) -> Loaded:
+def run(load_it: Callable[[], LoadedConfiguration], logs: Logs) -> LoadedConfiguration:
     with nothing_left():
-        return wait_for(Loading(load_it, logs, lambda: None))
+        return wait_for(LoaderProcess(load_it, logs, lambda: None))
 
 
-def refusal(load_it: Callable[[], Loaded], logs: Logs) -> ReloadRefused:
+def refusal(load_it: Callable[[], LoadedConfiguration], logs: Logs) -> ReloadRefused:
     with pytest.raises(ReloadRefused) as caught:
         run(load_it, logs)
     return caught.value
 
 
 def test_a_large_result(logs: Logs) -> None:
-    def load_it() -> Loaded:
-        return load(settings, InheritedSockets())
+    def load_it() -> LoadedConfiguration:
+        return load_configuration(settings, InheritedSockets())
 
     assert run(load_it, logs) == load_it()
 
 
 def test_a_refused_file_with_its_mistakes(logs: Logs) -> None:
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         raise RefusedFile("a has 2 mistakes", "nothing was changed", ("a:1:1: b", "a:2:1: c"))
 
     refused = refusal(load_it, logs)
@@ -85,14 +90,14 @@ def test_a_refused_file_with_its_mistakes(logs: Logs) -> None:
 
 
 def test_a_problem(logs: Logs) -> None:
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         raise StartProblem("x does not resolve", "check the name")
 
     assert refusal(load_it, logs).reason == "x does not resolve; check the name"
 
 
 def test_an_unexpected_exception(logs: Logs, capfd: pytest.CaptureFixture[str]) -> None:
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         raise ZeroDivisionError
 
     assert "died (status 70)" in refusal(load_it, logs).reason
@@ -100,7 +105,7 @@ def test_an_unexpected_exception(logs: Logs, capfd: pytest.CaptureFixture[str]) 
 
 
 def test_a_death(logs: Logs) -> None:
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
@@ -108,9 +113,9 @@ def test_a_death(logs: Logs) -> None:
 
 
 def test_a_time_out(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "LOAD_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(loader, "LOAD_TIMEOUT_S", 0.1)
 
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         time.sleep(60)
         raise AssertionError
 
@@ -118,15 +123,15 @@ def test_a_time_out(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_result_that_is_too_large(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_MAX_RESULT_BYTES", 1000)
-    refused = refusal(lambda: load(settings, InheritedSockets()), logs)
+    monkeypatch.setattr(loader, "_MAX_RESULT_BYTES", 1000)
+    refused = refusal(lambda: load_configuration(settings, InheritedSockets()), logs)
     assert refused.reason == "the configuration is too large"
 
 
 def test_one_that_is_given_up(logs: Logs) -> None:
-    def load_it() -> Loaded:
+    def load_it() -> LoadedConfiguration:
         time.sleep(60)
         raise AssertionError
 
     with nothing_left():
-        Loading(load_it, logs, lambda: None).stop()
+        LoaderProcess(load_it, logs, lambda: None).stop()

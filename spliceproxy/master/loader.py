@@ -1,4 +1,4 @@
-"""Loading a configuration, with all that has to be looked up for it; also in a child process.
+"""LoaderProcess a configuration, with all that has to be looked up for it; also in a child process.
 
 Files and names can block for as long as they like. The master must not: so a reload is prepared by
 a process of its own, which hands the result back.
@@ -7,7 +7,6 @@ a process of its own, which hands the result back.
 import contextlib
 import os
 import pickle
-import select
 import signal
 import socket
 import time
@@ -19,6 +18,7 @@ from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.child import fork_child
 from spliceproxy.master.listen_targets import ListenTarget, look_up_targets
+from spliceproxy.master.polling import is_readable
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
@@ -33,8 +33,8 @@ _READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A configuration that may be put into effect."""
+class LoadedConfiguration:
+    """A configuration that may be put into effect, with all that its names stand for."""
 
     settings: Settings
     upstreams: list[Upstreams]
@@ -51,11 +51,11 @@ class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
         """One by one, each with its place in the file."""
 
 
-def load(
+def load_configuration(
     source: Callable[[], Settings],
     inherited: InheritedSockets,
     used_directories: Iterable[str] = (),
-) -> Loaded:
+) -> LoadedConfiguration:
     """Read the settings and look up what they name. Blocks.
 
     Files that a crash has left in a mirror's directory are told of, unless it is one of those
@@ -66,7 +66,7 @@ def load(
     """
     settings = source()
     targets = look_up_targets(settings.routes, inherited)
-    loaded = Loaded(settings, look_up(settings), targets)
+    loaded = LoadedConfiguration(settings, look_up(settings), targets)
     used = {os.path.realpath(directory) for directory in used_directories}
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
@@ -77,14 +77,16 @@ def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
     return str(Path(mirror.target).resolve()) in directories
 
 
-class Loading:
+class LoaderProcess:
     """A child that loads a configuration."""
 
-    def __init__(self, load: Callable[[], Loaded], logs: Logs, forget: Callable[[], None]) -> None:
+    def __init__(
+        self, load: Callable[[], LoadedConfiguration], logs: Logs, forget: Callable[[], None]
+    ) -> None:
         def body(result: socket.socket) -> int:
             forget()
             try:
-                content: Loaded | ReloadRefused = load()
+                content: LoadedConfiguration | ReloadRefused = load()
             except RefusedFile as problem:
                 content = ReloadRefused(str(problem), problem.mistakes)
             except Problem as problem:
@@ -97,13 +99,14 @@ class Loading:
         self._child = fork_child(0, body, socket.SOCK_STREAM)
         self._child.orders.setblocking(False)
         self._received = bytearray()
+        self._is_over = False
         self.deadline_s = time.monotonic() + LOAD_TIMEOUT_S
 
     def descriptors(self) -> list[int]:
         """What to poll for."""
         return [self._child.orders.fileno()]
 
-    def tend(self) -> Loaded | None:
+    def tend(self) -> LoadedConfiguration | None:
         """Return the configuration when it is there.
 
         Raises:
@@ -126,8 +129,9 @@ class Loading:
             pass
         return self._finish()
 
-    def _finish(self) -> Loaded:
+    def _finish(self) -> LoadedConfiguration:
         # It has closed its end, and exits.
+        self._is_over = True
         status = self._child.reap()
         if status:
             what = signal.Signals(-status).name if status < 0 else f"status {status}"
@@ -135,7 +139,7 @@ class Loading:
         content = pickle.loads(self._received)  # noqa: S301 - our own child's, over a socket pair
         if isinstance(content, ReloadRefused):
             raise content
-        assert isinstance(content, Loaded)  # noqa: S101 - there is no third kind
+        assert isinstance(content, LoadedConfiguration)  # noqa: S101 - there is no third kind
         return content
 
     def forget(self) -> None:
@@ -143,15 +147,16 @@ class Loading:
         self._child.forget()
 
     def stop(self) -> None:
-        """End it, and bury it if it dies at once.
+        """End it unless it has ended, and bury it if it dies at once.
 
         A disk that hangs can hold up even SIGKILL. Such a process is left to whoever inherits the
         master's children.
         """
+        if self._is_over:
+            return
+        self._is_over = True
         signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
-        poll = select.poll()
-        poll.register(self._child.pidfd, select.POLLIN)
-        if poll.poll(_DEATH_S * 1000):
+        if is_readable(self._child.pidfd, _DEATH_S):
             self._child.reap()
         else:
             self._child.forget()
