@@ -39,6 +39,7 @@ from spliceproxy.ipc.attachment import (
     slot_of,
 )
 from spliceproxy.ipc.description import MirrorDescription
+from spliceproxy.ipc.packets import Question
 from spliceproxy.ipc.shared_table import Row
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.observe.status import MirrorStatus
@@ -97,7 +98,9 @@ class AttachmentDirectory:
         names = [route.name for route in self._operations.description.routes]
         if request.connection is not None:
             slot, selection = slot_of(request.connection), {"number": request.connection}
-            answer = await self._workers.ask(slot, "connections", selection=selection, limit=1)
+            answer = await self._workers.ask(
+                slot, Question.CONNECTIONS, selection=selection, limit=1
+            )
             if not answer["found"]:
                 raise RefusedError(404, f"there is no connection {request.connection}")
             route = str(answer["found"][0]["route"])
@@ -111,15 +114,15 @@ class AttachmentDirectory:
     async def _attach_everywhere(self, attachment: Attachment) -> None:
         message = attachment.as_message()
         if attachment.slot is None:
-            answer = await self._workers.ask_all("attach", attachment=message)
+            answer = await self._workers.ask_all(Question.ATTACH, attachment=message)
         else:
-            answer = await self._workers.ask(attachment.slot, "attach", attachment=message)
+            answer = await self._workers.ask(attachment.slot, Question.ATTACH, attachment=message)
         refusals = [one["refused"] for one in answer["found"] if one["refused"]]
         why = [*answer["silent"], *refusals]
         if not answer["found"] and not why:
             why = ["no worker accepts connections of the route"]
         if why:
-            await self._workers.ask_all("detach", attachment=attachment.number)
+            await self._workers.ask_all(Question.DETACH, attachment=attachment.number)
             raise RefusedError(409, f"not attached: {why[0]}")
 
     async def detach(self, number: object) -> dict[str, Any]:
@@ -133,7 +136,7 @@ class AttachmentDirectory:
             raise RefusedError(404, f"there is no attachment {repr(number)[:60]}")
         async with self._turn:
             known.detached = True
-            answer = await self._workers.ask_all("detach", attachment=number)
+            answer = await self._workers.ask_all(Question.DETACH, attachment=number)
         if not any(answer["found"]) and not answer["silent"]:
             raise RefusedError(409, f"attachment {number} is over already")
         return {"id": number, "silent": answer["silent"]}
@@ -213,7 +216,7 @@ class AttachmentDirectory:
 
     async def _hear(self, line: WorkerLine) -> set[int]:
         """Learn what a worker has attached."""
-        found = [Attachment.from_message(one) for one in await line.ask("attached")]
+        found = [Attachment.from_message(one) for one in await line.ask(Question.ATTACHED)]
         for attachment in found:
             if attachment.number not in self._known:
                 self._learn(attachment)
@@ -224,10 +227,10 @@ class AttachmentDirectory:
         for number, known in list(self._known.items()):
             attachment = known.attachment
             if known.detached and number in numbers:
-                await line.ask("detach", attachment=number)
+                await line.ask(Question.DETACH, attachment=number)
             missing = number not in numbers and not known.detached
             if missing and attachment.connection is None and self._goes_on(attachment):
-                for one in await line.ask("attach", attachment=attachment.as_message()):
+                for one in await line.ask(Question.ATTACH, attachment=attachment.as_message()):
                     if one["refused"]:
                         structlog.get_logger().error(
                             "mirror_not_attached",

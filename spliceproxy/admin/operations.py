@@ -12,6 +12,7 @@ from spliceproxy.admin.mirror_orders import MirrorOrder, find_mirror
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
+from spliceproxy.ipc.packets import Question
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.policy.selection import Selection
@@ -77,12 +78,14 @@ class Operations:
     async def connections(self, selection: Selection, limit: int) -> dict[str, Any]:
         """Return open connections, and which workers did not answer."""
         return await self._workers.ask_all(
-            "connections", selection=selection.as_texts(), limit=min(limit, MAX_CONNECTIONS_TOLD)
+            Question.CONNECTIONS,
+            selection=selection.as_texts(),
+            limit=min(limit, MAX_CONNECTIONS_TOLD),
         )
 
     async def close_connections(self, selection: Selection) -> dict[str, Any]:
         """Reset connections; returns how many."""
-        answer = await self._workers.ask_all("close", selection=selection.as_texts())
+        answer = await self._workers.ask_all(Question.CLOSE, selection=selection.as_texts())
         return {"closed": sum(answer.pop("found")), **answer}
 
     def set_backend(self, route: str, backend: str, order: BackendOrder) -> None:
@@ -120,7 +123,7 @@ class Operations:
         order.give(self._reader, find_mirror(self.description, route, mirror))
         if not order.now:
             return {}
-        answer = await self._workers.ask_all("stop_mirror", route=route, mirror=mirror)
+        answer = await self._workers.ask_all(Question.STOP_MIRROR, route=route, mirror=mirror)
         return {"streams_ended": sum(answer.pop("found")), **answer}
 
     async def reload(self) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from spliceproxy.admin.server import Door, Server
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
-from spliceproxy.ipc.master_line import REOPEN_LOGS, read_description, receive
+from spliceproxy.ipc.master_line import (
+    REOPEN_LOGS,
+    WORKER,
+    WORKER_GONE,
+    read_description,
+    receive,
+)
 from spliceproxy.ipc.packets import encode
 from spliceproxy.ipc.rows import CommonKind, row_name
 from spliceproxy.ipc.shared_table import SharedTable
@@ -68,9 +74,9 @@ class AdminProcess:
             message, fd = told
             if message["what"] == REOPEN_LOGS:
                 self._logs.reopen()
-            elif message["what"] == "worker_gone":
+            elif message["what"] == WORKER_GONE:
                 self._workers.remove(_slot(message))
-            elif fd is not None and message["what"] == "worker":
+            elif fd is not None and message["what"] == WORKER:
                 line = WorkerLine(_slot(message), socket.socket(fileno=fd))
                 self._workers.add(line)
             elif fd is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, encode
+from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, Question, decode, encode
 
 ANSWER_TIMEOUT_S = 3.0
 
@@ -25,7 +25,7 @@ class WorkerLine:
         # An answer to whoever had this line before is not to be taken for one of ours.
         self._number = time.monotonic_ns()
 
-    async def ask(self, what: str, **details: Any) -> list[Any]:
+    async def ask(self, what: Question, **details: Any) -> list[Any]:
         """Return the answer, a list of whatever was asked for.
 
         Raises:

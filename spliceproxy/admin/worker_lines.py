@@ -5,6 +5,7 @@ from typing import Any
 import trio
 
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
+from spliceproxy.ipc.packets import Question
 
 
 class WorkerLines:
@@ -36,16 +37,16 @@ class WorkerLines:
         await self._joined.wait()
         self._joined = trio.Event()
 
-    async def ask(self, slot: int, what: str, **details: Any) -> dict[str, Any]:
+    async def ask(self, slot: int, what: Question, **details: Any) -> dict[str, Any]:
         """Ask the one worker at that slot; returns what `ask_all` does."""
         return await self._ask([line for line in self.lines if line.slot == slot], what, details)
 
-    async def ask_all(self, what: str, **details: Any) -> dict[str, Any]:
+    async def ask_all(self, what: Question, **details: Any) -> dict[str, Any]:
         """Return what was `found` in all of them, and which of them did not answer (`silent`)."""
         return await self._ask(self.lines, what, details)
 
     async def _ask(
-        self, lines: list[WorkerLine], what: str, details: dict[str, Any]
+        self, lines: list[WorkerLine], what: Question, details: dict[str, Any]
     ) -> dict[str, Any]:
         found: list[Any] = []
         silent: list[str] = []

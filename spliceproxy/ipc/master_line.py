@@ -1,4 +1,4 @@
-"""What the master tells the admin process: packets, some with a descriptor.
+"""What master and admin process tell one another: packets, some with a descriptor.
 
 A description may be of any length, so it travels as a file in memory.
 """
@@ -17,10 +17,20 @@ from spliceproxy.ipc.description import (
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode
 
 RELOAD = "reload"
+"""Admin process to master."""
 DRAIN = "drain"
+"""Admin process to master."""
 LOG_LEVEL = "log_level"
-"""With the level as `level`."""
+"""Admin process to master, with the level as `level`."""
+
+DESCRIPTION = "description"
+"""Master to admin process, with a file."""
+WORKER = "worker"
+"""Master to admin process: one has been forked, with its `slot` and the line to it."""
+WORKER_GONE = "worker_gone"
+"""Master to admin process: one has ended, with its `slot`."""
 REOPEN_LOGS = "reopen_logs"
+"""Master to admin process."""
 
 
 class MasterLine:
@@ -38,15 +48,15 @@ class MasterLine:
         with os.fdopen(fd, "w+b") as file:
             file.write(json.dumps(asdict(description)).encode())
             file.flush()
-            self._send({"what": "description"}, [fd])
+            self._send({"what": DESCRIPTION}, [fd])
 
     def add_worker(self, slot: int, line: socket.socket) -> None:
         """Hand over the line to a worker."""
-        self._send({"what": "worker", "slot": slot}, [line.fileno()])
+        self._send({"what": WORKER, "slot": slot}, [line.fileno()])
 
     def remove_worker(self, slot: int) -> None:
         """Tell that a worker has ended."""
-        self._send({"what": "worker_gone", "slot": slot}, [])
+        self._send({"what": WORKER_GONE, "slot": slot}, [])
 
     def reopen_logs(self) -> None:
         """Tell to open the log's files again, which have been renamed."""

@@ -1,4 +1,4 @@
-"""Places for log lines, opened: something to write to, and what is put around each line."""
+"""Where log lines go, opened: something to write to, and what is put around each line."""
 
 import os
 import socket

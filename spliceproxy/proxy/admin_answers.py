@@ -12,7 +12,14 @@ import trio
 
 from spliceproxy import reasons
 from spliceproxy.ipc.attachment import Attachment
-from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, PacketTooLongError, decode, encode
+from spliceproxy.ipc.packets import (
+    MAX_PACKET_BYTES,
+    Message,
+    Question,
+    decode,
+    encode_answer,
+    encode_failure,
+)
 from spliceproxy.kernel.addresses import split_port
 from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
@@ -21,7 +28,6 @@ from spliceproxy.proxy.session import Session
 
 _PIECE = 50
 """Connections described in one go: half a millisecond in which no byte moves."""
-_MAX_ERROR_CHARACTERS = 500
 
 
 class AdminAnswers:
@@ -41,10 +47,10 @@ class AdminAnswers:
         self._attachments = attachments
         self._flush = flush
         self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
-            "attach": self._attach,
-            "detach": lambda asked: iter([attachments.detach(asked["attachment"])]),
-            "attached": lambda _: attachments.told(),
-            "stop_mirror": lambda asked: iter(
+            Question.ATTACH: self._attach,
+            Question.DETACH: lambda asked: iter([attachments.detach(asked["attachment"])]),
+            Question.ATTACHED: lambda _: attachments.told(),
+            Question.STOP_MIRROR: lambda asked: iter(
                 [attachments.stop_mirror(asked["route"], asked["mirror"])]
             ),
         }
@@ -67,18 +73,17 @@ class AdminAnswers:
             while more:
                 piece = list(islice(found, _PIECE))
                 more = len(piece) == _PIECE
-                yield from _packets(number, piece, more=more)
+                yield from encode_answer(number, piece, more=more)
         except Exception as error:  # a question is no reason to end a worker
             structlog.get_logger().error("internal_error", worker=self._slot, exc_info=error)
-            why = repr(error)[:_MAX_ERROR_CHARACTERS]
-            yield encode({"number": number, "found": [], "more": False, "error": why})
+            yield encode_failure(number, error)
 
     def _find(self, request: Message) -> Iterator[Any]:
         if request["what"] in self._on_mirrors:
             return self._on_mirrors[request["what"]](request)
         selection = Selection.parse(request["selection"])
         sessions = self._select(selection)
-        if request["what"] == "close":
+        if request["what"] == Question.CLOSE:
             return iter([self._close(sessions)])
         return (self._describe(session) for session in islice(sessions, request["limit"]))
 
@@ -137,15 +142,3 @@ class AdminAnswers:
             "state": "connecting" if traffic is None else "open",
             "mirrors": [] if session.mirrors is None else session.mirrors.report(),
         }
-
-
-def _packets(number: object, piece: Sequence[Any], *, more: bool) -> Iterator[bytes]:
-    """Yield a piece of an answer in packets; with many mirrors it is too long for one."""
-    try:
-        yield encode({"number": number, "found": piece, "more": more})
-    except PacketTooLongError:
-        if len(piece) == 1:
-            raise
-        half = len(piece) // 2
-        yield from _packets(number, piece[:half], more=True)
-        yield from _packets(number, piece[half:], more=more)

@@ -9,7 +9,7 @@ import trio.testing
 
 from spliceproxy.admin import worker_line
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
-from spliceproxy.ipc.packets import encode, make_line
+from spliceproxy.ipc.packets import Question, encode, make_line
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def ends() -> Iterator[tuple[WorkerLine, socket.socket]]:
 
 async def ask(line: WorkerLine, answers: list[str]) -> None:
     try:
-        await line.ask("connections", selection={}, limit=1)
+        await line.ask(Question.CONNECTIONS, selection={}, limit=1)
     except NoAnswerError as error:
         answers.append(str(error))
 
@@ -60,4 +60,4 @@ async def test_an_answer_that_comes_too_late_is_nobodys(
     number = int(first.partition(b'"number":')[2].partition(b",")[0])
     worker.send(encode({"number": number, "found": ["late"], "more": False}))
     worker.send(encode({"number": number + 1, "found": ["right"], "more": False}))
-    assert await line.ask("connections") == ["right"]
+    assert await line.ask(Question.CONNECTIONS) == ["right"]

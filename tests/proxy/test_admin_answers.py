@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from spliceproxy.admin.worker_line import WorkerLine
-from spliceproxy.ipc.packets import encode, make_line
+from spliceproxy.ipc.packets import Question, encode, make_line
 from spliceproxy.proxy.admin_answers import AdminAnswers
 from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.client import Client
@@ -53,7 +53,9 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
 
 async def test_connections_with_many_mirrors_are_told_in_more_packets() -> None:
     async with answering(120) as ours:
-        found: list[Any] = await WorkerLine(0, ours).ask("connections", selection={}, limit=1000)
+        found: list[Any] = await WorkerLine(0, ours).ask(
+            Question.CONNECTIONS, selection={}, limit=1000
+        )
     assert len({one["number"] for one in found}) == 120
     assert all(len(one["mirrors"]) == MIRRORS for one in found)
 
