@@ -1,6 +1,15 @@
 """The master process: opens listeners, forks and watches workers, follows signals, reloads.
 
-Reading order: `supervisor`, `master`; `generation` with `workers` and `child`; `loading`, `reload`
-and `reloads`; `places` and `listening` for the sockets; `admin_keeper`, `hang_watch` and `report`
-beside it. It is synchronous and has no threads; what its children run is `worker_process`.
+Reading order:
+
+1. `supervisor`, from settings to a master; `master`, its loop; `signals` and `polling` for that.
+2. `generation` (a configuration in effect) and `generations`; `workers` and `child` (forked,
+   watched, replaced); `worker_process`, what a worker runs.
+3. `loader` (a process that looks up a configuration), `reload` (a state machine), `difference`.
+4. `listen_targets` (what is to be listened on) and `open_listeners` (what is).
+5. Beside it: `admin_process_keeper` with `admin_doors` and `describe`; `hang_watch` with
+   `stack_file`; `service_report`.
+
+It is synchronous and has no threads. Tested by tests/master; as a command by tests/e2e
+(test_workers, test_signals, test_reload, test_hung_workers, test_service, test_inherited).
 """
