@@ -6,7 +6,7 @@ them, and moves them inside the kernel. Only a PROXY header is taken out.
 
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import structlog
@@ -27,7 +27,7 @@ _ENDED = select.EPOLLRDHUP | select.EPOLLHUP
 
 
 class Step(Protocol):
-    """One thing that a connection begins with."""
+    """One thing that one connection begins with; it may keep how far it has read."""
 
     most_bytes: int
     """What is looked at, at most."""
@@ -72,13 +72,13 @@ class Preamble:
         reactor: Reactor,
         owner: PreambleOwner,
         received: ReceivedClient,
-        steps: Sequence[Step],
+        steps: Iterable[Callable[[], Step]],
         timeout_s: float,
     ) -> None:
         self._reactor = reactor
         self._owner = owner
         self.received = received
-        self._steps = list(steps)
+        self._steps = [make() for make in steps]
         self._needed_bytes = 1
         self._registered = False
         self._timer = reactor.timers.after(timeout_s, self)

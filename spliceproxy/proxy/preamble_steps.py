@@ -5,8 +5,8 @@ from spliceproxy.formats import client_hello
 from spliceproxy.formats.client_hello import (
     ClientHello,
     ClientHelloError,
+    ClientHelloParser,
     NotTlsError,
-    parse_client_hello,
 )
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol import version2
@@ -51,11 +51,12 @@ class ClientHelloStep:
 
     def __init__(self, table: SniTable[Destination | None]) -> None:
         self._table = table
+        self._parser = ClientHelloParser()
 
     def read(self, received: ReceivedClient, data: bytes) -> NeedMore | int:
         """Look the name up, and leave all bytes where they are."""
         try:
-            hello = parse_client_hello(data)
+            hello = self._parser.read(data)
         except NotTlsError:
             hello = ClientHello()
         except ClientHelloError as error:

@@ -4,7 +4,8 @@ Other routes have none of it: what they accept goes to a session at once.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from spliceproxy import reasons
@@ -77,11 +78,12 @@ class Reception:
             if settings.rate is None
             else AcceptRate(reactor, settings.rate.rate, entrance.update)
         )
-        self._steps: list[Step] = []
+        self._steps: list[Callable[[], Step]] = []  # made anew for each client
         if settings.accept_proxy:
-            self._steps.append(ProxyHeaderStep(reactor))
+            self._steps.append(partial(ProxyHeaderStep, reactor))
         if settings.sni:
-            self._steps.append(ClientHelloStep(self._sni_table(settings, destinations)))
+            table = self._sni_table(settings, destinations)
+            self._steps.append(partial(ClientHelloStep, table))
 
     def _sni_table(
         self, settings: RouteSettings, destinations: Mapping[str, Destination]

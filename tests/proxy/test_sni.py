@@ -1,10 +1,13 @@
 """A TLS client's hello leads to a route; every byte of it gets there."""
 
 import socket
+from pathlib import Path
 
 import pytest
 import trio
 
+from spliceproxy.formats.client_hello import ClientHello, ClientHelloParser
+from spliceproxy.formats.need_more import NeedMore
 from tests.formats.hellos import alpn, in_records, made_hello, real_hello, sni
 from tests.proxy.relay import eventually
 from tests.proxy.routed import Routed, routed
@@ -131,6 +134,34 @@ async def test_a_bad_hello_is_refused(hello: bytes) -> None:
         client.sock.send(hello)
         await it.turns_away(client)
         await it.refused("bad_client_hello")
+
+
+async def test_the_log_says_what_was_too_much() -> None:
+    async with routed(ROUTES) as it:
+        client = await it.open_client()
+        client.sock.send(made_hello(*((100 + number, b"") for number in range(4000)))[:16_384])
+        await it.turns_away(client)
+        await it.refused("bad_client_hello")
+    assert it.events("clients_refused")[0]["detail"] == "extensions: more than 64"
+
+
+@pytest.mark.parametrize("unix", [False, True])
+async def test_a_hello_in_many_segments_is_read_a_few_times(
+    unix: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def read(self: ClientHelloParser, data: bytes) -> ClientHello | NeedMore:
+        reads.append(len(data))
+        return original(self, data)
+
+    original = ClientHelloParser.read
+    monkeypatch.setattr(ClientHelloParser, "read", read)
+    hello = in_records(made_hello(sni(b"a.example"), (21, bytes(15_000))), [240] * 62)
+    routes = ROUTES.replace("127.0.0.1:0", f"unix:{tmp_path}/listen") if unix else ROUTES
+    async with routed(routes) as it:
+        await leads_to(it, hello, "two", size=245)  # a record each
+    assert 1 <= len(reads) <= 7
 
 
 async def test_behind_a_proxy_header() -> None:
