@@ -15,6 +15,9 @@ from spliceproxy.ipc import control
 from spliceproxy.master.signals import CAUGHT
 from spliceproxy.master.stack_file import StackFile
 
+OWN_PIDS: set[int] = set()
+"""Of the children that somebody here will reap; PID 1 has others, see `orphans`."""
+
 
 @dataclass(slots=True, eq=False)
 class Child:
@@ -32,6 +35,9 @@ class Child:
     stack: StackFile | None = None
     started_s: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        OWN_PIDS.add(self.pid)
+
     def order(self, message: bytes) -> None:
         """Send an order; a process that is dying needs none."""
         with contextlib.suppress(OSError):
@@ -45,7 +51,8 @@ class Child:
             return control.GONE
 
     def forget(self) -> None:
-        """Close the descriptors that stand for it."""
+        """Close the descriptors that stand for it; nobody here will reap it any more."""
+        OWN_PIDS.discard(self.pid)
         os.close(self.pidfd)
         self.orders.close()
         if self.stack is not None:

@@ -31,6 +31,7 @@ from spliceproxy.master.loader import (
     load_configuration,
 )
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
+from spliceproxy.master.orphans import collect_orphans
 from spliceproxy.master.polling import wait
 from spliceproxy.master.reload import Reloader
 from spliceproxy.master.service_report import ServiceReport
@@ -102,6 +103,7 @@ class Master:
                     self._follow_admin()
                     self._reloader.tend()
                 self._report.tend(self._generations)
+                collect_orphans()
         except BaseException:
             self._end_all()
             raise
