@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend
 from .processes import wait_until
 from .proxy_command import ProxyCommand
-from .servers import free_port
 from .terminal import Terminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -202,7 +202,7 @@ def _check(data: bytes) -> None:
 
 def test_the_most_laborious_hello_takes_little_time() -> None:
     data = in_records(made_hello((21, bytes(15_000))), [1] * 63)[:-1]
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     for _ in range(100):
         assert isinstance(parse_client_hello(data), NeedMore)
-    assert (time.perf_counter() - start_s) / 100 < 0.002
+    assert (time.process_time() - start_s) / 100 < 0.002

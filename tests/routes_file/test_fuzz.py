@@ -11,7 +11,7 @@ from spliceproxy.routes_file.load import read_settings
 from spliceproxy.routes_file.nodes import MAX_FILE_BYTES
 from spliceproxy.routes_file.show import show
 
-MOST_S = 10.0  # on a machine that does other things too; nothing takes a third of it alone
+MOST_S = 10.0  # of the processor, slowed down by others; nothing takes a third of it alone
 MOST_BYTES = 400 << 20
 
 WORDS = [
@@ -209,9 +209,9 @@ HEAVY = {"items", "keys", "the same key", "routes", "mistaken routes", "defaults
 )
 def test_bombs_do_not_go_off(name: str) -> None:
     data = BOMBS[name].encode()[:MAX_FILE_BYTES]
-    started_s = time.monotonic()
+    started_s = time.process_time()
     settings, mistakes = read_settings(data, {"A": "x" * 100_000})
-    assert time.monotonic() - started_s < MOST_S
+    assert time.process_time() - started_s < MOST_S
     assert settings is None
     assert mistakes
 
