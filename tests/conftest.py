@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     machine = config.getoption("--machine")
     if machine is None:
         return
-    chosen, left_out = [], []
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         is_alone = item.get_closest_marker("alone") is not None
         (chosen if is_alone == (machine == "alone") else left_out).append(item)

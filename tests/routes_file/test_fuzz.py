@@ -200,7 +200,19 @@ BOMBS = {
 }
 
 
-HEAVY = {"items", "keys", "the same key", "routes", "mistaken routes", "defaults of many routes"}
+HEAVY = {
+    "items",
+    "keys",
+    "the same key",
+    "routes",
+    "mistaken routes",
+    "defaults of many routes",
+    "listeners",
+    "networks",
+    "server names",
+    "routes that lead nowhere",
+    "variables",
+}
 
 
 @pytest.mark.parametrize(
