@@ -15,6 +15,9 @@ settings.load_profile("spliceproxy")
 # Assertions outside test files tell their values, too.
 pytest.register_assert_rewrite("tests.e2e")
 
+# Most tests wait for something most of the time: for a peer, a timer, a program that starts.
+PROCESSES_PER_CPU = 2
+
 REQUIRE_PEERS = os.environ.get("SPLICEPROXY_REQUIRE_PEERS") == "1"
 
 
@@ -39,3 +42,30 @@ def program() -> Callable[[str], str]:
         pytest.skip(reason)
 
     return find
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--machine",
+        choices=("alone", "shared"),
+        help="run only the tests marked `alone`, or only the others, which may run side by side",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--machine` does; `-m` is free for the caller."""
+    machine = config.getoption("--machine")
+    if machine is None:
+        return
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        is_alone = item.get_closest_marker("alone") is not None
+        (chosen if is_alone == (machine == "alone") else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return PROCESSES_PER_CPU * len(os.sched_getaffinity(0))

@@ -12,6 +12,7 @@ from spliceproxy.settings.proxy import Settings
 from tests.doctor.conftest import MakeMachine
 from tests.doctor.routes import routes
 from tests.faults import FailAt
+from tests.ports import free_port
 
 FIRST = "net.ipv4.ip_unprivileged_port_start"
 RANGE = "net.ipv4.ip_local_port_range"
@@ -36,9 +37,7 @@ def test_who_may_listen_where(make_machine: MakeMachine, bits: str, fact: str) -
 
 
 def test_a_port_that_is_free(make_machine: MakeMachine) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = routes(listen=[f"127.0.0.1:{port}", "127.0.0.1:0", "unix:/run/a.sock"])
     found = examined(make_machine({FIRST: "65535"}), settings)
     assert found[f"ports.bind:{port}"].status is FindingStatus.OK

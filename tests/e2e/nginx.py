@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .servers import free_port, serving
+from tests.ports import free_port
+
+from .servers import serving
 
 # One process without a master: as root it stays root, and may read the test's directory.
 CONFIGURATION = """

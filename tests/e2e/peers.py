@@ -15,10 +15,10 @@ class Backend:
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self._listener.settimeout(TIMEOUT_S)
         self.address = "127.0.0.1:{1}".format(*self._listener.getsockname())
 
-    def accept(self) -> socket.socket:
+    def accept(self, timeout_s: float = TIMEOUT_S) -> socket.socket:
+        self._listener.settimeout(timeout_s)
         connection, _ = self._listener.accept()
         connection.settimeout(TIMEOUT_S)
         return connection

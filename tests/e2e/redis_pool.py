@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
+
 from .processes import is_listening, wait_until
-from .servers import free_port
 
 
 @dataclass

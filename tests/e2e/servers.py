@@ -1,7 +1,6 @@
 """Runs the programs that stand on either side of the proxy."""
 
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +13,6 @@ from .processes import is_listening, wait_until
 
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 10
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, connect_from, is_ended, receive_exactly
-from .servers import free_port, serving
+from .servers import serving
 
 pytestmark = pytest.mark.e2e
 

@@ -13,6 +13,7 @@ import pytest
 from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.errors import AskingProblem
 from spliceproxy.settings.address import TcpAddress
+from tests.ports import free_port
 
 from .administered import Administered
 from .conftest import StartProxy
@@ -20,7 +21,6 @@ from .load import EchoLoad, echo_server, exchange
 from .processes import wait_until
 from .proxy_command import Launcher
 from .reloading import RoutesFile, route
-from .servers import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

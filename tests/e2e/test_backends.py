@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import TIMEOUT_S, Backend, receive_to_end
-from .servers import free_port
 
 pytestmark = pytest.mark.e2e
 

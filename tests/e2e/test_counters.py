@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 from .administered import Administered, Samples
 from .conftest import StartProxy
 from .load import EchoLoad, echo_server, exchange
@@ -19,7 +21,6 @@ from .peers import Backend, reset
 from .processes import wait_until
 from .proxy_command import ProxyCommand
 from .reloading import RoutesFile
-from .servers import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from .proxy_command import Launcher
 from .test_unprivileged import every_pipe_held
 from .unprivileged import unprivileged_launcher
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone("uses up a user's quota of pipes")]
 
 SOFT = Path("/proc/sys/fs/pipe-user-pages-soft")
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, receive_exactly, reset
 from .processes import wait_until
-from .servers import free_port, serving
+from .servers import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

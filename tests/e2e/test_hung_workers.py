@@ -19,7 +19,11 @@ from .proxy_command import Launcher, ProxyCommand, clean_environment
 from .reloading import RoutesFile, route
 from .spinning import SPIN_FILE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.alone("a worker that gets no processor for two seconds counts as hung"),
+]
 
 PROJECT = Path(__file__).parents[2]
 HUNG_CONNECTIONS = 3

@@ -13,7 +13,12 @@ from .peers import receive_exactly
 from .processes import descriptors, wait_until
 from .proxy_command import KEPT_PIPE_DESCRIPTORS, ProxyCommand
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.alone("its connections take most of the ports that the kernel chooses from"),
+    pytest.mark.timeout(180),
+]
 
 CONNECTIONS = 10_000
 OWN_DESCRIPTORS = 500

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, receive_exactly
 from .processes import is_listening, wait_until
 from .proxy_command import Launcher
 from .reloading import RoutesFile, refused, reload, route, wait_for_generation
-from .servers import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .processes import wait_until
-from .servers import free_port, run, serving
+from .servers import run, serving
 
 pytestmark = pytest.mark.e2e
 

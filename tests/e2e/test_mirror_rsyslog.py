@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, receive_to_end
 from .processes import wait_until
-from .servers import free_port, serving
+from .servers import serving
 
 pytestmark = pytest.mark.e2e
 

@@ -10,12 +10,14 @@ from threading import Event
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .processes import wait_until
 from .proxy_command import ProxyCommand
 from .redis_pool import RedisServer, redis_servers
 from .reloading import RoutesFile, reload
-from .servers import free_port, run, serving
+from .servers import run, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

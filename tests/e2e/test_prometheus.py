@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.ports import free_port
+
 from .administered import Administered
 from .conftest import StartProxy
 from .load import EchoLoad, echo_server
 from .processes import wait_until
 from .reloading import RoutesFile, route
-from .servers import free_port, serving
+from .servers import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

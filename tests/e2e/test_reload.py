@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, receive_exactly
 from .processes import is_listening, wait_until
 from .reloading import RoutesFile, refused, reload, route, wait_for_generation
-from .servers import free_port, run
+from .servers import run
 
 pytestmark = pytest.mark.e2e
 

@@ -12,6 +12,7 @@ from threading import Event
 
 import pytest
 
+from tests.ports import free_port
 from tools.demo.traffic import expected_sha256
 
 from .conftest import StartProxy
@@ -21,9 +22,13 @@ from .peers import random_bytes
 from .processes import descriptors, resident_bytes, wait_until
 from .proxy_command import ProxyCommand
 from .reloading import RoutesFile
-from .servers import free_port, run, serving
+from .servers import run, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.alone("its load takes all processors, and its reloads have a time to end in"),
+]
 
 RELOADS = 200
 RELOADS_BUDGET_S = 80

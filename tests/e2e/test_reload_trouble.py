@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, receive_exactly
 from .processes import children, wait_until
 from .proxy_command import ProxyCommand
 from .reloading import RoutesFile, reload, route, wait_for_generation
-from .servers import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -84,16 +85,16 @@ def test_a_stop_during_a_reload(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("delay_ms", range(0, 100, 10))
 def test_a_stop_at_any_time_after_the_signal(
-    start_proxy: StartProxy, routes_file: RoutesFile
+    start_proxy: StartProxy, routes_file: RoutesFile, delay_ms: int
 ) -> None:
-    for delay_ms in range(0, 100, 10):
-        proxy = routes_file.start(start_proxy)
-        proxy.expected_errors.add("reload_refused")
-        proxy.process.send_signal(signal.SIGHUP)
-        time.sleep(delay_ms / 1000)
-        proxy.process.send_signal(signal.SIGTERM)
-        assert proxy.wait_exit() == 0
+    proxy = routes_file.start(start_proxy)
+    proxy.expected_errors.add("reload_refused")
+    proxy.process.send_signal(signal.SIGHUP)
+    time.sleep(delay_ms / 1000)
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
 
 
 def test_signals_during_a_reload_are_one_more(

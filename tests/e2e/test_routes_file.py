@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 import spliceproxy
+from tests.ports import free_port
 
 from .conftest import StartProxy
 from .peers import receive_exactly
 from .proxy_command import Launcher, clean_environment
-from .servers import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
-from .servers import free_port, run, serving
+from .servers import run, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

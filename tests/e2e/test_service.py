@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .notify import NotifySocket
 from .peers import Backend
 from .processes import is_listening
 from .reloading import RoutesFile, refused, route
-from .servers import free_port
 
 pytestmark = pytest.mark.e2e
 

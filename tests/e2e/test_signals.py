@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend, random_bytes, receive_exactly, sha256
 from .processes import is_listening, wait_until
@@ -106,7 +108,8 @@ def test_a_signal_at_the_very_end_changes_nothing(
 
 def test_a_port_can_be_used_again_at_once(start_proxy: StartProxy) -> None:
     with Backend() as backend:
-        first = start_proxy("--backend", backend.address)
+        listen = ("--listen", f"127.0.0.1:{free_port()}")
+        first = start_proxy("--backend", backend.address, *listen)
         # The proxy's side ends first, which leaves its port in TIME_WAIT.
         with first.connect() as client:
             backend.accept().close()
@@ -114,7 +117,7 @@ def test_a_port_can_be_used_again_at_once(start_proxy: StartProxy) -> None:
         first.log.wait("connection")
         first.process.send_signal(signal.SIGTERM)
         assert first.wait_exit() == 0
-        second = start_proxy("--backend", backend.address, "--listen", first.listener)
+        second = start_proxy("--backend", backend.address, *listen)
         assert second.port == first.port
 
 

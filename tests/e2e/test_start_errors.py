@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.ports import free_port
+
 from .proxy_command import Launcher
-from .servers import free_port
 from .unprivileged import unprivileged_launcher
 
 pytestmark = pytest.mark.e2e

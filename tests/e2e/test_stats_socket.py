@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend
 from .processes import wait_until
 from .proxy_command import ProxyCommand
-from .servers import free_port
 from .terminal import Terminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -183,7 +184,15 @@ def test_a_backend_is_drained_weighed_and_taken_out_of_use(
     for state, status in (("drain", "DRAIN"), ("maint", "MAINT"), ("ready", "UP")):
         assert ask(path, f"set server {server} state {state}") == "\n"
         assert row()["status"] == status
-    with proxy.connect(), backend.accept():
-        pass
+
+    def is_reached() -> bool:
+        with proxy.connect():
+            try:
+                backend.accept(timeout_s=1).close()
+            except TimeoutError:
+                return False
+            return True
+
+    wait_until(is_reached, 20, "the worker, which looks now and then, has seen the last order")
     orders = proxy.log.wait("admin_order", count=5)
     assert {line["path"] for line in orders} == {"stats_socket"}

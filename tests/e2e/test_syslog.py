@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import Backend
 from .processes import wait_until
 from .proxy_command import Launcher
-from .servers import free_port, serving
+from .servers import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

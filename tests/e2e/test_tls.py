@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 from .conftest import StartProxy
 from .peers import random_bytes
-from .servers import free_port, run, serving
+from .servers import run, serving
 
 pytestmark = pytest.mark.e2e
 

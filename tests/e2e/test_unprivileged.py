@@ -12,7 +12,7 @@ from .proxy_command import Launcher
 from .test_streams import get
 from .unprivileged import unprivileged_launcher
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone("uses up a user's quota of pipes")]
 
 HOLD_EVERY_PIPE = """
 import fcntl, os, sys

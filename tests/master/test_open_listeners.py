@@ -21,6 +21,7 @@ from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import InheritedAddress, ListenAddress
 from spliceproxy.settings.proxy import RouteSettings
 from tests.descriptors import open_descriptors
+from tests.ports import free_port
 
 BACKEND = BackendSettings(address=TcpAddress("127.0.0.1", 9))
 ANY = TcpAddress("127.0.0.1", 0)
@@ -85,8 +86,7 @@ def test_a_refused_change_leaves_everything_as_it_was(
 
 
 def test_one_socket_cannot_be_two_listeners(listeners: OpenListeners) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     names = (TcpAddress("127.0.0.1", port), TcpAddress("localhost", port))
     with pytest.raises(StartProblem, match="another listener is the same socket"):
         change(listeners, route("a", names[0]), route("b", names[1]))

@@ -1,6 +1,5 @@
 """Mirrors that misbehave, as peers that a test plays."""
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import trio
 
 from tests.backlog import full_tcp_backlog, full_unix_backlog
 from tests.mirroring.mirrored import LOCALHOST
+from tests.ports import free_port
 from tests.proxy.peer import Acceptor, Peer
 from tests.streams import Buffers
 
@@ -21,9 +21,7 @@ def refusing(kind: str, directory: Path) -> Iterator[str]:
     if kind == "unix":
         yield f"unix:{directory}/absent"
         return
-    with socket.create_server((LOCALHOST, 0)) as sock:
-        port = sock.getsockname()[1]
-    yield f"tcp://{LOCALHOST}:{port}"
+    yield f"tcp://{LOCALHOST}:{free_port()}"
 
 
 @contextmanager

@@ -79,6 +79,7 @@ SCENARIOS = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_every_copy_is_right(count: int, splice: bool) -> None:

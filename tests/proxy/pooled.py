@@ -15,6 +15,7 @@ from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.upstream.backend import Backend
+from tests.ports import free_port
 from tests.proxy.bookkeeping import check_bookkeeping
 from tests.proxy.peer import Acceptor, Peer, open_peer
 from tests.proxy.relay import eventually
@@ -27,10 +28,10 @@ class Player:
     """Accepts for one of the backends, until it is stopped."""
 
     def __init__(
-        self, number: int, inbox: trio.MemorySendChannel[tuple[int, Peer]], port: int = 0
+        self, number: int, inbox: trio.MemorySendChannel[tuple[int, Peer]], port: int | None = None
     ) -> None:
-        self.acceptor = Acceptor(("127.0.0.1", port), KERNEL_CHOICE, 64)
-        self.port = int(self.acceptor.address[1])
+        self.port = free_port() if port is None else port
+        self.acceptor = Acceptor(("127.0.0.1", self.port), KERNEL_CHOICE, 64)
         self._number = number
         self._inbox = inbox
 

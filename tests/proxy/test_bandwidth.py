@@ -55,13 +55,17 @@ async def test_each_direction_takes_its_time(splice: str, mirrors: str, limit: s
 
 
 async def test_the_limit_of_a_connection_is_each_ones_own() -> None:
+    """A limit for all would hold them up each time; a busy machine does not."""
+    took_s: list[float] = []
     async with routed(route("{connection: 1MiB/s}")) as it:
-        ends = [await it.connect() for _ in range(3)]
-        began_s = trio.current_time()
-        async with trio.open_nursery() as nursery:
-            for client, backend in ends:
-                nursery.start_soon(seconds_for, client, backend, DATA[: 1 << 19])
-        assert trio.current_time() - began_s < 1.2  # one after the other they would take 1.2 s
+        while not took_s or (took_s[-1] >= 1.2 and len(took_s) < 5):
+            ends = [await it.connect() for _ in range(3)]
+            began_s = trio.current_time()
+            async with trio.open_nursery() as nursery:
+                for client, backend in ends:
+                    nursery.start_soon(seconds_for, client, backend, DATA[: 1 << 19])
+            took_s.append(trio.current_time() - began_s)
+    assert min(took_s) < 1.2  # one after the other they would take 1.2 s
 
 
 async def test_connections_of_a_route_share_alike() -> None:

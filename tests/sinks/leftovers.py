@@ -13,10 +13,10 @@ _PATIENCE_S = 10.0
 
 def child_processes() -> set[int]:
     """Processes that this one has started and not reaped."""
-    found: set[int] = set()
+    found = set()
     for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
-            found.update(map(int, (task / "children").read_text().split()))
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
     return found
 
 
