@@ -10,6 +10,7 @@ from spliceproxy.cli.readers import Command, duration, reads, setting
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 from spliceproxy.settings.admin_access import parse_token
+from spliceproxy.settings.attach_grants import DEFAULT_GRANTS, GRANT_FORMS, parse_grant
 from spliceproxy.settings.bounds import (
     parse_backlog,
     parse_drain_timeout,
@@ -44,7 +45,13 @@ SECTIONS = {
     ),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
-    "Operation": ("admin_listen", "admin_token"),
+    "Operation": (
+        "admin_listen",
+        "admin_token",
+        "admin_viewer_token",
+        "admin_attach",
+        "admin_insecure",
+    ),
     "Log": ("log_to", "log_format", "log_level", "access_log", "access_log_format"),
 }
 
@@ -195,8 +202,33 @@ PROXY_OPTIONS = (
         default=None,
         callback=reads(parse_token),
         metavar="TOKEN",
-        help="What each admin request must bring along; needed for an address that can be reached "
-        "from elsewhere. Better given by the environment: others can read a command line.",
+        help="The operator's token: with it an admin request may give orders. Needed for all "
+        "addresses but unix sockets. Better given by the environment: others can read a command "
+        "line.",
+    ),
+    setting(
+        "--admin-viewer-token",
+        "admin_viewer_token",
+        default=None,
+        callback=reads(parse_token),
+        metavar="TOKEN",
+        help="The viewer's token: with it an admin request may look, and give no orders.",
+    ),
+    setting(
+        "--admin-attach",
+        "admin_attach",
+        multiple=True,
+        default=tuple(map(str, DEFAULT_GRANTS)),
+        callback=reads(parse_grant),
+        metavar="KIND",
+        help=f"Mirrors that operators may attach: {GRANT_FORMS} and what is below it. Repeatable, "
+        "in place of the default.",
+    ),
+    setting(
+        "--admin-insecure/--no-admin-insecure",
+        "admin_insecure",
+        default=False,
+        help="Without a token let everybody look who can connect. Nobody gives orders then.",
     ),
     setting(
         "--log-to",

@@ -25,6 +25,7 @@ from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
+from spliceproxy.settings.attach_grants import AttachGrant, why_not_granted
 
 _PIECE = 50
 """Connections described in one go: half a millisecond in which no byte moves."""
@@ -40,12 +41,17 @@ class AdminAnswers:
         frontends: Sequence[Frontend],
         attachments: WorkerAttachments,
         flush: Callable[[], None],
+        grants: Iterable[AttachGrant],
     ) -> None:
+        """What is attached must be among the grants, whatever the admin process has let pass."""
         self._socket = sock
         self._slot = slot
         self._frontends = frontends
         self._attachments = attachments
         self._flush = flush
+        # Resolved here, once, and then held against names alone: a look at a disk that hangs
+        # would hold up all traffic.
+        self._grants = tuple(grant.resolved() for grant in grants)
         self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
             Question.ATTACH: self._attach,
             Question.DETACH: lambda asked: iter([attachments.detach(asked["attachment"])]),
@@ -105,6 +111,9 @@ class AdminAnswers:
     def _attach(self, request: Message) -> Iterator[Any]:
         """Attach a mirror: nothing if it concerns no client here, else whether it was done."""
         attachment = Attachment.from_message(request["attachment"])
+        why_not = why_not_granted(attachment.mirror, self._grants)
+        if why_not is not None:
+            return iter([{"refused": why_not}])
         session = None
         if attachment.connection is not None:
             session = next(self._select(Selection(number=attachment.connection)), None)

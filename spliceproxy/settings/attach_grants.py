@@ -5,19 +5,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from spliceproxy.errors import quote
+from spliceproxy.errors import alternatives, quote
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.mirror_options import Kind
+from spliceproxy.settings.mirror_kinds.table import KINDS
 
-GRANT_FORMS = "tcp, unix, null, exec, or file:/DIRECTORY"
-_WHOLE_KINDS: tuple[Kind, ...] = ("tcp", "unix", "null", "exec")
+GRANT_FORMS = alternatives(
+    [f"{kind.name}:/DIRECTORY" if kind.is_directory else kind.name for kind in KINDS.values()]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AttachGrant:
-    """Mirrors of a kind; of those to files the ones in a directory and below."""
+    """Mirrors of a kind; of those to directories the ones in one of them and below."""
 
-    kind: Kind
+    kind: str
     directory: str = ""
 
     def __str__(self) -> str:
@@ -31,34 +32,32 @@ class AttachGrant:
 
     def covers(self, mirror: MirrorSettings) -> bool:
         """Whether the mirror is granted; paths are taken as they are written, links and all."""
-        if mirror.kind != self.kind or self.kind != "file":
+        if mirror.kind != self.kind or not self.directory:
             return mirror.kind == self.kind
         return PurePath(os.path.normpath(mirror.target)).is_relative_to(self.directory)
 
 
-DEFAULT_GRANTS = (AttachGrant("tcp"), AttachGrant("unix"), AttachGrant("null"))
+DEFAULT_GRANTS = tuple(AttachGrant(kind.name) for kind in KINDS.values() if kind.granted)
 """What neither writes files nor starts programs."""
 
 
 def parse_grant(text: str) -> AttachGrant:
     """Return a grant; ValueError says what is wrong and what is expected."""
-    for kind in _WHOLE_KINDS:
-        if text == kind:
-            return AttachGrant(kind)
-    directory = text.removeprefix("file:")
-    if directory == text:
+    name, colon, directory = text.partition(":")
+    kind = KINDS.get(name)
+    if kind is None or (colon and not kind.is_directory):
         raise ValueError(f"{quote(text)} is nothing to attach: expected {GRANT_FORMS}")
-    if not directory.startswith("/") or not directory.isprintable():
-        raise ValueError(f"{quote(text)} names no directory: expected file:/DIRECTORY")
-    return AttachGrant("file", directory)
+    if kind.is_directory and not (directory.startswith("/") and directory.isprintable()):
+        raise ValueError(f"{quote(text)} names no directory: expected {name}:/DIRECTORY")
+    return AttachGrant(name, directory)
 
 
 def why_not_granted(mirror: MirrorSettings, grants: Iterable[AttachGrant]) -> str | None:
     """Return why a mirror may not be attached, and what to do about it; None: it may."""
     if any(grant.covers(mirror) for grant in grants):
         return None
-    if mirror.kind == "file":
-        what, lacking = "writing there is", f"file:{os.path.normpath(mirror.target)}"
+    if KINDS[mirror.kind].is_directory:
+        what, lacking = "writing there is", f"{mirror.kind}:{os.path.normpath(mirror.target)}"
     else:
         what, lacking = f"{mirror.kind}: is", mirror.kind
     return (

@@ -50,9 +50,9 @@ async def page(operations: Operations, token: str | None = None) -> AsyncIterato
     """Serve the page; yields where."""
     with socket.create_server((HOST, 0)) as sock:
         sock.setblocking(False)
-        attachments = AttachmentDirectory(operations, WorkerLines(), private_row("numbers"))
+        attachments = AttachmentDirectory(operations, WorkerLines(), private_row("numbers"), ())
         api = Api(operations, attachments)
-        server = Server([Door(sock, Guard(token, HOST))], api.handle)
+        server = Server([Door(sock, Guard(token))], api.handle)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             yield f"http://{HOST}:{sock.getsockname()[1]}/"

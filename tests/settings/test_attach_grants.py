@@ -48,5 +48,7 @@ def test_a_granted_directory_is_the_one_that_its_links_lead_to(tmp_path: Path) -
     "text", ["", "file", "file:", "file:looks", "exec:ls", "http", "file:/a\n"]
 )
 def test_what_is_no_grant(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected tcp, unix, null, exec|expected file:/DIR"):
+    with pytest.raises(
+        ValueError, match=r"expected file:/DIRECTORY, tcp, unix, exec or null|expected file:/DIR"
+    ):
         parse_grant(text)
