@@ -79,6 +79,9 @@ class HttpConnection:
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             raise trio.BrokenResourceError
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in head.headers}:
+            # Whoever stands before us may have read another end of it (RFC 9112, section 6.1).
+            raise RefusedError(400, "a body with two lengths")
         if self._http.they_are_waiting_for_100_continue:
             await self._stream.send_all(
                 self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
