@@ -86,6 +86,8 @@ class Browser:
                     "--disable-dev-shm-usage",
                     "--no-first-run",
                     "--disable-background-networking",
+                    # As DNS does when its owner wants it to: rebinding.
+                    f"--host-resolver-rules=MAP evil.example {HOST}",
                     "--enable-logging=stderr",
                     f"--user-data-dir={self.profile}",
                     f"--virtual-time-budget={self.watched_ms}",
