@@ -23,7 +23,7 @@ class Acceptor:
         self._house = House()
 
     async def accept(self, sock: socket.socket, serve: Serve) -> None:
-        """Accept until cancelled; `serve` gets a client's stream, and its place.
+        """Accept until cancelled; `serve` gets a client's stream, and it as a guest.
 
         Raises:
             OSError: the socket is not one to accept from.

@@ -60,7 +60,7 @@ class House:
         return guest
 
     def leave(self, guest: Guest) -> None:
-        """Free its place, unless somebody has it already."""
+        """Free its seat, unless somebody has it already."""
         self._guests.discard(guest)
 
     @property

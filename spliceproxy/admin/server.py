@@ -43,7 +43,7 @@ class Server:
         async with trio.open_nursery() as nursery:
             for door in self._doors:
                 # Each door has room of its own: strangers who stall at a port of the network take
-                # no place from the operator at the unix socket.
+                # no seat from the operator at the unix socket.
                 serve = partial(self._serve, door.guard)
                 nursery.start_soon(Acceptor().accept, door.sock, serve)
 

@@ -14,8 +14,8 @@ _MOST_REMEMBERED = 1024
 class Slowdown:
     """Each failure of somebody takes twice as long as the one before; others don't notice.
 
-    The place of a connection that waits is taken meanwhile: so there is no more trying at once
-    than there are places for one somebody.
+    The seat of a connection that waits is taken meanwhile: so there is no more trying at once
+    than there are seats for one somebody.
     """
 
     def __init__(self) -> None:

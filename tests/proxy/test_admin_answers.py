@@ -63,6 +63,24 @@ async def test_what_the_configuration_does_not_grant_is_refused_whoever_let_it_p
             assert f"not granted: add {lacking} to" in answer["refused"]
 
 
+async def test_a_look_at_many_connections_leaves_time_for_others_between_pieces() -> None:
+    pieces = 0
+
+    async def others() -> None:
+        nonlocal pieces
+        while True:
+            await trio.lowlevel.checkpoint()
+            pieces += 1
+
+    async with answering(1000) as ours, trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        line = WorkerLine(0, ours)
+        assert await line.ask(Question.CONNECTIONS, selection={"number": "9-9"}, limit=10) == []
+        assert pieces >= 1000 / 50
+        assert len(await line.ask(Question.CONNECTIONS, selection={}, limit=70)) == 70
+        nursery.cancel_scope.cancel()
+
+
 async def test_connections_with_many_mirrors_are_told_in_more_packets() -> None:
     async with answering(120) as ours:
         found: list[Any] = await WorkerLine(0, ours).ask(
