@@ -1,56 +1,62 @@
 """Letting clients in, so many at once, and knowing who they are."""
 
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 
 import structlog
 import trio
 
-from spliceproxy.kernel.addresses import name_peer
+from spliceproxy import reasons
+from spliceproxy.admin.house import Guest, House
+from spliceproxy.admin.peer import find_peer
+from spliceproxy.kernel.sockets import finish_cleanly
 
-MAX_CONNECTIONS = 64
-"""At once; the others wait in the backlog."""
-_PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED, unix(7)
+_RETRY_S = 1.0
 
-Serve = Callable[[trio.SocketStream, str], Awaitable[None]]
+Serve = Callable[[trio.SocketStream, Guest], Awaitable[None]]
 
 
 class Acceptor:
     """Lets clients in by several sockets; none of them can end it."""
 
     def __init__(self) -> None:
-        self._room = trio.CapacityLimiter(MAX_CONNECTIONS)
+        self._house = House()
 
     async def accept(self, sock: socket.socket, serve: Serve) -> None:
-        """Accept until cancelled; `serve` gets a client's stream, and who it is."""
+        """Accept until cancelled; `serve` gets a client's stream, and it as a guest.
+
+        Raises:
+            OSError: the socket is not one to accept from.
+        """
+        finish_cleanly(sock)  # what it accepts inherits that: an answer ends in a FIN behind it
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
         async with trio.open_nursery() as nursery:
             while True:
-                ticket = object()
-                await self._room.acquire_on_behalf_of(ticket)
                 try:
                     stream = await listener.accept()
-                except OSError as error:  # out of descriptors or memory: others free some
-                    self._room.release_on_behalf_of(ticket)
-                    structlog.get_logger().warning("admin_accept_failed", error=str(error))
-                    await trio.sleep(1)
+                except OSError as error:  # of clients that are gone by now Trio tells nothing
+                    if error.errno not in reasons.EXHAUSTION_ERRNOS:
+                        structlog.get_logger().error("admin_accept_failed", error=str(error))
+                        raise
+                    structlog.get_logger().warning("admin_accept_paused", error=str(error))
+                    await trio.sleep(_RETRY_S)
                     continue
-                nursery.start_soon(self._serve, serve, stream, ticket)
+                self._receive(serve, stream, nursery)
 
-    async def _serve(self, serve: Serve, stream: trio.SocketStream, ticket: object) -> None:
+    def _receive(self, serve: Serve, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        try:
+            guest = self._house.admit(find_peer(stream.socket))
+        except OSError:  # gone before it could be asked who it is
+            guest = None
+        if guest is None:
+            stream.socket.close()
+        else:
+            nursery.start_soon(self._serve, serve, stream, guest)
+
+    async def _serve(self, serve: Serve, stream: trio.SocketStream, guest: Guest) -> None:
         try:
             async with stream:
-                await serve(stream, _name_asker(stream.socket))
-        except OSError:  # gone before it could be asked who it is
-            return
+                with guest.scope:
+                    await serve(stream, guest)
         finally:
-            self._room.release_on_behalf_of(ticket)
-
-
-def _name_asker(sock: trio.socket.SocketType) -> str:
-    if sock.family != socket.AF_UNIX:
-        return name_peer(sock.getpeername())
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    pid, uid, _ = _PEER_CREDENTIALS.unpack(credentials)
-    return f"uid={uid} pid={pid}"
+            self._house.leave(guest)

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import structlog
-
 from spliceproxy.admin.attachments import AttachmentDirectory
 from spliceproxy.admin.backend_orders import BackendOrder
 from spliceproxy.admin.messages import (
@@ -17,6 +15,7 @@ from spliceproxy.admin.messages import (
 from spliceproxy.admin.metrics.page import render
 from spliceproxy.admin.mirrors_api import MirrorsApi
 from spliceproxy.admin.operations import MAX_CONNECTIONS_TOLD, Operations
+from spliceproxy.admin.orders_log import log_order
 from spliceproxy.admin.page import load_page
 from spliceproxy.policy.selection import Selection, SelectionError
 
@@ -59,9 +58,7 @@ class Api:
         if handler is None:
             raise RefusedError(405, f"expected {' or '.join(methods)}")
         if request.method == "POST":
-            structlog.get_logger().info(
-                "admin_order", path=request.path, asker=request.asker, body=_legible(request.body)
-            )
+            log_order(request.path, request.asker, request.body.decode(errors="replace"))
         return await handler(request)
 
     async def _page(self, _request: Request) -> Response:
@@ -132,7 +129,3 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0):
         raise RefusedError(400, f"limit is 1 to {MAX_CONNECTIONS_TOLD}")
     return int(text)
-
-
-def _legible(body: bytes) -> str:
-    return body[:500].decode(errors="replace")

@@ -19,7 +19,7 @@ this process ends                     nobody: the next one learns of it from the
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from typing import Any
 import structlog
 import trio
 
+from spliceproxy.admin.granted import check_granted
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
@@ -43,6 +44,7 @@ from spliceproxy.ipc.packets import Question
 from spliceproxy.ipc.shared_table import Row
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.observe.status import MirrorStatus
+from spliceproxy.settings.attach_grants import AttachGrant
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.resolved import resolve_mirrors
@@ -65,7 +67,14 @@ class _Known:
 class AttachmentDirectory:
     """Attaches in all workers or in none, and knows what is attached."""
 
-    def __init__(self, operations: Operations, workers: WorkerLines, numbers: Row) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        workers: WorkerLines,
+        numbers: Row,
+        grants: Iterable[AttachGrant],
+    ) -> None:
+        self._grants = tuple(grants)
         self._operations = operations
         self._workers = workers
         self._numbers = numbers
@@ -76,12 +85,14 @@ class AttachmentDirectory:
         """Attach a mirror as somebody asks for it; returns its number.
 
         Raises:
-            RefusedError: it is not understood, its sink cannot be used, or a worker refuses.
+            RefusedError: it is not understood or granted, its sink cannot be used, or a worker
+                refuses.
         """
         try:
             request = parse_attach_request(given)
         except ValueError as problem:
             raise RefusedError(400, str(problem)) from None
+        request = await check_granted(request, self._grants)
         route = await self._find_route(request)
         targets = await _find_targets(request.mirror)
         async with self._turn:

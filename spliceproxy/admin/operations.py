@@ -9,6 +9,7 @@ import trio
 from spliceproxy.admin.backend_orders import BackendOrder, find_backend
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.mirror_orders import MirrorOrder, find_mirror
+from spliceproxy.admin.shared_answers import SharedAnswers
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
@@ -37,6 +38,7 @@ class Operations:
         self._reader = reader
         self._tell_master = tell_master
         self._workers = workers
+        self._answers: SharedAnswers[dict[str, Any]] = SharedAnswers()
         self._attached: Mapping[str, Sequence[MirrorDescription]] = {}
         self._description: Description | None = None
         self._described = trio.Event()
@@ -76,16 +78,27 @@ class Operations:
         self._attached = mirrors
 
     async def connections(self, selection: Selection, limit: int) -> dict[str, Any]:
-        """Return open connections, and which workers did not answer."""
-        return await self._workers.ask_all(
-            Question.CONNECTIONS,
-            selection=selection.as_texts(),
-            limit=min(limit, MAX_CONNECTIONS_TOLD),
+        """Return open connections, and which workers did not answer.
+
+        Those of up to a second ago: looking costs the workers time that traffic has to wait.
+
+        Raises:
+            RefusedError: too many ask too much.
+        """
+        limit = min(limit, MAX_CONNECTIONS_TOLD)
+        return await self._answers.get(
+            (selection, limit),
+            lambda: self._workers.ask_all(
+                Question.CONNECTIONS, selection=selection.as_texts(), limit=limit
+            ),
         )
 
     async def close_connections(self, selection: Selection) -> dict[str, Any]:
         """Reset connections; returns how many."""
-        answer = await self._workers.ask_all(Question.CLOSE, selection=selection.as_texts())
+        try:
+            answer = await self._workers.ask_all(Question.CLOSE, selection=selection.as_texts())
+        finally:
+            self._answers.forget()
         return {"closed": sum(answer.pop("found")), **answer}
 
     def set_backend(self, route: str, backend: str, order: BackendOrder) -> None:

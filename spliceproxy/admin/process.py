@@ -42,8 +42,9 @@ class AdminProcess:
         self._operations = Operations(StatusReader(table), self._tell_master, self._workers)
         # Without a row in the table, numbers may come again after a restart of this process.
         numbers = table.claim_or_private(row_name(CommonKind.ATTACHMENT_NUMBERS))
-        self._attachments = AttachmentDirectory(self._operations, self._workers, numbers)
         http = [door for door in doors if isinstance(door, Door)]
+        grants = [grant for door in http for grant in door.attach]
+        self._attachments = AttachmentDirectory(self._operations, self._workers, numbers, grants)
         self._server = Server(http, Api(self._operations, self._attachments).handle)
         stats = [door for door in doors if isinstance(door, StatsDoor)]
         self._stats_server = StatsServer(stats, self._operations)

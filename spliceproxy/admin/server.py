@@ -10,8 +10,12 @@ import trio
 
 from spliceproxy.admin.acceptor import Acceptor
 from spliceproxy.admin.connection import HttpConnection
-from spliceproxy.admin.guard import Guard
+from spliceproxy.admin.guard import HEALTH_PATHS, READING, Guard, WrongTokenError
+from spliceproxy.admin.house import Guest
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response, refusal
+from spliceproxy.admin.orders_log import log_refused_order, log_wrong_token
+from spliceproxy.admin.slowdown import Slowdown
+from spliceproxy.settings.attach_grants import AttachGrant
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -22,6 +26,8 @@ class Door:
 
     sock: socket.socket
     guard: Guard
+    attach: tuple[AttachGrant, ...] = ()
+    """Which mirrors operators may attach, whichever door they come by."""
 
 
 class Server:
@@ -30,28 +36,43 @@ class Server:
     def __init__(self, doors: list[Door], handle: Handle) -> None:
         self._doors = doors
         self._handle = handle
+        self._slowdown = Slowdown()
 
     async def run(self) -> None:
         """Accept clients."""
         async with trio.open_nursery() as nursery:
             for door in self._doors:
                 # Each door has room of its own: strangers who stall at a port of the network take
-                # no place from the operator at the unix socket.
+                # no seat from the operator at the unix socket.
                 serve = partial(self._serve, door.guard)
                 nursery.start_soon(Acceptor().accept, door.sock, serve)
 
-    async def _serve(self, guard: Guard, stream: trio.SocketStream, asker: str) -> None:
+    async def _serve(self, guard: Guard, stream: trio.SocketStream, guest: Guest) -> None:
         async def answer(request: Request) -> Response:
-            return await self._answer(guard, request)
+            return await self._answer(guard, guest, request)
 
-        await HttpConnection(stream, asker, answer).serve()
+        await HttpConnection(stream, guest, answer).serve()
 
-    async def _answer(self, guard: Guard, request: Request) -> Response:
+    async def _answer(self, guard: Guard, guest: Guest, request: Request) -> Response:
         try:
-            guard.check(request)
+            await self._let_in(guard, guest, request)
+            if guest.stands and request.path not in HEALTH_PATHS:
+                raise RefusedError(503, "too many connections: try again in some seconds")
             return await self._handle(request)
         except RefusedError as error:
+            if isinstance(error, WrongTokenError):
+                log_wrong_token(request.path, request.asker)
+            elif request.method not in READING:
+                log_refused_order(request.path, request.asker, str(error))
             return refusal(error)
         except Exception as error:
             structlog.get_logger().error("internal_error", path=request.path, exc_info=error)
             return json_response({"error": "internal error; see the log"}, 500)
+
+    async def _let_in(self, guard: Guard, guest: Guest, request: Request) -> None:
+        try:
+            guard.check(request, guest.peer)
+        except RefusedError as error:
+            if isinstance(error, WrongTokenError) or request.method not in READING:
+                await self._slowdown.wait(guest.peer.key)
+            raise

@@ -51,7 +51,11 @@ class AdminClient:
         return self._ask("POST", path, json.dumps(details).encode())
 
     def _ask(self, method: str, target: str, body: bytes | None) -> Any:
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        # Whatever name has led here: the interface refuses others than this one, which a page
+        # of another site might have, unless they come with a token.
+        headers = {"Host": "localhost"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         connection = self._connection()

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.admin_access import check_exposure
+from spliceproxy.settings.admin_access import check_exposure, check_tokens
 from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.listeners import find_duplicate
 from spliceproxy.settings.proxy import Settings
@@ -22,7 +22,12 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     """Return the settings; what concerns no single route may be given beside a file."""
     if config is None:
         check_listeners(options)
-        check_admin(options["admin_listen"], options["admin_token"])
+        check_admin(
+            options["admin_listen"],
+            options["admin_token"],
+            options["admin_viewer_token"],
+            insecure=options["admin_insecure"],
+        )
         return single_route(**options)
     # Late, so that a plain command line need not wait for YAML.
     from spliceproxy.routes_file.load import load
@@ -31,7 +36,13 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
     settings = override(load(config), **beside)
-    check_admin([each.address for each in settings.admin.listen], settings.admin.token)
+    admin = settings.admin
+    check_admin(
+        [each.address for each in admin.listen],
+        admin.token,
+        admin.viewer_token,
+        insecure=admin.insecure,
+    )
     return settings
 
 
@@ -51,10 +62,18 @@ def check_listeners(options: dict[str, Any]) -> None:
         )
 
 
-def check_admin(listen: Iterable[ListenAddress], token: str | None) -> None:
+def check_admin(
+    listen: Iterable[ListenAddress],
+    token: str | None,
+    viewer_token: str | None,
+    *,
+    insecure: bool,
+) -> None:
     """Refuse an admin interface that strangers can reach and use."""
     try:
-        check_exposure(listen, token)
+        check_tokens(token, viewer_token)
+        has_token = token is not None or viewer_token is not None
+        check_exposure(listen, has_token=has_token, insecure=insecure)
     except ValueError as problem:
         what, _, remedy = str(problem).partition(": ")
         raise UsageProblem(f"--admin: {what}", remedy) from None

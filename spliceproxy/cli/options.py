@@ -6,10 +6,10 @@ business of `spliceproxy.settings`.
 
 import click
 
+from spliceproxy.cli.admin_options import ADMIN_OPTIONS
 from spliceproxy.cli.readers import Command, duration, reads, setting
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
-from spliceproxy.settings.admin_access import parse_token
 from spliceproxy.settings.bounds import (
     parse_backlog,
     parse_drain_timeout,
@@ -44,7 +44,13 @@ SECTIONS = {
     ),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
-    "Operation": ("admin_listen", "admin_token"),
+    "Operation": (
+        "admin_listen",
+        "admin_token",
+        "admin_viewer_token",
+        "admin_attach",
+        "admin_insecure",
+    ),
     "Log": ("log_to", "log_format", "log_level", "access_log", "access_log_format"),
 }
 
@@ -181,23 +187,7 @@ PROXY_OPTIONS = (
         metavar="SIZE",
         help=help_texts.MIRROR_BUDGET,
     ),
-    setting(
-        "--admin",
-        "admin_listen",
-        multiple=True,
-        callback=reads(parse_listen),
-        metavar="ADDRESS",
-        help=f"Answer over HTTP here what the proxy is doing: {LISTEN_FORMS}. Repeatable.",
-    ),
-    setting(
-        "--admin-token",
-        "admin_token",
-        default=None,
-        callback=reads(parse_token),
-        metavar="TOKEN",
-        help="What each admin request must bring along; needed for an address that can be reached "
-        "from elsewhere. Better given by the environment: others can read a command line.",
-    ),
+    *ADMIN_OPTIONS,
     setting(
         "--log-to",
         "log_to",

@@ -76,6 +76,14 @@ def configure(log_format: LogFormat, level: LogLevel, destination: OpenDestinati
     )
 
 
+def log_always(level: str, event: str, **details: object) -> None:
+    """Log a line whatever level is in force, and write it now if the reader has room."""
+    # As the methods of a level would, but past `set_level`, which replaces those.
+    structlog.get_logger().bind()._proxy_to_logger(level, event, **details)
+    if _line_logger.buffer is not None:
+        _line_logger.buffer.flush()
+
+
 def stamp(_logger: object, level: str, event_dict: EventDict) -> EventDict:
     """Put the time, the level and the event's name before all other keys."""
     event = event_dict.pop("event")

@@ -25,9 +25,10 @@ from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
+from spliceproxy.settings.attach_grants import AttachGrant, why_not_granted
 
 _PIECE = 50
-"""Connections described in one go: half a millisecond in which no byte moves."""
+"""Connections looked at in one go: half a millisecond in which no byte moves."""
 
 
 class AdminAnswers:
@@ -40,12 +41,17 @@ class AdminAnswers:
         frontends: Sequence[Frontend],
         attachments: WorkerAttachments,
         flush: Callable[[], None],
+        grants: Iterable[AttachGrant],
     ) -> None:
+        """What is attached must be among the grants, whatever the admin process has let pass."""
         self._socket = sock
         self._slot = slot
         self._frontends = frontends
         self._attachments = attachments
         self._flush = flush
+        # Resolved here, once, and then held against names alone: a look at a disk that hangs
+        # would hold up all traffic.
+        self._grants = tuple(grant.resolved() for grant in grants)
         self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
             Question.ATTACH: self._attach,
             Question.DETACH: lambda asked: iter([attachments.detach(asked["attachment"])]),
@@ -73,7 +79,8 @@ class AdminAnswers:
             while more:
                 piece = list(islice(found, _PIECE))
                 more = len(piece) == _PIECE
-                yield from encode_answer(number, piece, more=more)
+                told = [one for one in piece if one is not None]
+                yield from encode_answer(number, told, more=more)
         except Exception as error:  # a question is no reason to end a worker
             structlog.get_logger().error("internal_error", worker=self._slot, exc_info=error)
             yield encode_failure(number, error)
@@ -82,10 +89,21 @@ class AdminAnswers:
         if request["what"] in self._on_mirrors:
             return self._on_mirrors[request["what"]](request)
         selection = Selection.parse(request["selection"])
-        sessions = self._select(selection)
         if request["what"] == Question.CLOSE:
-            return iter([self._close(sessions)])
-        return (self._describe(session) for session in islice(sessions, request["limit"]))
+            return iter([self._close(self._select(selection))])
+        return self._describe_some(selection, request["limit"])
+
+    def _describe_some(
+        self, selection: Selection, limit: int
+    ) -> Iterator[Mapping[str, Any] | None]:
+        """Describe connections; None for each that is not meant, as looking is in pieces too."""
+        for frontend in self._frontends:
+            for session in list(frontend.sessions):
+                if limit == 0:
+                    return
+                is_meant = self._is_meant(session, selection)
+                limit -= is_meant
+                yield self._describe(session) if is_meant else None
 
     def _select(self, selection: Selection) -> Iterator[Session]:
         for frontend in self._frontends:
@@ -105,6 +123,9 @@ class AdminAnswers:
     def _attach(self, request: Message) -> Iterator[Any]:
         """Attach a mirror: nothing if it concerns no client here, else whether it was done."""
         attachment = Attachment.from_message(request["attachment"])
+        why_not = why_not_granted(attachment.mirror, self._grants)
+        if why_not is not None:
+            return iter([{"refused": why_not}])
         session = None
         if attachment.connection is not None:
             session = next(self._select(Selection(number=attachment.connection)), None)

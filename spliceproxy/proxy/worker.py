@@ -164,7 +164,12 @@ class Worker:
 
     def _admin_answers(self, line: socket.socket) -> AdminAnswers:
         return AdminAnswers(
-            line, self._tally.slot, self._frontends, self.attachments, self.reactor.end_batch
+            line,
+            self._tally.slot,
+            self._frontends,
+            self.attachments,
+            self.reactor.end_batch,
+            self._settings.admin.attach,
         )
 
     async def _look_for_forgotten_clients(self) -> None:

@@ -2,39 +2,95 @@
 
 from typing import Annotated
 
-from pydantic import Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from spliceproxy.settings.admin_access import LEAST_TOKEN_LENGTH, check_exposure, parse_token
-from spliceproxy.settings.fields import described, reads
+from spliceproxy.settings.admin_access import (
+    LEAST_TOKEN_LENGTH,
+    check_exposure,
+    check_tokens,
+    parse_operator,
+    parse_token,
+)
+from spliceproxy.settings.attach_grants import (
+    DEFAULT_GRANTS,
+    GRANT_FORMS,
+    AttachGrant,
+    parse_grant,
+)
+from spliceproxy.settings.fields import Flag, described, reads
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import LISTEN_FORMS
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.shapes import OneOrMany, Shorthand
 
-Token = Annotated[
+_SECRET = described("secret", {"type": "string", "minLength": LEAST_TOKEN_LENGTH})
+
+
+# Hidden each behind a text of its own, so that what is shown can be read again.
+Token = Annotated[str, reads(parse_token), PlainSerializer(lambda _: "(secret-not-shown)"), _SECRET]
+ViewerToken = Annotated[
+    str, reads(parse_token), PlainSerializer(lambda _: "(viewer-secret-not-shown)"), _SECRET
+]
+_Operator = Annotated[
     str,
-    reads(parse_token),
-    PlainSerializer(lambda _: "(secret-not-shown)"),
-    described("secret", {"type": "string", "minLength": LEAST_TOKEN_LENGTH}),
+    reads(parse_operator),
+    described("user, or group:NAME", {"type": "string"}, {"type": "integer"}),
+]
+_Grant = Annotated[
+    AttachGrant,
+    reads(parse_grant),
+    # A bare `null` in a list is YAML's word for nothing, and meant as the mirror here.
+    BeforeValidator(lambda value: "null" if value is None else value),
+    PlainSerializer(str),
+    described(GRANT_FORMS, {"type": "string"}, {"type": "null"}),
 ]
 
 
 class AdminSettings(Model):
-    """Where to ask the proxy what it is doing, and to give it orders."""
+    """Where to ask the proxy what it is doing, and to give it orders; and who may."""
 
     listen: Annotated[tuple[Annotated[ListenSettings, Shorthand("address")], ...], OneOrMany()] = (
         Field(
             default=(),
             description=f"Where the admin interface listens, once or as a list: {LISTEN_FORMS}. "
-            "An address that can be reached from elsewhere needs a token.",
+            "All but unix sockets need a token.",
         )
     )
     token: Token | None = Field(
         default=None,
-        description="What each request must bring along: `Authorization: Bearer TOKEN`.",
+        description="The operator's: who brings it along, as `Authorization: Bearer TOKEN`, may "
+        "look and give orders.",
+    )
+    viewer_token: ViewerToken | None = Field(
+        default=None, description="The viewer's: who brings it along may look."
+    )
+    operators: Annotated[tuple[_Operator, ...], OneOrMany()] = Field(
+        default=(),
+        description="Who else than root and the proxy's own user may give orders by a unix "
+        "socket, the statistics socket too: users by name or number, and `group:NAME`.",
+    )
+    attach: Annotated[tuple[_Grant, ...], OneOrMany()] = Field(
+        default=DEFAULT_GRANTS,
+        description=f"Which mirrors operators may attach: {GRANT_FORMS} and what is below it. "
+        "With `exec` they run commands as the proxy's user.",
+    )
+    insecure: Flag = Field(
+        default=False,
+        description="Without a token: let everybody look who can connect. Nobody gives orders "
+        "then.",
     )
 
     @model_validator(mode="after")
     def _is_safe(self) -> "AdminSettings":
-        check_exposure([listen.address for listen in self.listen], self.token)
+        check_tokens(self.token, self.viewer_token)
+        check_exposure(
+            [listen.address for listen in self.listen],
+            has_token=self.has_token,
+            insecure=self.insecure,
+        )
         return self
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a stranger can be told from somebody who may look."""
+        return self.token is not None or self.viewer_token is not None

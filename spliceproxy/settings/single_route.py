@@ -5,6 +5,7 @@ from typing import Any, TypedDict, Unpack
 
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.admin import AdminSettings
+from spliceproxy.settings.attach_grants import AttachGrant
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import ListenAddress
@@ -27,7 +28,16 @@ _TIMEOUTS = {
     "tcp_user_timeout_s": "tcp_user_s",
 }
 _GROUPS: dict[str, tuple[type[Model], dict[str, str]]] = {
-    "admin": (AdminSettings, {"admin_listen": "listen", "admin_token": "token"}),
+    "admin": (
+        AdminSettings,
+        {
+            "admin_listen": "listen",
+            "admin_token": "token",
+            "admin_viewer_token": "viewer_token",
+            "admin_attach": "attach",
+            "admin_insecure": "insecure",
+        },
+    ),
     "log": (LogSettings, {"log_to": "to", "log_format": "format", "log_level": "level"}),
     "access_log": (AccessLogSettings, {"access_log": "to", "access_log_format": "format"}),
 }
@@ -54,6 +64,9 @@ class Options(TypedDict, total=False):
     mirror_budget_bytes: int
     admin_listen: tuple[ListenAddress, ...]
     admin_token: str | None
+    admin_viewer_token: str | None
+    admin_attach: tuple[AttachGrant, ...]
+    admin_insecure: bool
     log_to: LogDestination
     log_format: LogFormat
     log_level: LogLevel

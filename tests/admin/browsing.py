@@ -50,9 +50,9 @@ async def page(operations: Operations, token: str | None = None) -> AsyncIterato
     """Serve the page; yields where."""
     with socket.create_server((HOST, 0)) as sock:
         sock.setblocking(False)
-        attachments = AttachmentDirectory(operations, WorkerLines(), private_row("numbers"))
+        attachments = AttachmentDirectory(operations, WorkerLines(), private_row("numbers"), ())
         api = Api(operations, attachments)
-        server = Server([Door(sock, Guard(token, HOST))], api.handle)
+        server = Server([Door(sock, Guard(token))], api.handle)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             yield f"http://{HOST}:{sock.getsockname()[1]}/"
@@ -86,6 +86,8 @@ class Browser:
                     "--disable-dev-shm-usage",
                     "--no-first-run",
                     "--disable-background-networking",
+                    # As DNS does when its owner wants it to: rebinding.
+                    f"--host-resolver-rules=MAP evil.example {HOST}",
                     "--enable-logging=stderr",
                     f"--user-data-dir={self.profile}",
                     f"--virtual-time-budget={self.watched_ms}",

@@ -9,9 +9,10 @@ import h11
 import trio
 
 from spliceproxy.admin.guard import Guard
+from spliceproxy.admin.roles import Operators
 from spliceproxy.admin.server import Door, Handle, Server
 
-UNIX = Guard(token=None, host=None)
+UNIX = Guard(operators=Operators())
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Attachments in all workers or in none, whoever comes and goes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from spliceproxy.ipc.description import Description, RouteDescription
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode, make_line
 from spliceproxy.ipc.shared_table import Row, SharedTable
 from spliceproxy.observe.status_reader import StatusReader
+from spliceproxy.settings.attach_grants import DEFAULT_GRANTS, AttachGrant
 from tests.proxy.relay import eventually
 
 ON_ROUTE = {"route": "main", "to": "null:"}
@@ -43,13 +44,19 @@ class FakeWorker:
 class Administration:
     """An admin process without doors, and the workers that the test lets in."""
 
-    def __init__(self, nursery: trio.Nursery, table: SharedTable, numbers: Row) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        table: SharedTable,
+        numbers: Row,
+        grants: Iterable[AttachGrant] = DEFAULT_GRANTS,
+    ) -> None:
         self._nursery = nursery
         self.lines = WorkerLines()
         operations = Operations(StatusReader(table), _tell_nobody, self.lines)
         route = RouteDescription("main", (), "round_robin", (), ())
         operations.describe(Description(1, 0.0, 1, False, 0, 0, "", "info", (route,)))
-        self.attachments = AttachmentDirectory(operations, self.lines, numbers)
+        self.attachments = AttachmentDirectory(operations, self.lines, numbers, grants)
         nursery.start_soon(self.attachments.run)
 
     def let_in(self, *workers: FakeWorker) -> None:

@@ -66,6 +66,23 @@ async def test_a_missing_answer_is_told(browser: Browser) -> None:
     assert "No answer: internal error; see the log" in dom
 
 
+async def test_whoever_has_no_token_is_told_so_and_asked_for_it(browser: Browser) -> None:
+    operations = BusyOperations()
+    async with page(operations, token="0123456789abcdef") as url:
+        dom = await browser.dom(url, may_fail=True)
+    assert "Refused: the token is missing: Authorization: Bearer TOKEN</section>" in dom
+    assert '<section id="entry" style="display: block;">' in dom
+    assert operations.steps == 0
+
+
+async def test_the_page_of_another_site_learns_nothing(browser: Browser) -> None:
+    operations = BusyOperations()
+    async with page(operations) as url:
+        dom = await browser.dom(url.replace("127.0.0.1", "evil.example"), may_fail=True)
+    assert "the Host header names another site" in dom
+    assert operations.steps == 0
+
+
 async def test_it_is_drawn_on_a_phone_and_on_a_desk(browser: Browser, tmp_path: Path) -> None:
     async with page(BusyOperations()) as url:
         for width, height in ((390, 844), (1280, 900)):

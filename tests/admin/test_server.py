@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from spliceproxy.admin import acceptor, connection
+from spliceproxy.admin import connection, house
 from spliceproxy.admin.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.messages import RefusedError, Request, Response, json_response
@@ -58,14 +58,14 @@ async def test_a_connection_is_kept_and_pipelined_requests_are_answered_in_order
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * MAX_HEAD_BYTES, 431),
         (
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
             + b"z" * (MAX_BODY_BYTES + 4464),
             413,
         ),
-        (b"GET /refuse HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 409),
+        (b"GET /refuse HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 409),
     ],
 )
 async def test_what_is_refused_is_told_why(tmp_path: Path, sent: bytes, status: int) -> None:
@@ -84,7 +84,7 @@ async def test_a_crash_is_logged_and_the_next_request_is_served(tmp_path: Path) 
 
 
 async def test_the_guard_is_asked_first(tmp_path: Path) -> None:
-    async with serving(tmp_path / "s", echo, Guard(token="secret", host=None)):
+    async with serving(tmp_path / "s", echo, Guard(token="secret")):
         assert (await ask(tmp_path / "s", "/crash"))[0] == 401
         right = await ask(tmp_path / "s", "/x", Authorization="Bearer secret")
         assert right[0] == 200
@@ -106,7 +106,7 @@ async def test_garbage_disturbs_nobody(garbage: list[bytes]) -> None:
 async def test_clients_that_stall_are_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptor, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(house, "MAX_SEATED", 2)
     monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.05)
     monkeypatch.setattr(connection, "IDLE_TIMEOUT_S", 0.05)
     async with serving(tmp_path / "s", echo):
@@ -122,7 +122,7 @@ async def test_clients_that_stall_are_let_go(
 async def test_clients_that_stall_at_one_door_hold_up_nobody_at_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptor, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(house, "MAX_SEATED", 1)
     async with (
         serving(tmp_path / "s", echo, UNIX, tmp_path / "other"),
         await trio.open_unix_socket(tmp_path / "s") as silent,
@@ -131,14 +131,14 @@ async def test_clients_that_stall_at_one_door_hold_up_nobody_at_another(
         with trio.fail_after(10):
             for _ in range(3):
                 assert (await ask(tmp_path / "other", "/x"))[0] == 200
-        await silent.send_all(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        await silent.send_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await silent.receive_some()).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_client_that_does_not_read_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection, "SEND_TIMEOUT_S", 0.05)
 
     async def large(_request: Request) -> Response:
         return Response(200, bytes(8 << 20))
@@ -147,7 +147,7 @@ async def test_a_client_that_does_not_read_is_let_go(
         serving(tmp_path / "s", large),
         await trio.open_unix_socket(tmp_path / "s") as client,
     ):
-        await client.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await trio.sleep(0.2)
         received = 0
         with trio.fail_after(10):

@@ -27,10 +27,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SEED = 20_260
 TOKEN = "0123456789abcdef"
 HEADS = (
-    b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"POST /api/connections/close HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n",
-    b'POST /api/backends/set HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a":[[[[',
-    b"GET /api/connections?limit=-1&client=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /api/connections/close HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40\r\n\r\n",
+    b'POST /api/backends/set HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"a":[[[[',
+    b"GET /api/connections?limit=-1&client=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 )
 
 

@@ -33,6 +33,7 @@ class Mirroring:
         self, start_proxy: StartProxy, backend: str, directory: Path, **route: object
     ) -> None:
         self.backend = backend
+        self.directory = directory
         self.admin = Administered(directory / "admin")
         self.file = RoutesFile(directory / "routes.yaml")
         self.write(**route)
@@ -41,7 +42,8 @@ class Mirroring:
 
     def write(self, **route: object) -> None:
         main = {"name": "main", "listen": "127.0.0.1:0", "backends": [self.backend], **route}
-        self.file.write(main, admin=f"unix:{self.admin.path}")
+        grants = ["null", "tcp", "exec", "file:/proc", f"file:{self.directory}"]
+        self.file.write(main, admin={"listen": f"unix:{self.admin.path}", "attach": grants})
 
     def reload(self) -> None:
         reload(self.proxy)
@@ -197,6 +199,7 @@ COMPLAINTS = [
     (("attach", "null:", "--route", "main", "--for", "5"), "has no unit"),
     (("attach", "null:", "--route", "main", "--client", "x"), "not an address or a network"),
     (("attach", "file:/proc/no/such", "--route", "main"), "cannot create files there"),
+    (("attach", "file:/srv/no/such", "--route", "main"), "not granted: add file:/srv/no/such to"),
     (("attach", "exec:no-such-program", "--route", "main"), "is not in PATH"),
     (("attach", "tcp://no.such.invalid:1", "--route", "main"), "no.such.invalid"),
     (("detach", "7"), "there is no attachment 7"),

@@ -23,6 +23,7 @@ from .servers import serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+VIEWER_TOKEN = "0123456789abcdef"
 CONNECTIONS = 'spliceproxy_connections_total{route="main"}'
 
 
@@ -62,7 +63,13 @@ def prometheus(binary: str, target: str, directory: Path) -> Iterator[Callable[[
     """Run Prometheus, which scrapes a target each second; yields what asks it."""
     config = {
         "global": {"scrape_interval": "1s"},
-        "scrape_configs": [{"job_name": "proxy", "static_configs": [{"targets": [target]}]}],
+        "scrape_configs": [
+            {
+                "job_name": "proxy",
+                "static_configs": [{"targets": [target]}],
+                "authorization": {"credentials": VIEWER_TOKEN},
+            }
+        ],
     }
     directory.mkdir()
     (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -89,7 +96,7 @@ def test_a_real_prometheus_scrapes_it(
 ) -> None:
     target = f"127.0.0.1:{free_port()}"
     file = RoutesFile(tmp_path / "routes.yaml")
-    file.write(route("127.0.0.1:0", echo), admin=target)
+    file.write(route("127.0.0.1:0", echo), admin={"listen": target, "viewer_token": VIEWER_TOKEN})
     proxy = file.start(start_proxy)
     with (
         prometheus(program("prometheus"), target, tmp_path / "prometheus") as ask,

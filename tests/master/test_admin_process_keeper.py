@@ -39,7 +39,7 @@ def keeper(tmp_path: Path) -> Iterator[AdminProcessKeeper]:
         closing(Logs(log, AccessLogSettings())) as logs,
         socket.socket() as sock,
     ):
-        door = Door(sock, Guard(None, None))
+        door = Door(sock, Guard())
         yield AdminProcessKeeper([door], table, logs, lambda: None)
 
 

@@ -15,6 +15,7 @@ from spliceproxy.proxy.admin_answers import AdminAnswers
 from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend
+from tests.mirroring.attaching import make_attachment
 
 NO_ATTACHMENTS = cast(WorkerAttachments, None)
 MIRRORS = 20  # with them fifty connections are too long for one packet
@@ -46,9 +47,38 @@ async def answering(count: int) -> AsyncIterator[socket.socket]:
     attachments = cast(WorkerAttachments, SimpleNamespace())
     with ours:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(AdminAnswers(theirs, 0, [frontend], attachments, lambda: None).run)
+            nursery.start_soon(
+                AdminAnswers(theirs, 0, [frontend], attachments, lambda: None, ()).run
+            )
             yield ours
             nursery.cancel_scope.cancel()
+
+
+async def test_what_the_configuration_does_not_grant_is_refused_whoever_let_it_pass() -> None:
+    async with answering(1) as ours:
+        line = WorkerLine(0, ours)
+        for to, lacking in (("exec:id", "exec"), ("file:/etc/cron.d", "file:/etc/cron.d")):
+            told = make_attachment(1, to=to).as_message()
+            [answer] = await line.ask(Question.ATTACH, attachment=told)
+            assert f"not granted: add {lacking} to" in answer["refused"]
+
+
+async def test_a_look_at_many_connections_leaves_time_for_others_between_pieces() -> None:
+    pieces = 0
+
+    async def others() -> None:
+        nonlocal pieces
+        while True:
+            await trio.lowlevel.checkpoint()
+            pieces += 1
+
+    async with answering(1000) as ours, trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        line = WorkerLine(0, ours)
+        assert await line.ask(Question.CONNECTIONS, selection={"number": "9-9"}, limit=10) == []
+        assert pieces >= 1000 / 50
+        assert len(await line.ask(Question.CONNECTIONS, selection={}, limit=70)) == 70
+        nursery.cancel_scope.cancel()
 
 
 async def test_connections_with_many_mirrors_are_told_in_more_packets() -> None:

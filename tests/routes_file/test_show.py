@@ -42,14 +42,16 @@ def test_what_is_shown_means_the_same(path: Path) -> None:
 
 
 def without_secrets(settings: Settings) -> Settings:
-    admin = settings.admin.model_copy(update={"token": None})
+    admin = settings.admin.model_copy(update={"token": None, "viewer_token": None})
     return settings.model_copy(update={"admin": admin})
 
 
 def test_a_secret_is_not_shown() -> None:
-    settings = settings_of(f"{ROUTE}admin: {{listen: unix:/a, token: 0123456789abcdef}}")
+    tokens = "token: 0123456789abcdef, viewer_token: fedcba9876543210"
+    settings = settings_of(f"{ROUTE}admin: {{listen: unix:/a, {tokens}}}")
     shown = show(settings)
     assert "0123456789abcdef" not in shown
+    assert "fedcba9876543210" not in shown
     assert settings_of(shown).admin.listen == settings.admin.listen
 
 
@@ -69,7 +71,12 @@ def test_everything_is_shown_with_its_unit() -> None:
         "splice": True,
         "raise_nofile": True,
         "mirror_budget": "256MiB",
-        "admin": {"listen": []},
+        "admin": {
+            "listen": [],
+            "operators": [],
+            "attach": ["tcp", "unix", "null"],
+            "insecure": False,
+        },
         "dns": {"servers": []},
         "log": {"to": "stdout", "format": "auto", "level": "info"},
         "access_log": {"to": "log", "format": "auto"},

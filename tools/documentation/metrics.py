@@ -35,7 +35,8 @@ accepted connections are always those that are open and those that have ended.
 ```yaml
 scrape_configs:
   - job_name: spliceproxy
-    static_configs: [{targets: ["127.0.0.1:9000"]}]   # admin: 127.0.0.1:9000
+    static_configs: [{targets: ["127.0.0.1:9000"]}]   # admin: {listen: 127.0.0.1:9000, …}
+    authorization: {credentials_file: /etc/prometheus/spliceproxy}   # its viewer_token
 ```
 
 Prometheus scrapes addresses alone; a unix socket can be scraped through one of socat's. Times are

@@ -4,9 +4,8 @@ import os
 import time
 from typing import Any, Protocol
 
-import structlog
-
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.orders_log import log_order, log_refused_order
 from spliceproxy.admin.stats_socket.commands import (
     Command,
     Help,
@@ -34,6 +33,8 @@ MAX_SESSIONS = 10_000
 FIRST_TIMEOUT_S = 10.0
 """As HAProxy's `stats timeout`."""
 PROMPT = "> "
+_PATH = "stats_socket"
+"""What logs say in the place of a path."""
 
 _STATES = {"ready": "up", "drain": "drain", "maint": "disabled"}
 
@@ -82,9 +83,10 @@ class Stats(Protocol):
 class Conversation:
     """Answers lines; the first of them alone, unless the client asks for a prompt."""
 
-    def __init__(self, stats: Stats, asker: str) -> None:
+    def __init__(self, stats: Stats, asker: str, *, may_order: bool = True) -> None:
         self._stats = stats
         self._asker = asker
+        self._may_order = may_order
         self.interactive = False
         self.over = False
         self.timeout_s = FIRST_TIMEOUT_S
@@ -116,13 +118,22 @@ class Conversation:
                 answer = await self._stats.connections(selection, MAX_SESSIONS)
                 return write_sessions(answer, MAX_SESSIONS)
             case SetState() | SetWeight() | Shutdown():
-                self._log(command)
-                return await self._order(command)
+                return await self._hear_order(command)
             case Help():
                 return HELP
             case _:
                 self._arrange(command)
                 return ""
+
+    async def _hear_order(self, command: SetState | SetWeight | Shutdown) -> str:
+        try:
+            if not self._may_order:
+                raise CommandError("Permission denied.")
+            log_order(_PATH, self._asker, repr(command))
+            return await self._order(command)
+        except (CommandError, RefusedError) as error:
+            log_refused_order(_PATH, self._asker, str(error))
+            raise
 
     async def _order(self, command: SetState | SetWeight | Shutdown) -> str:
         if isinstance(command, Shutdown):
@@ -160,8 +171,3 @@ class Conversation:
                 self.interactive = not self.interactive
             case Quit():
                 self.over = True
-
-    def _log(self, command: Command) -> None:
-        structlog.get_logger().info(
-            "admin_order", path="stats_socket", asker=self._asker, body=repr(command)
-        )

@@ -12,6 +12,7 @@ class FileKind(MirrorKind):
     name = "file"
     form = "file:DIR"
     direction = "both"
+    is_directory = True
     overflows = ("detach", "gap", "block")  # a file needs no second file
 
     def parse_sink(self, text: str, options: dict[str, Any]) -> SinkSettings:

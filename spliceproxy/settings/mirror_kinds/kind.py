@@ -48,6 +48,11 @@ class MirrorKind(ABC):
     has_plain_question_marks: ClassVar[bool] = False
     """A ``?`` is common in what is written: where options are apart, it means nothing else."""
 
+    granted: ClassVar[bool] = False
+    """Operators may attach it to a running proxy, if the configuration does not say otherwise."""
+    is_directory: ClassVar[bool] = False
+    """The target is a directory: what may be attached are those below one that is granted."""
+
     def split(self, text: str) -> tuple[str, str]:
         """Return the mirror without its options, and the options."""
         name, _, query = text.partition("?")

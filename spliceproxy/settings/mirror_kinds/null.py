@@ -11,6 +11,7 @@ class NullKind(MirrorKind):
     name = "null"
     form = "null:"
     direction = "both"
+    granted = True
     overflows = ("detach",)
     escapes_question_marks = False
 

@@ -11,6 +11,7 @@ class TcpKind(MirrorKind):
 
     name = "tcp"
     form = "tcp://HOST:PORT"
+    granted = True
     overflows = ("detach", "spill", "block")  # a stream cannot have a hole that nobody would see
     escapes_question_marks = False
 

@@ -12,6 +12,7 @@ class UnixKind(MirrorKind):
 
     name = "unix"
     form = "unix:PATH"
+    granted = True
     overflows = ("detach", "spill", "block")  # as for tcp
 
     def parse_sink(self, text: str, options: dict[str, Any]) -> SinkSettings:

@@ -9,6 +9,7 @@ from typing import Any
 import trio
 
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.roles import Operators
 from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
 from spliceproxy.ipc.description import BackendDescription, Description, RouteDescription
 from spliceproxy.observe.status import Status
@@ -62,13 +63,15 @@ class FakeStats:
 
 
 @asynccontextmanager
-async def stats_socket(path: Path, stats: FakeStats) -> AsyncIterator[None]:
+async def stats_socket(
+    path: Path, stats: FakeStats, operators: Operators | None = None
+) -> AsyncIterator[None]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.bind(str(path))
         sock.listen(16)
         sock.setblocking(False)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(StatsServer([StatsDoor(sock)], stats).run)
+            nursery.start_soon(StatsServer([StatsDoor(sock, operators or Operators())], stats).run)
             yield
             nursery.cancel_scope.cancel()
 

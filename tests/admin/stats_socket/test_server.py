@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.peer import Peer
+from spliceproxy.admin.roles import Operators, Role
 from spliceproxy.admin.stats_socket import conversation, server
 from spliceproxy.admin.stats_socket.lines import MAX_LINE_BYTES
 from spliceproxy.policy.selection import Selection
@@ -90,6 +92,24 @@ async def test_what_is_not_there_gets_no_orders(tmp_path: Path, command: str, wh
     async with stats_socket(tmp_path / "s", stats):
         assert await say(tmp_path / "s", f"{command}\n".encode()) == f"{why}\n\n"
     assert stats.orders == []
+
+
+class Viewers(Operators):
+    """Of whom nobody gives orders."""
+
+    def role_of(self, peer: Peer) -> Role:
+        return Role.VIEWER
+
+
+async def test_whoever_is_no_operator_looks_and_gives_no_orders(tmp_path: Path) -> None:
+    stats = FakeStats()
+    async with stats_socket(tmp_path / "s", stats, Viewers()):
+        assert "Name: spliceproxy" in await say(tmp_path / "s", b"show info\n")
+        with capture_logs() as log:
+            told = await say(tmp_path / "s", b"shutdown session 0x1267\n")
+    assert told == "Permission denied.\n\n"
+    assert stats.orders == []
+    assert [line["event"] for line in log] == ["admin_order_refused"]
 
 
 async def test_a_session_that_is_gone_and_a_refusal_are_told(tmp_path: Path) -> None:

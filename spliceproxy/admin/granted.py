@@ -1,0 +1,59 @@
+"""Keeping what operators attach within what the configuration grants.
+
+An operator's orders come by HTTP, from whoever has a token or a user's rights; the configuration
+comes from who may start the proxy. The workers hold the same grants against what this process
+tells them.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from urllib.parse import quote
+
+import trio
+
+from spliceproxy.admin.messages import RefusedError
+from spliceproxy.ipc.attachment import AttachRequest
+from spliceproxy.settings.attach_grants import AttachGrant, why_not_granted
+from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.mirror_kinds.table import KINDS
+
+_TIMEOUT_S = 5.0
+_THREADS = trio.CapacityLimiter(2)
+"""A disk that hangs keeps its thread; so there are few of them."""
+
+
+async def check_granted(request: AttachRequest, grants: Iterable[AttachGrant]) -> AttachRequest:
+    """Refuse what is not granted; a directory is from now on the one that its links lead to.
+
+    Whoever changes a link afterwards changes nothing.
+
+    Raises:
+        RefusedError: the mirror is not granted, or its disk does not answer.
+    """
+    if KINDS[request.mirror.kind].is_directory:
+        with trio.move_on_after(_TIMEOUT_S) as scope:
+            request = await trio.to_thread.run_sync(
+                partial(_resolve, request), abandon_on_cancel=True, limiter=_THREADS
+            )
+        if scope.cancelled_caught:
+            raise RefusedError(504, f"the directory's disk takes more than {_TIMEOUT_S:g} s")
+    why = why_not_granted(request.mirror, grants)
+    if why is not None:
+        raise RefusedError(403, why)
+    return request
+
+
+def _resolve(request: AttachRequest) -> AttachRequest:
+    directory = os.path.realpath(request.mirror.target)
+    if directory == request.mirror.target:
+        return request
+    kind = KINDS[request.mirror.kind]
+    _, options = kind.split(request.to)
+    to = f"{kind.name}:{quote(directory)}{'?' if options else ''}{options}"
+    try:
+        mirror = replace(parse_mirror(to), max_bytes=request.mirror.max_bytes)
+    except ValueError as problem:  # what a link leads to has no form as a mirror
+        raise RefusedError(400, str(problem)) from None
+    return replace(request, to=to, mirror=mirror)

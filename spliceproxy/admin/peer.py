@@ -1,0 +1,62 @@
+"""Who is at the other end of an admin connection."""
+
+import contextlib
+import ipaddress
+import socket
+import struct
+from dataclasses import dataclass
+
+import trio
+
+from spliceproxy.kernel.addresses import name_peer
+
+_PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: SO_PEERCRED, unix(7)
+_SO_PEERGROUPS = 59  # include/uapi/asm-generic/socket.h; not in Python's socket module
+_MOST_GROUPS_BYTES = 1024  # what Python's getsockopt takes: 256 groups
+_IPV6_SITE_BITS = 64  # one subscriber has all addresses of such a network
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A client, as far as the kernel tells."""
+
+    name: str
+    """As logs name it: ``127.0.0.1:1234``, or ``uid=0 pid=77`` on a unix socket."""
+    key: str
+    """What it shares with those that may be the same somebody: an address, or a user."""
+    uid: int | None = None
+    """On a unix socket: of the process that has connected."""
+    gids: frozenset[int] = frozenset()
+
+
+def find_peer(sock: trio.socket.SocketType) -> Peer:
+    """Return who has connected.
+
+    Raises:
+        OSError: it has left already.
+    """
+    if sock.family != socket.AF_UNIX:
+        address = sock.getpeername()
+        return Peer(name_peer(address), _network(address[0]))
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+    pid, uid, gid = _PEER_CREDENTIALS.unpack(credentials)
+    return Peer(f"uid={uid} pid={pid}", f"uid={uid}", uid, frozenset({gid, *_groups(sock)}))
+
+
+def _network(host: str) -> str:
+    """Return what strangers cannot have two of: all of loopback is one machine."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            site = ipaddress.ip_network((int(address), _IPV6_SITE_BITS), strict=False)
+            return "loopback" if address.is_loopback else str(site)
+        address = address.ipv4_mapped
+    return "loopback" if address.is_loopback else str(address)
+
+
+def _groups(sock: trio.socket.SocketType) -> tuple[int, ...]:
+    """Return the supplementary groups; none where they are too many, or the kernel has no word."""
+    with contextlib.suppress(OSError):
+        found = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS_BYTES)
+        return struct.unpack(f"{len(found) // 4}I", found)
+    return ()

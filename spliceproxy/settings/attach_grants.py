@@ -1,0 +1,66 @@
+"""Which mirrors may be attached while the proxy runs; a grant is written as a mirror begins."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from spliceproxy.errors import alternatives, quote
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.mirror_kinds.table import KINDS
+
+GRANT_FORMS = alternatives(
+    [f"{kind.name}:/DIRECTORY" if kind.is_directory else kind.name for kind in KINDS.values()]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachGrant:
+    """Mirrors of a kind; of those to directories the ones in one of them and below."""
+
+    kind: str
+    directory: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.directory}" if self.directory else self.kind
+
+    def resolved(self) -> "AttachGrant":
+        """Return the same grant with the directory that links lead to. Can block."""
+        if not self.directory:
+            return self
+        return replace(self, directory=os.path.realpath(self.directory))
+
+    def covers(self, mirror: MirrorSettings) -> bool:
+        """Whether the mirror is granted; paths are taken as they are written, links and all."""
+        if mirror.kind != self.kind or not self.directory:
+            return mirror.kind == self.kind
+        return PurePath(os.path.normpath(mirror.target)).is_relative_to(self.directory)
+
+
+DEFAULT_GRANTS = tuple(AttachGrant(kind.name) for kind in KINDS.values() if kind.granted)
+"""What neither writes files nor starts programs."""
+
+
+def parse_grant(text: str) -> AttachGrant:
+    """Return a grant; ValueError says what is wrong and what is expected."""
+    name, colon, directory = text.partition(":")
+    kind = KINDS.get(name)
+    if kind is None or (colon and not kind.is_directory):
+        raise ValueError(f"{quote(text)} is nothing to attach: expected {GRANT_FORMS}")
+    if kind.is_directory and not (directory.startswith("/") and directory.isprintable()):
+        raise ValueError(f"{quote(text)} names no directory: expected {name}:/DIRECTORY")
+    return AttachGrant(name, directory)
+
+
+def why_not_granted(mirror: MirrorSettings, grants: Iterable[AttachGrant]) -> str | None:
+    """Return why a mirror may not be attached, and what to do about it; None: it may."""
+    if any(grant.covers(mirror) for grant in grants):
+        return None
+    if KINDS[mirror.kind].is_directory:
+        what, lacking = "writing there is", f"{mirror.kind}:{os.path.normpath(mirror.target)}"
+    else:
+        what, lacking = f"{mirror.kind}: is", mirror.kind
+    return (
+        f"{what} not granted: add {lacking} to `attach` of `admin` in the configuration, and "
+        "restart"
+    )
