@@ -21,7 +21,7 @@ from .load import echo_server
 from .processes import wait_until
 from .proxy_command import Launcher
 from .reloading import RoutesFile, route
-from .servers import free_port
+from tests.ports import free_port
 from .unprivileged import USER, unprivileged_launcher
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
