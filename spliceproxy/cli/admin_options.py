@@ -1,6 +1,7 @@
 """The options of the proxy command that concern its admin interface."""
 
 from spliceproxy.cli.readers import reads, setting
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.admin_access import parse_token
 from spliceproxy.settings.attach_grants import DEFAULT_GRANTS, GRANT_FORMS, parse_grant
 from spliceproxy.settings.listen_address import LISTEN_FORMS, parse_listen
@@ -46,6 +47,6 @@ ADMIN_OPTIONS = (
         "--admin-insecure/--no-admin-insecure",
         "admin_insecure",
         default=False,
-        help="Without a token let everybody look who can connect. Nobody gives orders then.",
+        help=help_texts.ADMIN_INSECURE,
     ),
 )

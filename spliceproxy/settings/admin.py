@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.admin_access import (
     LEAST_TOKEN_LENGTH,
     check_exposure,
@@ -76,8 +77,7 @@ class AdminSettings(Model):
     )
     insecure: Flag = Field(
         default=False,
-        description="Without a token: let everybody look who can connect. Nobody gives orders "
-        "then.",
+        description=help_texts.ADMIN_INSECURE,
     )
 
     @model_validator(mode="after")

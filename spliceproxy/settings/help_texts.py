@@ -24,3 +24,4 @@ ANY_ADDRESS = "A port alone is every IPv4 and IPv6 address; port 0 lets the kern
 LOG_FORMAT = "'auto' is console on a terminal and JSON otherwise."
 LOG_LEVEL = "'info' has one line for each connection."
 ACCESS_LOG_FORMAT = "'auto' is as for the log; 'haproxy-tcp' is HAProxy's 'option tcplog'."
+ADMIN_INSECURE = "Without a token let everybody look who can connect. Nobody gives orders then."

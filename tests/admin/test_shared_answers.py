@@ -1,5 +1,7 @@
 """One inquiry for all who ask the same, and peace for the workers in between."""
 
+import math
+
 import pytest
 import trio
 import trio.testing
@@ -71,10 +73,12 @@ async def test_who_waits_for_too_many_others_is_told(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     workers, shared = Workers(takes_s=10), SharedAnswers[int]()
+    autojump_clock.autojump_threshold = math.inf  # else it may jump before the third one asks
     async with trio.open_nursery() as nursery:
         nursery.start_soon(shared.get, "one", workers.answer)
         nursery.start_soon(shared.get, "two", workers.answer)
         await trio.testing.wait_all_tasks_blocked()
+        autojump_clock.autojump_threshold = 0
         with pytest.raises(RefusedError) as refused:
             await shared.get("three", workers.answer)
         assert refused.value.status == 503

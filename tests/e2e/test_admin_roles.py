@@ -14,6 +14,7 @@ import pytest
 from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.errors import AskingProblem
 from spliceproxy.settings.address import TcpAddress
+from tests.ports import free_port
 
 from .administered import Administered
 from .conftest import StartProxy
@@ -21,7 +22,6 @@ from .load import echo_server
 from .processes import wait_until
 from .proxy_command import Launcher
 from .reloading import RoutesFile, route
-from tests.ports import free_port
 from .unprivileged import USER, unprivileged_launcher
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
