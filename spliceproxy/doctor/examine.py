@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from spliceproxy.doctor.calls import check_calls, check_directories
+from spliceproxy.doctor.directories import check_owners
 from spliceproxy.doctor.file_limit import check_file_limit
 from spliceproxy.doctor.finding import Finding
 from spliceproxy.doctor.interfaces import check_interfaces
@@ -27,6 +28,7 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     yield from check_system(machine)
     yield from check_calls(machine, needs)
     yield from check_directories(mirror_directories(settings), needs)
+    yield from check_owners(mirror_directories(settings))
     yield from check_pipes(machine, count_full_size_pipes(settings))
     yield from check_file_limit(machine, settings)
     yield from check_ports(machine, settings)

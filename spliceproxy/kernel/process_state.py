@@ -1,12 +1,13 @@
 """What the kernel tells of another process: proc_pid_stat(5) and its neighbours."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-# Of what follows a process's name in its stat file: fields 3, 14 and 15.
-_STATE, _UTIME, _STIME = 0, 11, 12
+# Of what follows a process's name in its stat file: fields 3, 14, 15 and 22.
+_STATE, _UTIME, _STIME, _STARTTIME = 0, 11, 12, 19
 
 RUNNING, STOPPED, TRACED = "R", "T", "t"
 
@@ -26,9 +27,24 @@ def read_state(pid: int) -> ProcessState:
     Raises:
         OSError: it is gone.
     """
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = _read_stat(pid)
     cpu_s = (int(fields[_UTIME]) + int(fields[_STIME])) / _CLOCK_TICKS
     return ProcessState(fields[_STATE], cpu_s)
+
+
+def read_start_s(pid: int) -> float:
+    """Return when a process has started, by the clock on the wall, to a second or so.
+
+    Raises:
+        OSError: it is gone.
+    """
+    ticks = int(_read_stat(pid)[_STARTTIME])
+    since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / _CLOCK_TICKS
+    return time.time() - since_boot_s
+
+
+def _read_stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def read_kernel_side(pid: int) -> dict[str, object]:

@@ -4,8 +4,12 @@ import errno
 import os
 import stat
 
+from spliceproxy.kernel.trusted_directory import check_directory, split
+
 _MODE = 0o640  # an administrator's group may read it, as Debian's logs under /var/log
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+# Not to wait (O_NONBLOCK) is for a FIFO of that name, which is refused.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS |= os.O_NOCTTY | os.O_NONBLOCK
 
 
 class LogFile:
@@ -41,9 +45,35 @@ class LogFile:
 
 
 def _open(path: str) -> int:
-    # Not to wait (O_NONBLOCK) is for a FIFO of that name, which is refused.
-    fd = os.open(path, _FLAGS, _MODE)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    """Open for appending; refuse what somebody else could have put, or could put, in its place."""
+    parent, name = split(path)
+    directory = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _is_privileged():
+            check_directory(directory, str(parent), private=False)
+        fd = os.open(name, _FLAGS, _MODE, dir_fd=directory)
+    finally:
+        os.close(directory)
+    try:
+        _check(fd)
+    except OSError:
         os.close(fd)
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise
     return fd
+
+
+def _check(fd: int) -> None:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if not _is_privileged():
+        return
+    if found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, f"the file belongs to user {found.st_uid}")
+    if found.st_nlink > 1:
+        raise OSError(errno.EPERM, "the file has another name too, a hard link")
+
+
+def _is_privileged() -> bool:
+    """Whether this process may write where others who share a directory with it may not."""
+    return os.geteuid() == 0

@@ -123,5 +123,5 @@ def _reopen(file: LogFile) -> None:
     try:
         file.reopen()
     except OSError as error:
-        why = os.strerror(error.errno or 0)
+        why = error.strerror or str(error)
         structlog.get_logger().error("log_not_reopened", file=file.path, error=why)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.kernel.trusted_directory import UntrustedDirectoryError
 from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.log_file import LogFile
 from spliceproxy.observe.log_outlet import open_outlet
@@ -49,7 +50,9 @@ def open_destination(destination: LogDestination) -> OpenDestination:
         return open_descriptor(_DESCRIPTORS[destination.kind])
     except OSError as error:
         why = error.strerror or str(error)
-        raise StartProblem(f"cannot log to {destination} ({why})", _remedy(destination)) from error
+        is_untrusted = isinstance(error, UntrustedDirectoryError)
+        remedy = error.remedy if is_untrusted else _remedy(destination)
+        raise StartProblem(f"cannot log to {destination} ({why})", remedy) from error
 
 
 def open_descriptor(fd: int) -> OpenDestination:

@@ -31,15 +31,15 @@ class Disk:
     are started at once: later there may be none to be had.
     """
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, threads: int = THREADS) -> None:
         self._reactor = reactor
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="disk")
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
         self._submitted: list[_Job] = []
         self.jobs = 0
-        all_started = threading.Barrier(THREADS + 1)
-        for _ in range(THREADS):
+        all_started = threading.Barrier(threads + 1)
+        for _ in range(threads):
             self._threads.submit(all_started.wait)
         all_started.wait()
         reactor.register(self._wake_fd, select.EPOLLIN, self)

@@ -1,25 +1,46 @@
 """`file:` mirrors: a directory with a file for each stream, and a record beside them.
 
-Files are named so that they sort by time. They end in ``.part`` until the stream is over, and in
-``.incomplete`` after that if bytes are missing. A crash leaves ``.part`` files behind, and the
-next start reports them and keeps them.
+Files are named so that they sort by time, in a directory for each day. They end in ``.part`` until
+the stream is over, and in ``.incomplete`` after that if it is not whole. A crash leaves ``.part``
+files behind, and the next start reports them.
+
+=====================  ==========================================================================
+`file_names`           what is called how, and told from what is not ours
+`file_directory`       opens, renames, writes records, always relative to one descriptor
+`file_outlet`          one stream
+`file_retention`       which files go: one sweep over the directory
+`file_lease`           who of all processes sweeps
+`file_sweeper`         when, and what is told of it
+=====================  ==========================================================================
 """
 
-import json
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import structlog
 
 from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.kernel.trusted_directory import (
+    UntrustedDirectoryError,
+    open_directory,
+    open_parent,
+    split,
+)
+from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.mirror_kinds.file import FileOptions
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.file_outlet import PART_SUFFIX, FileOutlet
+from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.file_directory import FileDirectory
+from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
+from spliceproxy.sinks.file_outlet import FileOutlet
+from spliceproxy.sinks.file_sweeper import FileSweeper
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Medium, Sink
+from spliceproxy.sinks.sink import Medium, Sink, Targets
 
 
 class FileSink(Sink):
@@ -29,26 +50,47 @@ class FileSink(Sink):
     medium = Medium.FILE
     keeps_records = True
 
+    def __init__(
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+    ) -> None:
+        """See `Sink`."""
+        super().__init__(settings, reactor, disk, targets)
+        own: FileOptions = settings.own
+        self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
+        self._sweeper = (
+            FileSweeper(reactor, self._directory, own.retention, settings.text)
+            if own.retention.is_limited
+            else None
+        )
+
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:
-        """Create the directory if it is missing; refuse one that cannot be written into."""
-        directory = Path(settings.target)
+        """Create the directory if it is missing; refuse one that is not to be written into."""
+        own: FileOptions = settings.own
         try:
-            directory.mkdir(mode=0o700, exist_ok=True)  # traffic is nobody else's to read
-            # Permission bits tell too little: root passes them, a read-only disk has them too.
-            with tempfile.TemporaryFile(dir=directory):
-                pass
-        except FileExistsError:
-            raise UsageProblem(
-                f"mirror {quote(settings.text)}: the path exists and is not a directory",
+            _create(settings.target, trusted=own.trust_directory)
+            os.close(open_directory(settings.target))
+        except UntrustedDirectoryError as problem:
+            if not own.trust_directory:
+                raise _refusal(
+                    settings, str(problem.strerror), f"{problem.remedy}, or set trust_directory"
+                ) from None
+            structlog.get_logger().warning(
+                "directory_not_trusted", mirror=settings.text, reason=problem.strerror
+            )
+        except NotADirectoryError:
+            if not os.path.lexists(settings.target):
+                raise _no_files(settings, "Not a directory") from None
+            link = " but a symbolic link" if Path(settings.target).is_symlink() else ""
+            raise _refusal(
+                settings,
+                f"the path exists and is not a directory{link}",
                 "expected a directory for the files, new or not",
             ) from None
         except (OSError, ValueError) as problem:  # ValueError: the name has no form on this disk
             why = problem.strerror if isinstance(problem, OSError) else problem
-            raise UsageProblem(
-                f"mirror {quote(settings.text)}: cannot create files there: {why}",
-                "expected a writable directory, or a new one in a writable directory that exists",
-            ) from None
+            raise _no_files(settings, why) from None
+        _try_out(settings)
 
     @classmethod
     def directory(cls, settings: MirrorSettings) -> Path:
@@ -57,8 +99,8 @@ class FileSink(Sink):
 
     @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:
-        """Tell of the files that a crash has left unfinished; they are kept."""
-        left = sorted(path.name for path in Path(settings.target).glob("*" + PART_SUFFIX))
+        """Tell of the files that a crash has left unfinished."""
+        left = sorted(_find_parts(Path(settings.target)))
         if left:
             structlog.get_logger().warning(
                 "unfinished_files", mirror=settings.text, count=len(left), files=left[:10]
@@ -66,14 +108,12 @@ class FileSink(Sink):
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""
-        path = Path(self.settings.target) / f"{name}-{branch.direction}"
-        return FileOutlet(branch, self.disk, path)
+        return FileOutlet(branch, self.disk, self._directory, name)
 
     def write_record(
         self, name: str, record: dict[str, object], done: Callable[[OSError | None], None]
     ) -> None:
         """Write a connection's record beside its files, whole or not at all."""
-        path = Path(self.settings.target) / f"{name}.json"
 
         def told(job: "Future[None]") -> None:
             error = job.exception()
@@ -81,18 +121,55 @@ class FileSink(Sink):
                 raise error
             done(error)
 
-        self.disk.submit(lambda: _write(path, record), told)
+        self.disk.submit(lambda: self._directory.write_record(name, record), told)
+
+    @property
+    def is_busy(self) -> bool:
+        """See `Sink.is_busy`."""
+        return self._sweeper is not None and self._sweeper.is_busy
+
+    def close(self) -> None:
+        """See `Sink.close`."""
+        if self._sweeper is not None:
+            self._sweeper.close()
+        self._directory.close()
 
 
-def _write(path: Path, record: dict[str, object]) -> None:
-    """In a thread."""
-    part = path.with_name(path.name + PART_SUFFIX)
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+def _create(path: str, *, trusted: bool) -> None:
+    parent = open_parent(path, trusted=trusted)
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(record, file, default=str, indent=1)
-            file.write("\n")
-        part.rename(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(split(path)[1], 0o700, dir_fd=parent)  # traffic is nobody else's to read
+    finally:
+        os.close(parent)
+
+
+def _try_out(settings: MirrorSettings) -> None:
+    """Create a file: permission bits tell too little, since root passes them, and disks do not."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.target):
+            pass
+    except OSError as problem:
+        raise _no_files(settings, problem.strerror) from None
+
+
+def _refusal(settings: MirrorSettings, why: str, remedy: str) -> UsageProblem:
+    return UsageProblem(f"mirror {quote(settings.text)}: {why}", remedy)
+
+
+def _no_files(settings: MirrorSettings, why: object) -> UsageProblem:
+    return _refusal(
+        settings,
+        f"cannot create files there: {why}",
+        "expected a writable directory, or a new one in a writable directory that exists",
+    )
+
+
+def _find_parts(directory: Path) -> Iterator[str]:
+    """Return unfinished files, with the directories of their days."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(PART_SUFFIX):
+                yield entry.name
+            elif is_day(entry.name) and entry.is_dir(follow_symlinks=False):
+                yield from (f"{entry.name}/{name}" for name in _find_parts(Path(entry.path)))

@@ -1,18 +1,16 @@
 """The file of one stream of a `file:` mirror, which ends in ``.part`` until the stream is over."""
 
-import errno
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
+from spliceproxy.sinks.file_directory import FileDirectory, name_failure
+from spliceproxy.sinks.file_names import INCOMPLETE_SUFFIX, PART_SUFFIX
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.tap.chunk import Chunk
 
-PART_SUFFIX = ".part"
-INCOMPLETE_SUFFIX = ".incomplete"
 _HAND_OVER_BYTES = 256 << 10
 _HAND_OVER_S = 0.1
 """Handing work to a thread and back costs more than a small message: it is done for so many
@@ -30,18 +28,22 @@ class FileOutlet(Outlet):
 
     gather_bytes, gather_s = _HAND_OVER_BYTES, _HAND_OVER_S
 
-    def __init__(self, branch: Branch, disk: Disk, path: Path) -> None:
+    def __init__(
+        self, branch: Branch, disk: Disk, directory: FileDirectory, connection: str
+    ) -> None:
         self._branch = branch
         self._disk = disk
-        self._path = path
-        self._part = path.with_name(path.name + PART_SUFFIX)
+        self._directory = directory
+        self._connection = connection
+        self._name = f"{connection}-{branch.direction}"
+        self._part = self._name + PART_SUFFIX
         self._fd: int | None = None
         self._batch: list[Chunk] = []  # in the thread's hands
         self._busy = False
         self._finishing = False
         self._cut = False
         self._completing = False
-        self._final = path
+        self._final = self._name
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
@@ -75,8 +77,9 @@ class FileOutlet(Outlet):
         written = _Written()
         try:
             if self._fd is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-                self._fd = os.open(self._part, flags, 0o600)
+                self._fd = self._directory.create(self._connection, self._part)
+            else:
+                self._directory.admit()
             for chunk in self._batch:
                 os.lseek(self._fd, chunk.offset, os.SEEK_SET)
                 while chunk.size:
@@ -104,7 +107,7 @@ class FileOutlet(Outlet):
 
     def _give_up(self, left: list[tuple[int, int]], error: OSError) -> None:
         """Account for what could not be written; go on behind it if the policy is ``gap``."""
-        why = f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
+        why = name_failure(error)
         for offset, size in left:
             self._branch.skip(size, offset, why)
         if self._branch.settings.overflow != "gap":
@@ -115,20 +118,20 @@ class FileOutlet(Outlet):
         if self._completing:
             return
         self._busy = self._completing = True
-        if self._branch.dropped_bytes or self._branch.queued_bytes:
-            self._final = self._path.with_name(self._path.name + INCOMPLETE_SUFFIX)
+        branch = self._branch
+        if branch.reason or branch.dropped_bytes or branch.queued_bytes:
+            self._final = self._name + INCOMPLETE_SUFFIX
         self._disk.submit(self._rename, self._completed)
 
     def _rename(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
-            self._part.rename(self._final)
+            self._directory.rename(self._connection, self._part, self._final)
 
     def _completed(self, job: "Future[None]") -> None:
         error = job.exception()
         if isinstance(error, OSError):
-            code = errno.errorcode.get(error.errno or 0, "error").lower()
-            self._branch.reason = self._branch.reason or f"file_{code}"
+            self._branch.reason = self._branch.reason or name_failure(error)
         elif error is not None:
             raise error
         self._branch.closed()

@@ -29,18 +29,18 @@ def test_files_of_a_worker_that_was_killed_are_reported_and_kept(
             assert receive_exactly(server, len(DATA)) == DATA
             size = len(DATA)
             wait_until(
-                lambda: any(p.stat().st_size == size for p in tmp_path.iterdir()), 10, "the file"
+                lambda: any(p.stat().st_size == size for p in tmp_path.glob("*/*")), 10, "the file"
             )
             for pid in proxy.workers():
                 os.kill(pid, signal.SIGKILL)
             proxy.log.wait("worker_restarted")
-        [left] = tmp_path.glob("*.part")
+        [left] = tmp_path.glob("*/*.part")
         assert left.read_bytes() == DATA
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.wait_exit() == 0
         second = start_proxy("--backend", backend.address, *mirror)
         [event] = second.log.wait("unfinished_files")
-        assert event["files"] == [left.name]
+        assert event["files"] == [f"{left.parent.name}/{left.name}"]
         assert left.read_bytes() == DATA
 
 
@@ -59,10 +59,10 @@ def test_a_stop_completes_the_files(start_proxy: StartProxy, tmp_path: Path) -> 
         assert proxy.wait_exit() == 0
     [line] = proxy.log.wait("connection")
     assert {account["state"] for account in line["mirrors"]} == {"complete"}
-    [record] = tmp_path.glob("*.json")
+    [record] = tmp_path.glob("*/*.json")
     name = record.name.removesuffix(".json")
-    assert (tmp_path / f"{name}-request").read_bytes() == DATA
-    assert (tmp_path / f"{name}-response").read_bytes() == b"thanks"
+    assert record.with_name(f"{name}-request").read_bytes() == DATA
+    assert record.with_name(f"{name}-response").read_bytes() == b"thanks"
     assert json.loads(record.read_text())["reason"] == "closed"
 
 

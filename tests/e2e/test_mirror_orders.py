@@ -144,10 +144,10 @@ def test_attached_to_a_live_connection_for_a_time(
         exchange(client, b"after")
         load.complete_more(50)
     assert load.failures == {}
-    [record] = copies.glob("*.json")
+    [record] = copies.glob("*/*.json")
     assert json.loads(record.read_text())["attached_at"] == {"request": 6, "response": 6}
     for direction in ("request", "response"):
-        [copy] = copies.glob(f"*-{direction}")
+        [copy] = copies.glob(f"*/*-{direction}")
         assert copy.read_bytes() == PAYLOAD * 3
     assert it.mirror(f"file:{copies}@1")["delivered_bytes"] == 2 * 3 * len(PAYLOAD)
     [ended] = it.proxy.log.all("mirror_detached")

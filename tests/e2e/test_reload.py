@@ -234,7 +234,7 @@ def test_unfinished_files_of_a_new_mirror_are_told_those_of_an_old_one_are_not(
         with proxy.connect() as client, backend.accept() as server:
             client.sendall(b"x")
             assert receive_exactly(server, 1) == b"x"
-            wait_until(lambda: list((tmp_path / "old").glob("*.part")), 20, "a file is written")
+            wait_until(lambda: list((tmp_path / "old").glob("*/*.part")), 20, "a file is written")
             routes_file.write(route(listen, backend.address, mirrors=[*mirrors, f"file:{new}"]))
             reload(proxy)
             told = proxy.log.wait("unfinished_files")
@@ -243,7 +243,7 @@ def test_unfinished_files_of_a_new_mirror_are_told_those_of_an_old_one_are_not(
             client.sendall(b"y")
             assert receive_exactly(server, 1) == b"y"
         proxy.log.wait("connection")
-        [copy] = (tmp_path / "old").glob("*-request")
+        [copy] = (tmp_path / "old").glob("*/*-request")
         assert copy.read_bytes() == b"xy"
         wait_for_generation(proxy, 3)
         proxy.settle()

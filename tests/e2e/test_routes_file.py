@@ -61,7 +61,7 @@ routes:
     lines = {line["route"]: line for line in proxy.log.wait("connection", 2)}
     assert lines["one"]["mirrors"][0]["to"] == f"file:{tmp_path}/copies"
     assert lines["other"]["mirrors"] is None
-    records = list((tmp_path / "copies").glob("*.json"))
+    records = list((tmp_path / "copies").glob("*/*.json"))
     assert len(records) == 1
     assert '"route": "one"' in records[0].read_text()
 

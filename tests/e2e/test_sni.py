@@ -74,7 +74,7 @@ def test_curl(
         assert run([*argv, f"https://{asked}:{proxy.port}/who"]) == answers
     lines = {line["route"]: line for line in proxy.log.wait("connection", 2)}
     assert lines.keys() == {"tls", "web"}
-    copy = next((tmp_path / "copies").glob("*-request")).read_bytes()
+    copy = next((tmp_path / "copies").glob("*/*-request")).read_bytes()
     assert copy[:3] == b"\x16\x03\x01"
     assert b"web.example" in copy
     assert len(copy) == lines["web"]["request_bytes"]

@@ -8,13 +8,13 @@ from spliceproxy.sinks.account import Gap
 
 
 def names_in(directory: Path, pattern: str = "*") -> list[str]:
-    """Names of that form, in their order."""
-    return sorted(path.name for path in directory.glob(pattern))
+    """Names of that form, of all days, in their order."""
+    return sorted(path.name for path in directory.glob(f"*/{pattern}"))
 
 
 def record_in(directory: Path) -> dict[str, Any]:
     """The only connection's record."""
-    [path] = directory.glob("*.json")
+    [path] = directory.glob("*/*.json")
     record: dict[str, Any] = json.loads(path.read_text())
     return record
 

@@ -35,7 +35,7 @@ async def end_well(connection: Connection) -> None:
 
 def copied(directory: Path, direction: str) -> list[bytes]:
     """The copies of each connection, in the order that they began in."""
-    return [path.read_bytes() for path in sorted(directory.glob(f"*-{direction}*"))]
+    return [path.read_bytes() for path in sorted(directory.glob(f"*/*-{direction}*"))]
 
 
 def only_copy(directory: Path, direction: str) -> bytes:

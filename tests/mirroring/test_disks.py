@@ -30,8 +30,10 @@ async def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
         await proxied.line()
     names = names_in(tmp_path)
     assert len(names) == 3
-    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in names]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*/*")]
     assert modes == [0o600] * 3
+    [day] = tmp_path.iterdir()
+    assert stat.S_IMODE(day.stat().st_mode) == 0o700
 
 
 async def test_names_are_final_only_at_the_end(tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ async def test_names_are_final_only_at_the_end(tmp_path: Path) -> None:
         connection = await proxied.connect()
         await connection.client.send(DATA[:100_000])
         await connection.backend.receive_exactly(100_000)
-        await eventually(lambda: any(p.stat().st_size == 100_000 for p in tmp_path.iterdir()))
+        await eventually(lambda: any(p.stat().st_size == 100_000 for p in tmp_path.glob("*/*")))
         assert len(names_in(tmp_path, "*-request.part")) == len(names_in(tmp_path)) == 1
         connection.client.finish()
         connection.backend.finish()
@@ -55,8 +57,9 @@ async def test_names_sort_by_time_and_tell_listener_and_direction(tmp_path: Path
             await exchange(connection, b"question %d" % number, b"answer", seed=1)
             await proxied.line(number + 1)
         port = proxied.proxy.addresses[0][1]
-    names = names_in(tmp_path, "*-request")
-    assert [int((tmp_path / name).read_bytes().split()[1]) for name in names] == list(range(12))
+    paths = sorted(tmp_path.glob("*/*-request"))
+    assert [int(path.read_bytes().split()[1]) for path in paths] == list(range(12))
+    names = [path.name for path in paths]
     assert all(f"-127.0.0.1_{port}-" in name for name in names)
     assert len(names_in(tmp_path, "*-response")) == len(names_in(tmp_path, "*.json")) == 12
 
@@ -88,7 +91,7 @@ async def test_the_directory_goes_away_while_a_file_is_open(tmp_path: Path) -> N
         async with mirrored(f"file:{directory}") as proxied:
             connection = await proxied.connect()
             await connection.client.send(b"first")
-            await eventually(lambda: bool(list(directory.iterdir())))
+            await eventually(lambda: bool(list(directory.glob("*/*"))))
             shutil.rmtree(directory)
             request, _ = await exchange(connection, DATA, DATA, seed=1, largest=LARGEST)
             assert_same(request.received, b"first" + DATA)

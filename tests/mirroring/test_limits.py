@@ -176,7 +176,7 @@ async def test_sampling_takes_clients_whole_and_nests(tmp_path: Path) -> None:
             await proxied.settled()
             lines = proxied.events("connection")
     for sample in seen:
-        streams = list((tmp_path / sample.rstrip("%")).glob("*-request"))
+        streams = list((tmp_path / sample.rstrip("%")).glob("*/*-request"))
         got = [stream.read_text() for stream in streams]
         seen[sample] = set(got)
         assert sorted(got) == sorted([*seen[sample]] * 2)

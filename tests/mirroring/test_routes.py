@@ -62,7 +62,7 @@ async def test_each_has_its_own_mirrors(tmp_path: Path) -> None:
     }
     check_accounts([lines["a"], lines["b"]])
     for name in "ab":
-        [request] = (tmp_path / name).glob("*-request")
+        [request] = (tmp_path / name).glob("*/*-request")
         assert request.read_bytes() == f"to {name}".encode()
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import spliceproxy
+from spliceproxy.errors import StartProblem
 from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.log_file import LogFile
+from spliceproxy.observe.open_destination import open_destination
+from spliceproxy.settings.log_destination import LogDestination
 
 PROJECT = Path(spliceproxy.__file__).parent.parent
 
@@ -123,3 +126,40 @@ def test_a_full_disk_is_counted_and_told(tmp_path: Path) -> None:
     os.close(kept)
     assert buffer.close() == 0
     assert (tmp_path / "log").read_bytes() == b"log_lines_dropped count=1\n"
+
+
+def test_a_link_is_no_log_file(path: Path) -> None:
+    path.with_name("target").touch()
+    path.symlink_to("target")
+    with pytest.raises(OSError, match="symbolic links"):
+        LogFile(str(path))
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="it is root that is abused")
+SOMEBODY = 12345
+
+
+@as_root
+def test_root_does_not_log_where_somebody_else_can_redirect_it(path: Path) -> None:
+    os.chown(path.parent, SOMEBODY, 0)
+    with pytest.raises(StartProblem, match=f"{path.parent} belongs to user {SOMEBODY}.*; chown"):
+        open_destination(LogDestination("file", str(path)))
+    assert not path.exists()
+    os.chown(path.parent, 0, 0)
+    path.parent.chmod(0o777)
+    with pytest.raises(OSError, match="others may write"):
+        LogFile(str(path))
+    path.parent.chmod(0o1777)
+    LogFile(str(path)).close()
+
+
+@as_root
+def test_root_does_not_log_into_a_file_that_somebody_else_has_put_there(path: Path) -> None:
+    path.touch()
+    os.chown(path, SOMEBODY, 0)
+    with pytest.raises(OSError, match=f"belongs to user {SOMEBODY}"):
+        LogFile(str(path))
+    os.chown(path, 0, 0)
+    path.with_name("other").hardlink_to(path)
+    with pytest.raises(OSError, match="hard link"):
+        LogFile(str(path))

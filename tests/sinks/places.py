@@ -51,8 +51,8 @@ class FilePlace(Place):
     def stream(self, direction: str = "request") -> bytes:
         """The complete file of the only connection; empty when nothing was written."""
         found = [
-            *self.directory.glob(f"*-{direction}"),
-            *self.directory.glob(f"*-{direction}.incomplete"),
+            *self.directory.glob(f"*/*-{direction}"),
+            *self.directory.glob(f"*/*-{direction}.incomplete"),
         ]
         assert len(found) <= 1
         return found[0].read_bytes() if found else b""

@@ -8,7 +8,7 @@ from tests.sinks.rig import rig
 
 
 def only_record(directory: Path) -> dict[str, str]:
-    [path] = directory.glob("*.json")
+    [path] = directory.glob("*/*.json")
     record: dict[str, str] = json.loads(path.read_text())
     return record
 

@@ -65,7 +65,7 @@ def of_stream(log: str) -> Sample:
 def of_files(log: str, directory: Path) -> Sample:
     """Return what is in the files, and what both directions carried beyond that."""
     account = parse(log)
-    streams = [path for path in directory.iterdir() if path.suffix != ".json"]
+    streams = [path for path in directory.glob("*/*") if path.suffix != ".json"]
     unfinished = [path.name for path in streams if path.suffix == ".part"]
     if unfinished:
         raise BenchError(f"{len(unfinished)} audit files are unfinished: {unfinished[0]}")

@@ -56,10 +56,12 @@ def test_account_that_is_wrong_or_cut_short_is_an_error(text: str, words: str) -
 
 
 def audit_files(directory: Path, size_bytes: int, suffix: str = "") -> Path:
+    directory /= "2026-11-24"
+    directory.mkdir()
     (directory / "1.json").write_text("{}")
     (directory / f"1-request{suffix}").write_bytes(bytes(size_bytes - 30))
     (directory / f"1-response{suffix}").write_bytes(bytes(30))
-    return directory
+    return directory.parent
 
 
 def test_files_are_held_against_what_both_directions_carried(tmp_path: Path) -> None:

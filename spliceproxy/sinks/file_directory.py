@@ -1,0 +1,119 @@
+"""The directory of a `file:` mirror: all is done relative to its descriptor.
+
+So a path that leads elsewhere meanwhile redirects nothing. It is opened by the first thread that
+needs it, and again when it has been removed; whether it can be trusted is looked at each time.
+"""
+
+import errno
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from spliceproxy.kernel.trusted_directory import UntrustedDirectoryError, open_directory
+from spliceproxy.sinks.file_names import PART_SUFFIX, RECORD_SUFFIX, day_of
+
+_DAY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_DAY_MODE, _FILE_MODE = 0o700, 0o600  # traffic is nobody else's to read
+
+
+class NoRoomError(OSError):
+    """The directory is as full as it may be, and nothing in it can go."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(errno.ENOSPC, f"{limit} does not allow for more")
+        self.limit = limit
+
+
+def name_failure(error: OSError) -> str:
+    """Return the reason of a stream that a file could not take."""
+    if isinstance(error, NoRoomError):
+        return f"file_{error.limit}"
+    if isinstance(error, UntrustedDirectoryError):
+        return "file_untrusted_directory"
+    return f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
+
+
+class FileDirectory:
+    """Used by the threads of one mirror; every call may block, and raise OSError."""
+
+    def __init__(self, path: str, *, trusted: bool) -> None:
+        self.path = path
+        self._trusted = trusted
+        self._fd = -1
+        self._lock = threading.Lock()
+        self.exceeded = ""
+        """The limit that nothing more can be written for; set by the reactor."""
+
+    def root(self) -> int:
+        """Return the directory's descriptor."""
+        with self._lock:
+            if self._fd < 0:
+                self._fd = open_directory(self.path, trusted=self._trusted)
+            return self._fd
+
+    def admit(self) -> None:
+        """Raise NoRoomError while there is to be nothing more."""
+        if self.exceeded:
+            raise NoRoomError(self.exceeded)
+
+    def create(self, connection: str, name: str) -> int:
+        """Create a file, with the directory of its day if that is missing."""
+        self.admit()
+        with self._day(connection) as day:
+            return os.open(name, _NEW, _FILE_MODE, dir_fd=day)
+
+    def rename(self, connection: str, name: str, new_name: str) -> None:
+        """Give a file another name."""
+        with self._day(connection) as day:
+            os.rename(name, new_name, src_dir_fd=day, dst_dir_fd=day)
+
+    def write_record(self, connection: str, record: dict[str, object]) -> None:
+        """Write a connection's record, whole or not at all."""
+        name = connection + RECORD_SUFFIX
+        part = name + PART_SUFFIX
+        with self._day(connection) as day:
+            fd = os.open(part, _NEW, _FILE_MODE, dir_fd=day)
+            try:
+                with os.fdopen(fd, "w", encoding="utf-8") as file:
+                    json.dump(record, file, default=str, indent=1)
+                    file.write("\n")
+                os.rename(part, name, src_dir_fd=day, dst_dir_fd=day)
+            except OSError:
+                os.unlink(part, dir_fd=day)
+                raise
+
+    @contextmanager
+    def _day(self, connection: str) -> Iterator[int]:
+        day = self._open_day(day_of(connection))
+        try:
+            yield day
+        finally:
+            os.close(day)
+
+    def _open_day(self, name: str) -> int:
+        try:
+            return os.open(name, _DAY, dir_fd=self.root())
+        except FileNotFoundError:
+            self._follow()
+        with suppress(FileExistsError):  # another thread or process has been faster
+            os.mkdir(name, _DAY_MODE, dir_fd=self.root())
+        return os.open(name, _DAY, dir_fd=self.root())
+
+    def _follow(self) -> None:
+        """Go on in what has the path now, if the directory itself has been removed."""
+        if os.fstat(self.root()).st_nlink:
+            return
+        with self._lock:
+            new = open_directory(self.path, trusted=self._trusted)
+            os.dup2(new, self._fd, inheritable=False)  # another thread may be using the number
+            os.close(new)
+
+    def close(self) -> None:
+        """Close the descriptor; a thread that still hangs meets EBADF."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
