@@ -104,7 +104,7 @@ def _read_link(fd: int, name: str, where: str) -> str:
         return ""
     if found.st_uid not in (0, os.geteuid()):
         raise UntrustedDirectoryError(
-            f"the symbolic link {where}/{name} belongs to {_user(found.st_uid)}",
+            f"the symbolic link {where}/{name} belongs to user {found.st_uid}",
             "name the directory itself",
         )
     return os.readlink(name, dir_fd=fd)
@@ -123,17 +123,11 @@ def check_directory(fd: int, path: str, *, private: bool) -> None:
     found = os.fstat(fd)
     if found.st_uid not in (0, os.geteuid()):
         raise UntrustedDirectoryError(
-            f"{path} belongs to {_user(found.st_uid)}, who could redirect what is written there",
-            f"chown it to the proxy's user ({os.geteuid()}), or take another directory",
+            f"{path} belongs to user {found.st_uid}, who could redirect what is written there",
+            f"chown it to the proxy's user ({os.geteuid()})",
         )
     mode = stat.S_IMODE(found.st_mode)
     shared = mode & 0o022 if private else mode & 0o002 and not mode & stat.S_ISVTX
     if shared:
-        raise UntrustedDirectoryError(
-            f"others may write into {path} (mode {mode:04o})",
-            "take write permission away (chmod go-w), or take another directory",
-        )
-
-
-def _user(uid: int) -> str:
-    return f"user {uid}"
+        remedy = "take a directory in it" if mode & stat.S_ISVTX else "chmod go-w it"
+        raise UntrustedDirectoryError(f"others may write into {path} (mode {mode:04o})", remedy)

@@ -1,6 +1,5 @@
 """Where a configuration logs: opened before workers are forked, opened again when told."""
 
-import os
 from collections.abc import Callable
 from time import monotonic
 

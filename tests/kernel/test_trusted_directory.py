@@ -1,4 +1,4 @@
-"""What is written goes where it was told to, or nowhere: every directory on the way is looked at."""
+"""What is written goes where it was told to, or nowhere: each directory on the way counts."""
 
 import os
 from collections.abc import Callable

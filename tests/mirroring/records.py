@@ -7,9 +7,14 @@ from typing import Any
 from spliceproxy.sinks.account import Gap
 
 
+def paths_in(directory: Path, pattern: str = "*") -> list[Path]:
+    """Files with names of that form, of all days, in their order."""
+    return sorted(directory.glob(f"*/{pattern}"))
+
+
 def names_in(directory: Path, pattern: str = "*") -> list[str]:
-    """Names of that form, of all days, in their order."""
-    return sorted(path.name for path in directory.glob(f"*/{pattern}"))
+    """The names alone."""
+    return [path.name for path in paths_in(directory, pattern)]
 
 
 def record_in(directory: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from tests.mirroring.mirrored import mirrored
-from tests.mirroring.records import gaps_of, names_in, record_in
+from tests.mirroring.records import gaps_of, names_in, paths_in, record_in
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.relay import both_modes, eventually
@@ -30,9 +30,9 @@ async def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
         await proxied.line()
     names = names_in(tmp_path)
     assert len(names) == 3
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*/*")]
+    [day] = {path.parent for path in paths_in(tmp_path)}
+    modes = [stat.S_IMODE((day / name).stat().st_mode) for name in names]
     assert modes == [0o600] * 3
-    [day] = tmp_path.iterdir()
     assert stat.S_IMODE(day.stat().st_mode) == 0o700
 
 
@@ -57,7 +57,7 @@ async def test_names_sort_by_time_and_tell_listener_and_direction(tmp_path: Path
             await exchange(connection, b"question %d" % number, b"answer", seed=1)
             await proxied.line(number + 1)
         port = proxied.proxy.addresses[0][1]
-    paths = sorted(tmp_path.glob("*/*-request"))
+    paths = paths_in(tmp_path, "*-request")
     assert [int(path.read_bytes().split()[1]) for path in paths] == list(range(12))
     names = [path.name for path in paths]
     assert all(f"-127.0.0.1_{port}-" in name for name in names)

@@ -28,7 +28,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A mounted tmpfs of a megabyte; it takes root's rights."""
     directory = tmp_path / "disk"
     directory.mkdir()
-    options = f"size={DISK_BYTES}".encode()
+    options = f"size={DISK_BYTES},mode=700".encode()
     if _libc.mount(b"none", bytes(directory), b"tmpfs", 0, options) != 0:
         pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")
     try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
 from spliceproxy.settings.mirror_kinds.exec import SHELL
+from spliceproxy.settings.mirror_kinds.file import FileOptions, KeepFree, Retention
 from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.units import format_size
 
@@ -95,6 +96,16 @@ def test_defaults() -> None:
 @pytest.mark.parametrize("text", ["file:d", "null:"])
 def test_files_and_counters_take_both_directions(text: str) -> None:
     assert parse_mirror(text).direction == "both"
+
+
+def test_how_long_files_are_kept() -> None:
+    own = parse_mirror("file:d?max_age=30d&max_total=1GiB&keep_free=10%&trust_directory=yes").own
+    assert own == FileOptions(Retention(30 * 86400, 1 << 30, KeepFree(fraction=0.1)), True)
+    assert own.retention.is_limited
+    assert own.retention.keep_free.of(1000) == 100
+    assert parse_mirror("file:d?keep_free=5GiB").own.retention.keep_free.of(1000) == 5 << 30
+    assert parse_mirror("file:d").own == FileOptions()
+    assert not FileOptions().retention.is_limited
 
 
 def test_every_option() -> None:
@@ -179,6 +190,13 @@ WRONG = [
     ("null:?overflow=block", "overflow=block is not for null: expected detach$"),
     ("tcp://h:1?spool=1GiB", "overflow=spill with it"),
     ("file:d?spool=1GiB", "'spool' is not for file"),
+    ("file:d?max_age=0", "max_age='0' is too short: expected a duration such as 30d"),
+    ("file:d?max_age=30", "max_age='30' has no unit"),
+    ("file:d?max_total=0", "max_total='0' .* 1 byte or more"),
+    ("file:d?keep_free=0%", "keep_free='0%' is out of range: expected more than 0%"),
+    ("file:d?keep_free=100%", "keep_free='100%' is out of range"),
+    ("file:d?trust_directory=on", "trust_directory='on' .* yes or no"),
+    ("tcp://h:1?max_age=1d", "'max_age' is not for tcp"),
 ]
 
 
@@ -228,6 +246,9 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
         text = f"{kind}:{'//' if target.startswith('/') else ''}{quote(target)}"
         address = UnixAddress(target) if kind == "unix" else None
     options, fields = draw(_options(kind))
+    if kind == "file":
+        more, fields["own"] = draw(_file_options())
+        options |= more
     if kind == "exec":
         options["shell"] = "yes" if shell else "no"
     whole = f"{text}?{urlencode(options, safe='%')}"
@@ -255,6 +276,21 @@ def _options(draw: st.DrawFn, kind: Any) -> tuple[dict[str, str], dict[str, Any]
     options = {name: possible[name][1] for name in names} | {"overflow": overflow}
     fields = {possible[name][0]: possible[name][2] for name in names} | {"overflow": overflow}
     return options, {"direction": KINDS[kind].direction} | fields
+
+
+@st.composite
+def _file_options(draw: st.DrawFn) -> tuple[dict[str, str], FileOptions]:
+    age_s, size, free = draw(st.integers(1, 365 * 86400)), draw(sizes), draw(sizes)
+    trusts = draw(st.booleans())
+    possible = {"max_age": f"{age_s}s", "max_total": str(size), "keep_free": str(free)}
+    names = draw(st.sets(st.sampled_from(list(possible))))
+    retention = Retention(
+        float(age_s) if "max_age" in names else None,
+        size if "max_total" in names else None,
+        KeepFree(free) if "keep_free" in names else None,
+    )
+    options = {name: possible[name] for name in names}
+    return options | {"trust_directory": "yes" if trusts else "no"}, FileOptions(retention, trusts)
 
 
 @given(mirrors())

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.mirror import parse_mirror
@@ -51,6 +52,37 @@ def test_a_directory_that_cannot_be(tmp_path: Path, place: str, said: str) -> No
     with pytest.raises(UsageProblem, match=said):
         check(f"file:{tmp_path}/{place}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "remedy"),
+    [(0o770, "chmod go-w it"), (0o707, "chmod go-w it"), (0o1777, "take a directory in it")],
+)
+def test_a_directory_that_others_may_write_into(tmp_path: Path, mode: int, remedy: str) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(UsageProblem, match=f"others may write into .*; {remedy}, or set trust"):
+        check(f"file:{tmp_path}")
+    with capture_logs() as log:
+        check(f"file:{tmp_path}?trust_directory=yes")
+    assert [line["event"] for line in log] == ["directory_not_trusted"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_a_new_directory_in_one_of_somebody_else(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 0)
+    with pytest.raises(UsageProblem, match=f"{tmp_path} belongs to user 12345"):
+        check(f"file:{tmp_path}/audit")
+    assert list(tmp_path.iterdir()) == []
+    check(f"file:{tmp_path}/audit?trust_directory=yes")
+    assert (tmp_path / "audit").is_dir()
+
+
+def test_a_link_to_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "link").symlink_to("audit")
+    with pytest.raises(UsageProblem, match="not a directory but a symbolic link"):
+        check(f"file:{tmp_path}/link")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -9,8 +9,9 @@ from spliceproxy.sinks.checks import report_left_behind
 
 
 def test_they_are_told_of_and_kept(tmp_path: Path) -> None:
-    left = [f"{number:02}-request.part" for number in range(12)]
-    for name in [*left, "other-request", "other.json"]:
+    (tmp_path / "2026-11-24").mkdir()
+    left = [f"2026-11-24/{number:02}-request.part" for number in range(12)]
+    for name in [*left, "2026-11-24/other-request", "other.json"]:
         (tmp_path / name).write_bytes(b"x")
     with capture_logs() as log:
         report_left_behind([parse_mirror(f"file:{tmp_path}"), parse_mirror("null:")])
@@ -19,7 +20,7 @@ def test_they_are_told_of_and_kept(tmp_path: Path) -> None:
     assert event["mirror"] == f"file:{tmp_path}"
     assert event["count"] == 12
     assert event["files"] == left[:10]
-    assert len(list(tmp_path.iterdir())) == 14
+    assert len(list(tmp_path.rglob("*"))) == 15
 
 
 def test_nothing_is_told_where_nothing_is_left(tmp_path: Path) -> None:
