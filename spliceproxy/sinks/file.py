@@ -57,6 +57,7 @@ class FileSink(Sink):
         super().__init__(settings, reactor, disk, targets)
         own: FileOptions = settings.own
         self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
+        disk.submit(self._directory.root, _note_opened)
         self._sweeper = (
             FileSweeper(reactor, self._directory, own.retention, settings.text)
             if own.retention.is_limited
@@ -133,6 +134,13 @@ class FileSink(Sink):
         if self._sweeper is not None:
             self._sweeper.close()
         self._directory.close()
+
+
+def _note_opened(job: "Future[int]") -> None:
+    """Each stream tries again, and says why it cannot."""
+    error = job.exception()
+    if error is not None and not isinstance(error, OSError):
+        raise error
 
 
 def _create(path: str, *, trusted: bool) -> None:

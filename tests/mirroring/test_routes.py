@@ -68,7 +68,8 @@ async def test_each_has_its_own_mirrors(tmp_path: Path) -> None:
 
 async def test_a_directory_is_not_shared(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    routes = (route("a", 9, f"file:{tmp_path}"), route("b", 9, f"file:{tmp_path}/link"))
+    texts = (f"file:{tmp_path}/audit", f"file:{tmp_path}/link/audit")
+    routes = tuple(route(name, 9, text) for name, text in zip("ab", texts, strict=True))
     with pytest.raises(UsageProblem, match="another file mirror has the same directory"):
         async with serve(Settings(workers=1, routes=routes)):
             pytest.fail("it serves")
