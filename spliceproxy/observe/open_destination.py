@@ -50,8 +50,7 @@ def open_destination(destination: LogDestination) -> OpenDestination:
         return open_descriptor(_DESCRIPTORS[destination.kind])
     except OSError as error:
         why = error.strerror or str(error)
-        is_untrusted = isinstance(error, UntrustedDirectoryError)
-        remedy = error.remedy if is_untrusted else _remedy(destination)
+        remedy = _remedy(destination, error)
         raise StartProblem(f"cannot log to {destination} ({why})", remedy) from error
 
 
@@ -73,7 +72,9 @@ def _open_syslog(destination: LogDestination) -> OpenDestination:
     return OpenDestination(LineBuffer(SyslogOutlet(socket.AF_UNIX, path)), frame=LocalFrame())
 
 
-def _remedy(destination: LogDestination) -> str:
+def _remedy(destination: LogDestination, error: OSError) -> str:
+    if isinstance(error, UntrustedDirectoryError):
+        return error.remedy
     if destination.kind == "file":
         return "check the directory and its rights"
     if destination.kind == "syslog":

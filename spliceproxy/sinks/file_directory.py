@@ -1,7 +1,7 @@
 """The directory of a `file:` mirror: all is done relative to its descriptor.
 
-So a path that leads elsewhere meanwhile redirects nothing. It is opened at the start, and again when
-it has been removed; whether it can be trusted is looked at each time.
+So a path that leads elsewhere meanwhile redirects nothing. It is opened at the start, and again
+when it has been removed; whether it can be trusted is looked at each time.
 """
 
 import errno
