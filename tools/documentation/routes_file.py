@@ -45,7 +45,8 @@ concern no single route may be given beside `--config`, and go before the file.
 - Aliases may be used; tags may not. A file has at most 256 KiB.
 
 A mirror is a URL as for `--mirror`, or a mapping of `to`, the place without options, and the
-options: `{to: "file:/var/log/web", direction: both, overflow: gap}`. `shell` is a flag there.
+options: `{to: "file:/var/log/web", direction: both, overflow: gap}`. `shell` and
+`trust_directory` are flags there.
 """
 
 
