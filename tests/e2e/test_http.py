@@ -92,6 +92,7 @@ def test_kept_connections(
 ) -> None:
     proxy = start_proxy("--backend", f"127.0.0.1:{web[0]}")
     argv = [program("wrk"), "--threads", "1", "--connections", "200", "--duration", "2s"]
+    argv += ["--timeout", "20s"]
     output = run([*argv, f"http://127.0.0.1:{proxy.port}/medium"])
     assert "Socket errors" not in output
     assert "Non-2xx" not in output

@@ -41,10 +41,12 @@ def test_a_reload_moves_the_lines_of_new_connections(
         only = route("127.0.0.1:0", backend.address)
         file.write(only, access_log=place(old))
         proxy = file.start(start_proxy)
+        before = set(proxy.workers())
         first = connect(proxy, backend)
         wait_until(lambda: clients_in(old), 10, "the first line")
         file.write(only, access_log=place(new))
         assert reload(proxy)["settings_changed"] == ["access_log"]
+        wait_until(lambda: not before & set(proxy.workers()), 20, "those of before have ended")
         second = connect(proxy, backend)
         wait_until(lambda: clients_in(new), 10, "the second line")
         files = {str(link.readlink()) for link in Path(f"/proc/{proxy.pid}/fd").iterdir()}

@@ -133,7 +133,7 @@ def test_attached_to_a_live_connection_for_a_time(
     with it.proxy.connect() as client, EchoLoad(it.port) as load:
         exchange(client, b"before")
         answer = it.admin.ctl(
-            *("mirror", "attach", f"file:{copies}", "--for", "2s"),
+            *("mirror", "attach", f"file:{copies}", "--for", "4s"),
             *("--connection", it.connection(client)),
         )
         assert answer == {"id": 1, "mirror": f"file:{copies}@1", "route": "main"}

@@ -35,8 +35,8 @@ def file(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def curl(program: Callable[[str], str]) -> Callable[..., str]:
-    def call(*arguments: str) -> str:
-        return run([program("curl"), "--silent", "--show-error", *arguments])
+    def call(*arguments: str, timeout_s: float = 45) -> str:
+        return run([program("curl"), "--silent", "--show-error", *arguments], timeout_s)
 
     return call
 
@@ -92,10 +92,11 @@ def test_what_is_known_is_not_sent_again(
     assert counts == [f"200 {SIZE_BYTES}", "304 0"]
 
 
+@pytest.mark.timeout(180)  # thousands of turns, each of which may wait for the processor
 def test_many_requests_on_one_connection(server: OriginServer, curl: Callable[..., str]) -> None:
     url = f"{server.url}/page.html?[1-{KEPT_REQUESTS}]"
     form = "%{http_code} %{size_download} %{num_connects}\n"
-    lines = curl("-o", "/dev/null", "-w", form, url).splitlines()
+    lines = curl("-o", "/dev/null", "-w", form, url, timeout_s=150).splitlines()
     assert lines == ["200 7 1", *["200 7 0"] * (KEPT_REQUESTS - 1)]
 
 

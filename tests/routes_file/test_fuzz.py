@@ -219,6 +219,7 @@ HEAVY = {
     "name",
     [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in BOMBS],
 )
+@pytest.mark.timeout(180)  # other tests may take most of the processor meanwhile
 def test_bombs_do_not_go_off(name: str) -> None:
     data = BOMBS[name].encode()[:MAX_FILE_BYTES]
     started_s = time.process_time()
@@ -230,6 +231,7 @@ def test_bombs_do_not_go_off(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["laughs", "routes", "variables", "defaults of many routes"])
+@pytest.mark.timeout(180)  # other tests may take most of the processor meanwhile
 def test_bombs_take_bounded_memory(name: str) -> None:
     data = BOMBS[name].encode()[:MAX_FILE_BYTES]
     tracemalloc.start()

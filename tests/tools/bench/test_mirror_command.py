@@ -61,6 +61,8 @@ def test_draining_sink_takes_more_than_sockets_hold_and_sees_the_end(tmp_path: P
 
 @pytest.mark.e2e
 @pytest.mark.slow
+# A dozen programs one after the other, with the rest of the suite beside them.
+@pytest.mark.timeout(180)
 def test_one_short_round_gives_figures_and_accounts(
     tmp_path: Path, program: Callable[[str], str]
 ) -> None:
@@ -74,7 +76,7 @@ def test_one_short_round_gives_figures_and_accounts(
         check=True,
         cwd=REPOSITORY,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        timeout=50,
+        timeout=150,
     )
     report = json.loads(figures.read_text())
     assert report["failures"] == []

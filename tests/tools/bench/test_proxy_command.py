@@ -43,6 +43,8 @@ def bench(arguments: list[str]) -> list[str]:
 
 @pytest.mark.e2e
 @pytest.mark.slow
+# A dozen programs one after the other, with the rest of the suite beside them.
+@pytest.mark.timeout(180)
 def test_one_short_round_gives_figures_for_each_peer(
     tmp_path: Path, program: Callable[[str], str]
 ) -> None:
@@ -54,7 +56,7 @@ def test_one_short_round_gives_figures_for_each_peer(
         bench([*arguments, "--seconds", "0.2", "--json", str(figures)]),
         check=True,
         cwd=REPOSITORY,
-        timeout=50,
+        timeout=150,
     )
     peers = json.loads(figures.read_text())["works"]["rr1"]["peers"]
     assert peers["haproxy"]["rate_per_s"]["ratio"]["median"] == 1.0

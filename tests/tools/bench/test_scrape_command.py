@@ -33,6 +33,8 @@ def test_bounds_name_works_that_there_are_and_ratios_are_to_the_one_that_is_not_
 
 @pytest.mark.e2e
 @pytest.mark.slow
+# A dozen programs one after the other, with the rest of the suite beside them.
+@pytest.mark.timeout(180)
 def test_one_short_round_gives_figures(tmp_path: Path, program: Callable[[str], str]) -> None:
     for name in ("redis-server", "redis-benchmark", "taskset"):
         program(name)
@@ -42,7 +44,7 @@ def test_one_short_round_gives_figures(tmp_path: Path, program: Callable[[str], 
         [sys.executable, "-m", "tools.bench", "scrape", *arguments, "--json", str(figures)],
         check=True,
         cwd=REPOSITORY,
-        timeout=50,
+        timeout=150,
     )
     report = json.loads(figures.read_text())
     assert report["failures"] == []

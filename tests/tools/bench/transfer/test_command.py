@@ -26,11 +26,13 @@ def transfer(directory: Path, *arguments: str) -> subprocess.CompletedProcess[st
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, "TMPDIR": str(directory)},
-        timeout=50,
+        timeout=150,
     )
 
 
 @pytest.mark.slow
+# Dozens of programs one after the other, with the rest of the suite beside them.
+@pytest.mark.timeout(180)
 def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
     page.write_text("by hand\n<!-- transfer: begin, written by tools.bench -->\nlast time\n")
