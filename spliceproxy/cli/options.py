@@ -183,7 +183,7 @@ PROXY_OPTIONS = (
         "--mirror-budget",
         "mirror_budget_bytes",
         callback=reads(parse_positive_size),
-        default="256MiB",
+        show_default=help_texts.MIRROR_BUDGET_DEFAULT,
         metavar="SIZE",
         help=help_texts.MIRROR_BUDGET,
     ),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from spliceproxy.ipc.shared_table import MAX_NAME_BYTES
 
 TABLE_ROWS = 20_000
-"""Bounds what many routes, backends and reasons take: 15 MiB, if ever all of them are used."""
+"""Bounds what many routes, backends and reasons take: 16 MiB, if ever all of them are used."""
 
 _SEPARATOR = "\t"
 _MAX_LABEL_BYTES = 72  # four of them fit
@@ -71,6 +71,10 @@ class WorkerCell:
     BATCHES_US = 10
     BATCH_BUCKETS = 11  # and those that follow: see `BUCKETS`
     MIRROR_HELD_BYTES = 28
+    MIRROR_BUDGET_BYTES = 29
+    MIRROR_PIPES_IN_USE = 30
+    MIRROR_PIPES_IDLE = 31
+    MIRROR_PIPES_BYTES = 32
 
 
 class WorkerState(IntEnum):

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-CELLS = 32
+CELLS = 40
 MAX_NAME_BYTES = 254
 MAX_TEXT_BYTES = 254
 

@@ -39,6 +39,13 @@ class WorkerStatus:
     pipes_in_use: int
     pipes_idle: int
     pipes_bytes: int
+    mirror_pipes_in_use: int
+    mirror_pipes_idle: int
+    mirror_pipes_bytes: int
+    mirror_held_bytes: int
+    """Copies that wait for all mirrors of the worker."""
+    mirror_budget_bytes: int
+    """As much may wait; 0: it has no mirror."""
     batches: int
     batch_seconds: Histogram
 

@@ -26,7 +26,7 @@ from spliceproxy.ipc.rows import (
     fitting,
     parse_row_name,
 )
-from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.ipc.shared_table import CELLS, Row, SharedTable
 from spliceproxy.observe.status import (
     BackendStatus,
     Histogram,
@@ -121,7 +121,7 @@ class Sums:
         return dict(self._reasons.get((kind, tuple(map(fitting, labels))), {}))
 
 
-_ZEROS = [0] * 32
+_ZEROS = [0] * CELLS
 
 
 def _histogram(cells: Sequence[int], first: int, sum_us: int) -> Histogram:
@@ -155,6 +155,11 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
                 pipes_in_use=cells[WorkerCell.PIPES_IN_USE],
                 pipes_idle=cells[WorkerCell.PIPES_IDLE],
                 pipes_bytes=cells[WorkerCell.PIPES_BYTES],
+                mirror_pipes_in_use=cells[WorkerCell.MIRROR_PIPES_IN_USE],
+                mirror_pipes_idle=cells[WorkerCell.MIRROR_PIPES_IDLE],
+                mirror_pipes_bytes=cells[WorkerCell.MIRROR_PIPES_BYTES],
+                mirror_held_bytes=cells[WorkerCell.MIRROR_HELD_BYTES],
+                mirror_budget_bytes=cells[WorkerCell.MIRROR_BUDGET_BYTES],
                 batches=cells[WorkerCell.BATCHES],
                 batch_seconds=_histogram(cells, WorkerCell.BATCH_BUCKETS, WorkerCell.BATCHES_US),
             )

@@ -1,4 +1,4 @@
-"""How many connections each route may have within the file limit."""
+"""How many connections each route may have within the file limit; how much memory mirrors may."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from spliceproxy.kernel import limits
+from spliceproxy.kernel.memory import usable_memory_bytes
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.sinks.mirrors import count_descriptors
 
@@ -15,6 +16,18 @@ _SOCKETS = 2  # of a connection
 _ATTACHED_DESCRIPTORS = 64
 """Kept for streams to mirrors that somebody attaches by the admin interface, where there is one;
 an eighth of all at most."""
+
+_MEMORY_SHARE = 8  # for mirrors of all workers; during a reload the older ones have as much again
+_MOST_BUDGET_BYTES = 1 << 30
+"""More is no burst: a mirror of a gigabyte a second is a second behind by then."""
+
+
+def mirror_budget_bytes(settings: Settings) -> int:
+    """Return how much the mirrors of a worker may hold."""
+    if settings.mirror_budget_bytes is not None:
+        return settings.mirror_budget_bytes
+    fair = usable_memory_bytes() // _MEMORY_SHARE // settings.workers
+    return min(fair, _MOST_BUDGET_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

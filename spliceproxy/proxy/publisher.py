@@ -7,24 +7,27 @@ from collections.abc import Sequence
 import trio
 
 from spliceproxy.ipc.rows import Kind, WorkerCell, WorkerState, bucket
-from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.kernel.pipes import PipePool, PipeStatistics
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 
 INTERVAL_S = 1.0
+_NO_PIPES = PipeStatistics(0, 0, 0)
 _SLICE = 500
 """Connections looked at in one go, at about 1 us each: traffic waits no longer for it."""
 
 
 class Publisher:
-    """Publishes the heartbeat, the pipes, and what open connections have moved."""
+    """Publishes the heartbeat, the pipes, what mirrors hold, what open connections have moved."""
 
     def __init__(
         self,
         tally: Tally,
         reactor: Reactor,
         pipes: PipePool,
+        mirrors: WorkerMirrors,
         frontends: Sequence[Frontend],
         *,
         number: int,
@@ -33,6 +36,7 @@ class Publisher:
         self._cells = cells = tally.cells(Kind.WORKER)
         self._reactor = reactor
         self._pipes = pipes
+        self._mirrors = mirrors
         self._frontends = frontends
         self._batches_before = [0] * len(reactor.batches)
         self._busy_before_s = 0.0
@@ -64,6 +68,7 @@ class Publisher:
         self._beat()
         self._count_batches()
         self._count_pipes()
+        self._count_mirrors()
         for frontend in self._frontends:
             sessions = list(frontend.sessions)
             for start in range(0, len(sessions), _SLICE):
@@ -79,6 +84,19 @@ class Publisher:
         self._cells[WorkerCell.PIPES_IN_USE] = pipes.in_use
         self._cells[WorkerCell.PIPES_IDLE] = pipes.idle
         self._cells[WorkerCell.PIPES_BYTES] = pipes.capacity_bytes
+
+    def _count_mirrors(self) -> None:
+        shared = self._mirrors.shared
+        if shared is None:
+            pipes, held_bytes, budget_bytes = _NO_PIPES, 0, 0
+        else:
+            pipes, budget = shared.pipes.statistics(), shared.budget
+            held_bytes, budget_bytes = budget.used_bytes, budget.limit_bytes
+        self._cells[WorkerCell.MIRROR_PIPES_IN_USE] = pipes.in_use
+        self._cells[WorkerCell.MIRROR_PIPES_IDLE] = pipes.idle
+        self._cells[WorkerCell.MIRROR_PIPES_BYTES] = pipes.capacity_bytes
+        self._cells[WorkerCell.MIRROR_HELD_BYTES] = held_bytes
+        self._cells[WorkerCell.MIRROR_BUDGET_BYTES] = budget_bytes
 
     def _count_batches(self) -> None:
         now, before = list(self._reactor.batches), self._batches_before

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spliceproxy.policy.rate import client_key
 from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
@@ -36,8 +37,8 @@ class SessionMirrors:
 
     def copy(self, shared: Mirrors, chosen: list[Mirror]) -> TappedConnection:
         """Make the streams to mirrors of the route, for a link that is to be made."""
-        listener = self._session.client.listener_name
-        tapped = self._configured = TappedConnection(shared, self, chosen, listener)
+        listener, client = self._whose()
+        tapped = self._configured = TappedConnection(shared, self, chosen, listener, client)
         self._open[tapped] = None
         return tapped
 
@@ -56,9 +57,9 @@ class SessionMirrors:
         if not offsets:
             return False
         shared = attached.shared
-        listener = self._session.client.listener_name
+        listener, client = self._whose()
         tapped = AttachedConnection(
-            shared, self, attached.mirror, listener, offsets, self._describe
+            shared, self, attached.mirror, listener, client, offsets, self._describe
         )
         self._open[tapped] = attached
         for _, branch in tapped.branches:
@@ -66,6 +67,11 @@ class SessionMirrors:
         attached.opened(tapped)
         tapped.start()
         return True
+
+    def _whose(self) -> tuple[str, bytes]:
+        """Return the listener, and what the client is known by."""
+        client = self._session.client
+        return client.listener_name, client_key(client.ip)
 
     def _describe(self) -> dict[str, object]:
         session = self._session

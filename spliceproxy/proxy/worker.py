@@ -19,7 +19,7 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.policy.drain import may_stay, spread_from_s
 from spliceproxy.proxy.admin_answers import AdminAnswers
 from spliceproxy.proxy.attachments import WorkerAttachments
-from spliceproxy.proxy.capacity import spare_descriptors
+from spliceproxy.proxy.capacity import mirror_budget_bytes, spare_descriptors
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.health_watch import HealthWatch
 from spliceproxy.proxy.preamble import Preamble
@@ -62,7 +62,7 @@ class Worker:
         self._admin_line = admin_line
         self._drained = False
         self._idle = trio.Event()
-        self._mirrors = WorkerMirrors(self.reactor, settings.mirror_budget_bytes)
+        self._mirrors = WorkerMirrors(self.reactor, mirror_budget_bytes(settings))
         self.pipes = self._make_pipes(mirrored=any(route.settings.mirrors for route in routes))
         self.opener = RouteOpener(
             self.reactor, settings, tally, self.pipes, self._mirrors, worker=number
@@ -73,7 +73,13 @@ class Worker:
         )
         self._checker = Checker(self.opener.pools)
         self._publisher = Publisher(
-            tally, self.reactor, self.pipes, self._frontends, number=number, generation=generation
+            tally,
+            self.reactor,
+            self.pipes,
+            self._mirrors,
+            self._frontends,
+            number=number,
+            generation=generation,
         )
 
     @property

@@ -13,6 +13,12 @@ from spliceproxy.settings.mirror_kinds.kind import Direction, MirrorKind, Overfl
 from spliceproxy.settings.mirror_kinds.table import KINDS, mirror_forms
 from spliceproxy.settings.mirror_options import parse_options
 
+BUFFER_BYTES = 8 << 20
+"""How far the traffic may be ahead where that is bounded by itself: with `block`, of a record; with
+`spill`, before copies go to disk."""
+
+_BUFFERED = ("block", "spill")
+
 
 @dataclass(frozen=True, slots=True)
 class MirrorSettings:
@@ -26,7 +32,7 @@ class MirrorSettings:
     direction: Direction
     sample: float = 1.0  # the fraction of connections, 0 to 1
     max_bytes: int | None = None  # per connection and direction; None: all of them
-    buffer_bytes: int = 8 << 20  # so far may it lag behind, per connection
+    buffer_bytes: int | None = None  # so far may each stream lag; None: its share of the memory
     overflow: Overflow = "detach"  # what happens when it lags further
     spool_bytes: int = 1 << 30  # with overflow "spill", on disk
     scope: Scope = "connection"  # exec: one process for each connection, or one for the route
@@ -46,6 +52,8 @@ def parse_mirror(text: str) -> MirrorSettings:
 def make_mirror(kind: MirrorKind, name: str, options: dict[str, Any]) -> MirrorSettings:
     """Return the mirror of that name, which tells its sink, with options that have been checked."""
     fields = {"direction": kind.direction} | options
+    if fields.get("overflow") in _BUFFERED:
+        fields.setdefault("buffer_bytes", BUFFER_BYTES)
     sink = kind.parse_sink(name.removeprefix(f"{kind.name}:"), fields)
     return MirrorSettings(
         name, kind.name, sink.target, sink.address, sink.command, own=sink.own, **fields

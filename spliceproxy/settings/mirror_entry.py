@@ -108,9 +108,10 @@ def write_mirror(mirror: MirrorSettings) -> dict[str, Any]:
         "to": mirror.text,
         "direction": mirror.direction,
         "sample": format_percent(mirror.sample),
-        "buffer": format_size(mirror.buffer_bytes),
         "overflow": mirror.overflow,
     }
+    if mirror.buffer_bytes is not None:
+        options["buffer"] = format_size(mirror.buffer_bytes)
     if mirror.max_bytes is not None:
         options["max_bytes"] = format_size(mirror.max_bytes)
     if mirror.overflow == "spill":

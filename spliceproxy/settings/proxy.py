@@ -123,10 +123,10 @@ class Settings(Model):
         default=True,
         description=help_texts.RAISE_NOFILE,
     )
-    mirror_budget_bytes: Size = key(
+    mirror_budget_bytes: Size | None = key(
         "mirror_budget",
-        help_texts.MIRROR_BUDGET,
-        default=256 << 20,
+        f"{help_texts.MIRROR_BUDGET} Without it: {help_texts.MIRROR_BUDGET_DEFAULT}.",
+        default=None,
     )
     admin: Annotated[AdminSettings, Shorthand("listen", "string", "array")] = Field(
         default=AdminSettings(),

@@ -36,6 +36,7 @@ class AttachedConnection(TappedConnection):
         owner: TapOwner,
         mirror: Mirror,
         listener: str,
+        client: bytes,
         offsets: Mapping[str, int],
         describe: Callable[[], dict[str, object]],
     ) -> None:
@@ -43,7 +44,7 @@ class AttachedConnection(TappedConnection):
 
         `describe` tells of the connection what its record is to say.
         """
-        super().__init__(mirrors, owner, [mirror], listener, list(offsets))
+        super().__init__(mirrors, owner, [mirror], listener, client, list(offsets))
         self.mirror = mirror
         self._offsets = offsets
         self._describe = describe

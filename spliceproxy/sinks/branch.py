@@ -1,5 +1,6 @@
 """One direction of one connection on its way to one mirror: its queue, policy and account."""
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
-from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.gathering import Gathering
 from spliceproxy.sinks.last_flush import LastFlush
 from spliceproxy.tap.chunk import BytesChunk, Chunk, PipeChunk
@@ -23,8 +24,9 @@ MERGE_BYTES = 256 << 10
 class Branch(Account):
     """Accepts copies by the mirror's policy; every byte is delivered, dropped or still queued.
 
-    A copy that finds no room in the lag budget meets the policy: ``detach`` ends the branch,
-    ``gap`` skips the range, ``spill`` sends it to disk, ``block`` holds the source back.
+    A copy that finds no room, within its own maximum and the client's share of the memory, meets
+    the policy: ``detach`` ends the branch, ``gap`` skips the range, ``spill`` sends it to disk,
+    ``block`` holds the source back.
     """
 
     outlet: "Outlet"
@@ -34,7 +36,7 @@ class Branch(Account):
         settings: MirrorSettings,
         direction: str,
         reactor: Reactor,
-        budget: Budget,
+        share: ClientShare,
         on_room: Callable[[], None],
         on_failed: Callable[[str], None],
         on_closed: Callable[["Branch"], None],
@@ -50,13 +52,16 @@ class Branch(Account):
         self.over = False
         """The outlet has ended."""
         self._reactor = reactor
-        self._budget = budget
+        self._share = share
         self._on_room = on_room
         self._on_failed = on_failed
         self._on_closed = on_closed
         self._vital = settings.overflow == "block"
         self._last_flush = LastFlush(self, reactor)
         self._gathering = Gathering(reactor, self._flush, self.on_crash)
+        own_bytes = settings.buffer_bytes
+        self._most_bytes = sys.maxsize if own_bytes is None else own_bytes
+        self._flush_bytes = self._most_bytes // 2  # before it is full
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @property
@@ -95,8 +100,7 @@ class Branch(Account):
     def _has_room(self, count: int) -> bool:
         if self.spool is not None and self.spool.active:
             return False  # what comes later goes behind what is on disk
-        within_own = self.queued_bytes + count <= self.settings.buffer_bytes
-        return within_own and self._budget.has_room(count)
+        return self.queued_bytes + count <= self._most_bytes and self._share.has_room(count)
 
     def _overflow(self, count: int) -> int:
         if self.spool is not None and self.spool.has_room(count):
@@ -111,7 +115,7 @@ class Branch(Account):
         return 0
 
     def _name_overflow(self, count: int) -> str:
-        if not self._budget.has_room(count):
+        if not self._share.has_room(count):
             return "budget_full"
         return "buffer_full" if self.spool is None else "spool_full"
 
@@ -142,8 +146,8 @@ class Branch(Account):
 
     def _queued(self, count: int) -> None:
         self.queued_bytes += count
-        self._budget.used_bytes += count
-        if self.queued_bytes >= min(self.outlet.gather_bytes, self.settings.buffer_bytes // 2):
+        self._share.hold(count)
+        if self.queued_bytes >= min(self.outlet.gather_bytes, self._flush_bytes):
             self.outlet.flush()
         else:
             self.gather()
@@ -161,7 +165,7 @@ class Branch(Account):
     def _wants_source_held(self) -> bool:
         if self.settings.overflow != "block" or not self.open or not self.queued_bytes:
             return False  # with an empty queue nothing would ever release the source
-        return self.queued_bytes > self.settings.buffer_bytes or not self._budget.has_room(0)
+        return self.queued_bytes > self._most_bytes or not self._share.has_room(0)
 
     def delivered(self, count: int) -> None:
         """The outlet has got so many bytes of the queue to the sink."""
@@ -271,7 +275,7 @@ class Branch(Account):
 
     def _leave_queue(self, count: int) -> None:
         self.queued_bytes -= count
-        self._budget.used_bytes -= count
+        self._share.release(count)
 
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""

@@ -14,7 +14,7 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sampling import sampled
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.budget import Budget, MirrorShare
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.sink import Sink, Targets
@@ -34,6 +34,7 @@ class Mirror:
     disk: Disk
     sink: Sink
     limit: StreamLimit
+    share: MirrorShare
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
@@ -118,13 +119,14 @@ class Mirrors:
         except OSError:
             disk.retire()
             raise
-        mirror = Mirror(settings, disk, sink, limit)
+        mirror = Mirror(settings, disk, sink, limit, self.budget.open_share())
         self.mirrors.append(mirror)
         return mirror
 
     def detach(self, mirror: Mirror) -> None:
         """Close a mirror that has no stream, and no record on its way."""
         self.mirrors.remove(mirror)
+        self.budget.close_share(mirror.share)
         mirror.sink.close()
         mirror.disk.retire()
 

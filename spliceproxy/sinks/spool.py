@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spliceproxy.sinks.budget import Budget
+from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.segment import Segment
 from spliceproxy.tap.chunk import BytesChunk, Chunk
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
 
 _READ_BYTES = 256 << 10
-_LEAST_MEMORY_BYTES = 32 << 20  # the page cache takes a gigabyte a second, in fits and starts
+_REFILL_BYTES = 4 << 20  # where the queue has no limit of its own
 
 _SEGMENTS = 4
 MOST_SEGMENTS = _SEGMENTS + 1
@@ -25,17 +25,17 @@ MOST_SEGMENTS = _SEGMENTS + 1
 class Spool:
     """First in, first out, behind a branch's queue; one disk job at a time.
 
-    Chunks wait in memory for the disk, within four times the branch's lag budget and within that
-    of all mirrors; a disk that is slower than that ends the branch.
+    Chunks wait in memory for the disk, which takes a gigabyte a second in fits and starts, within
+    the client's share of the memory; a disk that is slower than that ends the branch.
     """
 
-    def __init__(self, branch: "Branch", disk: Disk, budget: Budget) -> None:
+    def __init__(self, branch: "Branch", disk: Disk, share: ClientShare) -> None:
         self._branch = branch
         self._disk = disk
-        self._budget = budget
+        self._share = share
         self._limit_bytes = branch.settings.spool_bytes
-        self._refill_bytes = branch.settings.buffer_bytes // 2
-        self._memory_bytes = max(4 * branch.settings.buffer_bytes, _LEAST_MEMORY_BYTES)
+        own_bytes = branch.settings.buffer_bytes
+        self._refill_bytes = _REFILL_BYTES if own_bytes is None else own_bytes // 2
         self._waiting: deque[Chunk] = deque()  # for the disk, in memory
         self._waiting_bytes = 0
         self._batch: list[Chunk] = []  # being written
@@ -57,11 +57,7 @@ class Spool:
         """Whether it can take so many bytes more."""
         in_memory = self._waiting_bytes + self._batch_bytes + count
         space = sum(segment.written_bytes for segment in self._segments)
-        return (
-            space + in_memory <= self._limit_bytes
-            and in_memory <= self._memory_bytes
-            and self._budget.has_room(count)
-        )
+        return space + in_memory <= self._limit_bytes and self._share.has_room(count)
 
     def expect(self) -> None:
         """From now on copies come here."""
@@ -73,7 +69,7 @@ class Spool:
             self._next_offset = chunk.offset
         self._waiting.append(chunk)
         self._waiting_bytes += chunk.size
-        self._budget.used_bytes += chunk.size
+        self._share.hold(chunk.size)
         self.work()
 
     def work(self) -> None:
@@ -109,7 +105,7 @@ class Spool:
             chunk.discard()
         error = job.exception()
         count, self._batch_bytes = self._batch_bytes, 0
-        self._budget.used_bytes -= count
+        self._share.release(count)
         if error is None:
             self._segments[-1].written_bytes += count
         elif not self._closed:
@@ -148,7 +144,7 @@ class Spool:
         lost = [(self._next_offset, held)] if held else []
         while self._waiting:
             self._waiting.popleft().discard()
-        self._budget.used_bytes -= self._waiting_bytes
+        self._share.release(self._waiting_bytes)
         self._waiting_bytes = 0
         if not self._busy:
             self._close_files()

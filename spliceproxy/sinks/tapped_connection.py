@@ -6,6 +6,7 @@ from functools import partial
 from typing import ClassVar, Protocol
 
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
@@ -36,10 +37,13 @@ class TappedConnection:
         owner: TapOwner,
         chosen: Sequence[Mirror],
         listener: str,
+        client: bytes,
         directions: Sequence[str] = ("request", "response"),
     ) -> None:
+        """`client`: whose share of the memory its copies take."""
         self._mirrors = mirrors
         self._owner = owner
+        self._client = client
         self._name = mirrors.name_connection(listener)
         self.branches: list[tuple[Mirror, Branch]] = []
         """All of both directions, each with its mirror."""
@@ -59,14 +63,15 @@ class TappedConnection:
 
     def _make_branch(self, mirror: Mirror, direction: str) -> None:
         shared = self._mirrors
+        share = mirror.share.join(self._client)
         branch = self.branch_class(
             mirror.settings,
             direction,
             shared.reactor,
-            shared.budget,
+            share,
             self._owner.mirror_has_room,
             self._owner.mirror_failed,
-            partial(self._branch_closed, mirror),
+            partial(self._branch_closed, mirror, share),
         )
         self.branches.append((mirror, branch))
         self._open += 1
@@ -75,7 +80,7 @@ class TappedConnection:
             branch.outlet = NoOutlet(branch)
             return
         if mirror.settings.overflow == "spill":
-            branch.spool = Spool(branch, mirror.disk, shared.budget)
+            branch.spool = Spool(branch, mirror.disk, share)
         branch.outlet = mirror.sink.make_outlet(branch, self._name)
 
     def start(self) -> None:
@@ -118,8 +123,9 @@ class TappedConnection:
             for _, branch in self.branches
         ]
 
-    def _branch_closed(self, mirror: Mirror, _branch: Branch) -> None:
+    def _branch_closed(self, mirror: Mirror, share: ClientShare, _branch: Branch) -> None:
         mirror.limit.taken -= mirror.weight
+        mirror.share.leave(share)
         self._open -= 1
         self._note_if_over()
 

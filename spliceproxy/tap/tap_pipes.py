@@ -1,7 +1,7 @@
 """The pipes into which copies are made."""
 
 from spliceproxy.kernel import syscalls
-from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipePool
+from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipePool, PipeStatistics
 from spliceproxy.tap.chunk import PipeChunk
 
 
@@ -53,6 +53,11 @@ class TapPipes:
             self._scratch = None
             self.pool.discard(scratch)
             return b""
+
+    def statistics(self) -> PipeStatistics:
+        """Count the pipes; the one that is read from is empty between two events, and so idle."""
+        counted, own = self.pool.statistics(), int(self._scratch is not None)
+        return PipeStatistics(counted.in_use - own, counted.idle + own, counted.capacity_bytes)
 
     def close(self) -> None:
         """Close all pipes that are not on their way."""

@@ -47,6 +47,11 @@ def _worker(slot: int, step: int) -> WorkerStatus:
         pipes_in_use=12,
         pipes_idle=64,
         pipes_bytes=76 * MIB,
+        mirror_pipes_in_use=20,
+        mirror_pipes_idle=12,
+        mirror_pipes_bytes=32 * MIB,
+        mirror_held_bytes=39 * MIB,
+        mirror_budget_bytes=1024 * MIB,
         batches=1000 * step,
         batch_seconds=Histogram([0] * BUCKETS),
     )

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spliceproxy.proxy.capacity import max_sessions, share
+from spliceproxy.proxy import capacity
+from spliceproxy.proxy.capacity import max_sessions, mirror_budget_bytes, share
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
-from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.sni import SniSettings
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 
@@ -83,3 +84,16 @@ def test_a_route_that_leads_to_another_with_a_listener() -> None:
     routes = [leading("a", "b"), other]
     fit = share(routes, 1000)
     assert (fit, max_sessions(routes, fit)) == ((250, 250), [250, 500])
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "workers", "expected"),
+    [(1 << 30, 1, 128 << 20), (1 << 30, 4, 32 << 20), (64 << 30, 2, 1 << 30)],
+)
+def test_mirrors_have_an_eighth_of_the_memory_and_a_gigabyte_at_most(
+    memory_bytes: int, workers: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "usable_memory_bytes", lambda: memory_bytes)
+    settings = Settings(workers=workers, routes=(route(None),))
+    assert mirror_budget_bytes(settings) == expected
+    assert mirror_budget_bytes(settings.model_copy(update={"mirror_budget_bytes": 1})) == 1

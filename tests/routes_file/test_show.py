@@ -70,7 +70,6 @@ def test_everything_is_shown_with_its_unit() -> None:
         "hang_timeout": "10s",
         "splice": True,
         "raise_nofile": True,
-        "mirror_budget": "256MiB",
         "admin": {
             "listen": [],
             "operators": [],

@@ -86,7 +86,7 @@ def test_defaults() -> None:
         direction="request",
         sample=1.0,
         max_bytes=None,
-        buffer_bytes=8 << 20,
+        buffer_bytes=None,
         overflow="detach",
         spool_bytes=1 << 30,
         scope="connection",
@@ -275,6 +275,8 @@ def _options(draw: st.DrawFn, kind: Any) -> tuple[dict[str, str], dict[str, Any]
     names = draw(st.permutations(list(possible)))[: draw(st.integers(0, len(possible)))]
     options = {name: possible[name][1] for name in names} | {"overflow": overflow}
     fields = {possible[name][0]: possible[name][2] for name in names} | {"overflow": overflow}
+    if overflow in ("block", "spill"):
+        fields.setdefault("buffer_bytes", 8 << 20)
     return options, {"direction": KINDS[kind].direction} | fields
 
 

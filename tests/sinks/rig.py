@@ -47,7 +47,7 @@ class Rig:
     def __init__(self, mirrors: Mirrors, mode: Mode) -> None:
         self.mirrors = mirrors
         self.owner = Owner()
-        self.tapped = TappedConnection(mirrors, self.owner, mirrors.mirrors, "127.0.0.1:80")
+        self.tapped = TappedConnection(mirrors, self.owner, mirrors.mirrors, "127.0.0.1:80", b"")
         self._mode = mode
         self._pool = PipePool()
         self.ended = False

@@ -51,7 +51,7 @@ def branch() -> Iterator[Branch]:
         settings,
         "request",
         reactor,
-        Budget(1 << 30),
+        Budget(1 << 30).open_share().join(b""),
         on_room=lambda: None,
         on_failed=lambda why: None,
         on_closed=lambda branch: None,

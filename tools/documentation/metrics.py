@@ -77,7 +77,7 @@ def _one_of_everything() -> Status:
     mirror = MirrorStatus("m", "both", "detach", 1.0, "on", dropped={"lag": 1})
     route = RouteStatus("r", ["l"], "round_robin", [backend], [mirror], duration_seconds=times)
     route.ended, route.refused = {"closed": 1}, {"denied": 1}
-    worker = WorkerStatus(0, 0, 1, 1, "serving", 0.0, 0.0, 0, 0, 0, 0, 0, times)
+    worker = WorkerStatus(0, 0, 1, 1, "serving", 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, times)
     return Status("0", 1, 0.0, 1, False, {"success": 1}, "", "info", [worker], [route])
 
 

@@ -67,6 +67,11 @@ def _workers(status: Status) -> Iterator[Metric]:
         ("pipes_in_use", "Pipes that hold bytes.", "pipes_in_use"),
         ("pipes_idle", "Pipes that wait for the next bytes.", "pipes_idle"),
         ("pipe_capacity_bytes", "Room in all pipes.", "pipes_bytes"),
+        ("mirror_pipes_in_use", "Pipes that hold copies.", "mirror_pipes_in_use"),
+        ("mirror_pipes_idle", "Pipes that wait for the next copies.", "mirror_pipes_idle"),
+        ("mirror_pipe_capacity_bytes", "Room in all pipes of mirrors.", "mirror_pipes_bytes"),
+        ("mirror_held_bytes", "Copies in memory and pipes, of all mirrors.", "mirror_held_bytes"),
+        ("mirror_budget_bytes", "As much may mirrors hold.", "mirror_budget_bytes"),
         ("worker_heartbeat_age_seconds", "Since a worker last showed life.", "heartbeat_age_s"),
         ("worker_connections_active", "Connections of a worker.", "connections"),
     ):
