@@ -17,9 +17,12 @@ import structlog
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.file_outlet import PART_SUFFIX, FileOutlet
+from spliceproxy.sinks.file_outlet import PART_SUFFIX, FileOutlet, name_error
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.sink import Medium, Sink
+
+_TRIAL_BYTES = 64 << 10
+"""A disk that has only a block left is full."""
 
 
 class FileSink(Sink):
@@ -28,6 +31,7 @@ class FileSink(Sink):
     descriptors = 1
     medium = Medium.FILE
     keeps_records = True
+    can_be_tried = True
 
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:
@@ -82,6 +86,24 @@ class FileSink(Sink):
             done(error)
 
         self.disk.submit(lambda: _write(path, record), told)
+
+    def try_out(self, done: Callable[[str], None]) -> None:
+        """Write a file that has no name."""
+
+        def told(job: "Future[None]") -> None:
+            error = job.exception()
+            if error is not None and not isinstance(error, OSError):
+                raise error
+            done("" if error is None else name_error(error))
+
+        self.disk.submit(lambda: _try_out(self.settings.target), told)
+
+
+def _try_out(directory: str) -> None:
+    """In a thread."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(bytes(_TRIAL_BYTES))
+        file.flush()
 
 
 def _write(path: Path, record: dict[str, object]) -> None:

@@ -19,6 +19,11 @@ _HAND_OVER_S = 0.1
 bytes, or when the first of them is so old."""
 
 
+def name_error(error: OSError) -> str:
+    """Name what a file has met, such as ``file_enospc``."""
+    return f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
+
+
 @dataclass(slots=True)
 class _Written:
     count: int = 0
@@ -42,6 +47,15 @@ class FileOutlet(Outlet):
         self._cut = False
         self._completing = False
         self._final = path
+
+    def start(self) -> None:
+        """Create the file now if there is to be no traffic without it, else with its first bytes.
+
+        One that stays empty is removed in the end.
+        """
+        if self._branch.vital and not self._finishing:
+            self._busy = True
+            self._disk.submit(self._write, self._wrote)
 
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
@@ -95,6 +109,8 @@ class FileOutlet(Outlet):
         self._branch.delivered(written.count)
         if written.error is not None:
             self._give_up(left, written.error)
+        else:
+            self._branch.opened()
         if self._cut or (self._finishing and not self._branch.queue):
             self._complete()
         elif self._finishing or self._branch.queued_bytes >= _HAND_OVER_BYTES:
@@ -104,7 +120,7 @@ class FileOutlet(Outlet):
 
     def _give_up(self, left: list[tuple[int, int]], error: OSError) -> None:
         """Account for what could not be written; go on behind it if the policy is ``gap``."""
-        why = f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
+        why = name_error(error)
         for offset, size in left:
             self._branch.skip(size, offset, why)
         if self._branch.settings.overflow != "gap":
@@ -122,13 +138,15 @@ class FileOutlet(Outlet):
     def _rename(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
-            self._part.rename(self._final)
+            if self._branch.offered_bytes:
+                self._part.rename(self._final)
+            else:
+                self._part.unlink()
 
     def _completed(self, job: "Future[None]") -> None:
         error = job.exception()
         if isinstance(error, OSError):
-            code = errno.errorcode.get(error.errno or 0, "error").lower()
-            self._branch.reason = self._branch.reason or f"file_{code}"
+            self._branch.reason = self._branch.reason or name_error(error)
         elif error is not None:
             raise error
         self._branch.closed()

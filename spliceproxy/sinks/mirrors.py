@@ -17,6 +17,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.budget import Budget
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.mirror_state import MirrorState
 from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream_limit import StreamLimit
@@ -34,10 +35,16 @@ class Mirror:
     disk: Disk
     sink: Sink
     limit: StreamLimit
+    state: MirrorState
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
     """What an operator wants of it; None: it can't be changed."""
+
+    @property
+    def is_vital(self) -> bool:
+        """Whether there is to be no traffic that it has no record of."""
+        return self.settings.overflow == "block"
 
     @property
     def is_busy(self) -> bool:
@@ -118,13 +125,17 @@ class Mirrors:
         except OSError:
             disk.retire()
             raise
-        mirror = Mirror(settings, disk, sink, limit)
+        vital = settings.overflow == "block"
+        try_out = sink.try_out if sink.can_be_tried else None
+        state = MirrorState(self.reactor, settings.text, vital=vital, try_out=try_out)
+        mirror = Mirror(settings, disk, sink, limit, state)
         self.mirrors.append(mirror)
         return mirror
 
     def detach(self, mirror: Mirror) -> None:
         """Close a mirror that has no stream, and no record on its way."""
         self.mirrors.remove(mirror)
+        mirror.state.close()
         mirror.sink.close()
         mirror.disk.retire()
 
@@ -146,6 +157,7 @@ class Mirrors:
         the record in another one's directory waits for.
         """
         for mirror in self.mirrors:
+            mirror.state.close()
             mirror.disk.finish()
         for mirror in self.mirrors:
             mirror.sink.close()
