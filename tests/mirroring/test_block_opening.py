@@ -11,6 +11,7 @@ from spliceproxy.sinks import opening
 from spliceproxy.sinks.file_outlet import FileOutlet
 from tests.backlog import full_tcp_backlog
 from tests.mirroring.mirrored import Mirrored, mirrored
+from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
 from tests.proxy.relay import Connection, both_modes, eventually
 
@@ -89,13 +90,21 @@ async def test_both_directions_wait_for_the_mirrors_of_both(
 
 
 async def let_in(listener: socket.socket) -> None:
-    """Accept whoever waits, and who comes then, and say goodbye: the mirror is among them."""
-    listener.setblocking(False)
-    while True:
+    """Accept whoever waits, and who comes then, and hear them out: the mirror is among them."""
+
+    async def hear_out(peer: Peer) -> None:
         try:
-            listener.accept()[0].close()
-        except BlockingIOError:
-            await trio.sleep(0.01)
+            await peer.receive_rest()
+        finally:
+            peer.close()
+
+    listener.setblocking(False)
+    async with trio.open_nursery() as nursery:
+        while True:
+            try:
+                nursery.start_soon(hear_out, Peer(listener.accept()[0]))
+            except BlockingIOError:
+                await trio.sleep(0.01)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -155,9 +164,7 @@ async def test_a_peer_that_leaves_meanwhile(
             await proxied.line()
 
 
-async def test_a_stop_while_a_mirror_opens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stop_while_a_mirror_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = SlowDisk(monkeypatch)
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block", at_once=True) as proxied:

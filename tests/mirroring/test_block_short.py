@@ -9,6 +9,7 @@ import trio
 from tests.mirroring.attaching import ROOM, attach, nothing_is_left
 from tests.mirroring.bad_mirrors import refusing
 from tests.mirroring.mirrored import Mirrored, mirrored
+from tests.mirroring.records import names_in
 from tests.mirroring.short_connections import ANSWER, REQUEST, answering, ask, served
 from tests.mirroring.test_full_disk import DISK_BYTES, small_disk
 from tests.proxy.relay import both_modes, eventually, relay
@@ -74,8 +75,8 @@ async def test_a_disk_that_runs_full(splice: bool, small_disk: Path) -> None:
     assert 0 < good < COUNT
     assert outcomes == sorted(outcomes, reverse=True)
     for direction, data in (("request", REQUEST), ("response", ANSWER)):
-        whole = [path.read_bytes() for path in small_disk.glob(f"*-{direction}")]
-        assert whole.count(data) >= good
+        names = names_in(small_disk, f"*-{direction}")
+        assert [(small_disk / name).read_bytes() for name in names].count(data) >= good
 
 
 async def test_a_peer_that_is_not_there_or_resets(tmp_path: Path) -> None:
@@ -108,13 +109,13 @@ async def test_a_file_is_there_before_the_first_byte(tmp_path: Path) -> None:
             connection = await proxied.connect()
             await connection.client.send(b"x")
             await connection.backend.receive_exactly(1)
-            assert len(list(tmp_path.glob("*.part"))) == 2
+            assert len(names_in(tmp_path, "*.part")) == 2
             connection.client.finish()
             connection.backend.finish()
             await proxied.line()
             await proxied.settled()
-    names = sorted(path.name.rpartition("-")[2].partition(".")[2] for path in tmp_path.iterdir())
-    assert names == ["", "json"]  # a stream of no bytes leaves no file
+    # A stream of no bytes leaves no file.
+    assert [len(names_in(tmp_path, f"*{end}")) for end in ("-request", ".json", "")] == [1, 1, 2]
 
 
 @both_modes
@@ -154,4 +155,3 @@ async def test_an_attachment_holds_a_live_connection_until_it_is_open(tmp_path: 
             assert await connection.backend.receive_rest() == (b"", "reset")
             assert (await it.line())["reason"] == "mirror_failed"
             await eventually(lambda: nothing_is_left(it))
-
