@@ -58,7 +58,7 @@ TryOut = Callable[[Callable[[str], None]], None]
 """Finds out whether a sink can be used, and calls back with a reason why not, or nothing."""
 
 
-class Phase(Enum):
+class MirrorPhase(Enum):
     """See the table above."""
 
     OK = auto()
@@ -69,7 +69,7 @@ class Phase(Enum):
     PROVING = auto()
 
 
-_HEEDS_STREAMS = frozenset({Phase.OK, Phase.TRIAL, Phase.PROVING})
+_HEEDS_STREAMS = frozenset({MirrorPhase.OK, MirrorPhase.TRIAL, MirrorPhase.PROVING})
 """In the others it may be a stream's that was open when the mirror began to fail. For the same
 reason success counts in these alone, if more hangs on it."""
 
@@ -81,7 +81,7 @@ class MirrorState:
         self, reactor: Reactor, name: str, *, vital: bool, try_out: TryOut | None = None
     ) -> None:
         """`try_out`: None where only a stream can tell."""
-        self.phase = Phase.OK
+        self.phase = MirrorPhase.OK
         self.since_s = time.time()
         """When it began to fail, or to work."""
         self.reason = ""
@@ -91,7 +91,7 @@ class MirrorState:
         self._reactor = reactor
         self._name = name
         self._vital = vital
-        self._heeds_success = _HEEDS_STREAMS if vital else frozenset(Phase)
+        self._heeds_success = _HEEDS_STREAMS if vital else frozenset(MirrorPhase)
         self._try_out = try_out
         self._failures = 0  # in a row
         self._timer: Timer | None = None
@@ -99,22 +99,22 @@ class MirrorState:
     @property
     def is_failing(self) -> bool:
         """Whether the last that was heard of it is bad."""
-        return self.phase is not Phase.OK
+        return self.phase is not MirrorPhase.OK
 
     @property
     def refuses(self) -> bool:
         """Whether a connection that it is to record would not be let in."""
-        return self.phase not in (Phase.OK, Phase.DUE)
+        return self.phase not in (MirrorPhase.OK, MirrorPhase.DUE)
 
     def let_in(self) -> None:
         """A connection is let in that it is to record: if a trial is due, this is the trial."""
-        if self.phase is Phase.DUE:
-            self._enter(Phase.TRIAL, _TRIAL_IS_LOST_S)
+        if self.phase is MirrorPhase.DUE:
+            self._enter(MirrorPhase.TRIAL, _TRIAL_IS_LOST_S)
 
     def stream_opened(self) -> None:
         """The outlet of a stream that is vital is open."""
-        if self.phase is Phase.TRIAL:
-            self._enter(Phase.PROVING, _PROVEN_S)
+        if self.phase is MirrorPhase.TRIAL:
+            self._enter(MirrorPhase.PROVING, _PROVEN_S)
 
     def stream_ended(self, reason: str, dropped_bytes: int) -> None:
         """A stream is over."""
@@ -138,13 +138,13 @@ class MirrorState:
     def on_deadline(self) -> None:
         """Go on from a phase that lasts for a time."""
         self._timer = None
-        if self.phase is Phase.PROVING:
+        if self.phase is MirrorPhase.PROVING:
             self._works()
-        elif self.phase is Phase.WAITING and self._try_out is not None:
-            self._enter(Phase.TRYING, None)
+        elif self.phase is MirrorPhase.WAITING and self._try_out is not None:
+            self._enter(MirrorPhase.TRYING, None)
             self._try_out(self._tried)
         else:
-            self._enter(Phase.DUE, None)
+            self._enter(MirrorPhase.DUE, None)
 
     def on_crash(self, error: Exception) -> None:
         """Try again later, after an exception that nobody foresaw."""
@@ -152,7 +152,7 @@ class MirrorState:
         self._fails(f"internal_error: {error}")
 
     def _tried(self, why_not: str) -> None:
-        if self._vital and self.phase is Phase.TRYING:
+        if self._vital and self.phase is MirrorPhase.TRYING:
             if why_not:
                 self._fails(why_not)
             else:
@@ -162,7 +162,7 @@ class MirrorState:
         if self.is_failing:
             self._set_since()
             self.reason = ""
-            self._enter(Phase.OK, None)
+            self._enter(MirrorPhase.OK, None)
             self._log().info("mirror_works_again")
 
     def _fails(self, reason: str) -> None:
@@ -171,12 +171,12 @@ class MirrorState:
             self._log().warning("mirror_failing", reason=reason)
         self.reason = reason
         self._failures += 1
-        self._enter(Phase.WAITING, BACKOFF.delay_s(self._failures) if self._vital else None)
+        self._enter(MirrorPhase.WAITING, BACKOFF.delay_s(self._failures) if self._vital else None)
 
     def _set_since(self) -> None:
         self.since_s = time.time()
 
-    def _enter(self, phase: Phase, for_s: float | None) -> None:
+    def _enter(self, phase: MirrorPhase, for_s: float | None) -> None:
         self._stop_timer()
         self.phase = phase
         if for_s is not None:

@@ -9,7 +9,7 @@ import trio
 
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.sinks import mirror_state
-from spliceproxy.sinks.mirror_state import MirrorState, Phase
+from spliceproxy.sinks.mirror_state import MirrorState, MirrorPhase
 from tests.mirroring.bad_mirrors import reader, refusing
 from tests.mirroring.mirrored import LOCALHOST, Mirrored, mirrored
 from tests.mirroring.short_connections import answering, ask, served
@@ -134,14 +134,14 @@ async def test_a_command_is_tried_by_one_client_at_a_time(tmp_path: Path) -> Non
         async with mirrored(f"exec:{script}{BLOCK}") as proxied, answering(proxied):
             assert not await ask(proxied)
             state = state_of(proxied)
-            await eventually(lambda: state.phase is Phase.DUE)
+            await eventually(lambda: state.phase is MirrorPhase.DUE)
             trial = await proxied.open_client()
-            await eventually(lambda: state.phase is not Phase.DUE)
+            await eventually(lambda: state.phase is not MirrorPhase.DUE)
             assert not await ask(proxied)
             assert (await trial.receive_rest())[1] == "reset"
             trial.close()
             (tmp_path / "works").touch()
-            await eventually(lambda: state.phase is Phase.DUE)
+            await eventually(lambda: state.phase is MirrorPhase.DUE)
             assert await ask(proxied)
             await eventually(lambda: not state.is_failing)
             assert await served(proxied, 2) == 2
@@ -165,4 +165,4 @@ async def test_a_client_who_resets_says_nothing_against_a_mirror(tmp_path: Path)
             await connection.backend.receive_exactly(1)
             connection.client.reset()
             assert (await proxied.line())["reason"] == "client_reset"
-            assert (state_of(proxied).phase, state_of(proxied).lost_streams) == (Phase.OK, 0)
+            assert (state_of(proxied).phase, state_of(proxied).lost_streams) == (MirrorPhase.OK, 0)
