@@ -9,7 +9,7 @@ import trio
 
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.sinks import mirror_state
-from spliceproxy.sinks.mirror_state import MirrorState, MirrorPhase
+from spliceproxy.sinks.mirror_state import MirrorPhase, MirrorState
 from tests.mirroring.bad_mirrors import reader, refusing
 from tests.mirroring.mirrored import LOCALHOST, Mirrored, mirrored
 from tests.mirroring.short_connections import answering, ask, served
