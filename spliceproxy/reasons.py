@@ -35,6 +35,8 @@ STOPPED = "stopped"
 CLOSED_BY_OPERATOR = "closed_by_operator"
 MIRROR_FAILED = "mirror_failed"
 """A mirror that traffic must not do without (``overflow=block``) has failed."""
+MIRROR_FAILING = "mirror_failing"
+"""Such a mirror is known to fail, so the client is not let in."""
 INTERNAL_ERROR = "internal_error"
 
 _PEER_ERRORS = {

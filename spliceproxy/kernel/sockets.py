@@ -56,6 +56,12 @@ def finish_cleanly(sock: Socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FIN_ON_CLOSE)
 
 
+def push(sock: Socket) -> None:
+    """Have what waits for more to come (MSG_MORE) sent now; to set TCP_NODELAY does it (tcp(7))."""
+    if is_tcp(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def pending_error(sock: Socket) -> int:
     """Take the socket's pending errno, 0 if none (SO_ERROR, socket(7)).
 

@@ -113,6 +113,12 @@ def open_socket(family: int) -> socket.SocketType:
     return socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
 
+def unread_bytes(fd: int) -> int:
+    """Bytes that wait in a pipe, asked at either end (FIONREAD, pipe(7))."""
+    answer = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int(struct.unpack("i", answer)[0])
+
+
 def unacknowledged_bytes(sock: socket.SocketType) -> int:
     """Bytes that a TCP socket has taken and its peer has not acknowledged (SIOCOUTQ, tcp(7))."""
     answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))

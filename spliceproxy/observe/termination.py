@@ -116,6 +116,9 @@ CAUSES = {
     reasons.MIRROR_FAILED: _proxy(
         "P", "a mirror with `overflow=block` failed; see [mirroring](mirroring.md)", _INCOMPLETE
     ),
+    reasons.MIRROR_FAILING: _proxy(
+        "P", "a mirror with `overflow=block` is known to fail, so no backend was asked"
+    ),
     reasons.SOURCE_UNAVAILABLE: _proxy("R", "the address to connect from is not this machine's"),
     "no_local_port": _proxy("R", "all local ports to that backend are in use"),
     "no_descriptors": _proxy("R", "this process or machine has no file descriptor left"),

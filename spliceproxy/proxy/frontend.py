@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterable, Mapping
 
+from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import Tell
@@ -15,6 +16,7 @@ from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
+from spliceproxy.proxy.vital_mirrors import can_be_recorded
 from spliceproxy.settings.proxy import RouteSettings
 
 
@@ -139,7 +141,12 @@ class Frontend:
             self._received[session] = received
         self.sessions.add(session)
         self.counters.route.accepted()
-        session.start()
+        if (self._route.vital or self._route.attached) and not can_be_recorded(
+            self._route, client.name
+        ):
+            session.not_connected(reasons.MIRROR_FAILING)
+        else:
+            session.start()
 
     def connect_failed(self, backend: str, why: str) -> None:
         """Count the attempt."""

@@ -38,6 +38,8 @@ class Route:
     timeouts: LinkTimeouts
     make_client: EndpointMaker
     make_backend: EndpointMaker
+    vital: Sequence[Mirror] = ()
+    """Those of the mirrors without which there is to be no traffic."""
     attached: list["AttachedMirror"] = field(default_factory=list)
     """Mirrors that somebody has attached while it runs."""
 

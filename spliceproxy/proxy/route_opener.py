@@ -44,6 +44,7 @@ class RouteOpener:
             name=prepared.settings.name,
             backends=self._open_backends(prepared),
             mirrors=mirrors,
+            vital=[mirror for mirror in mirrors if mirror.is_vital],
             tapping=self._mirrors.shared if mirrors else None,
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,

@@ -162,8 +162,8 @@ class Session:
         )
         watched, self._client_watched = self._client_watched, False
         self.link.start(client_registered=watched)
-        if tapped is not None:
-            tapped.start()
+        if tapped is not None and self.mirrors is not None:
+            self.mirrors.start(tapped)
         for attached in self._route.attached:
             if attached.wants(self.client.name):
                 self.attach(attached)

@@ -9,7 +9,7 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.succession import tap_flow
-from spliceproxy.tap.tapped_flow import release, tap_of
+from spliceproxy.tap.tapped_flow import hold, release, tap_of
 
 if TYPE_CHECKING:
     from spliceproxy.proxy.attachments import AttachedMirror
@@ -42,6 +42,14 @@ class SessionMirrors:
         self._open[tapped] = None
         return tapped
 
+    def start(self, tapped: TappedConnection) -> None:
+        """Send streams on their way, and hold what must not pass before they are open."""
+        tapped.start()
+        link = self._session.link
+        if link is not None:  # a mirror may have failed, and ended it
+            hold(link.request)
+            hold(link.response)
+
     def attach(self, attached: "AttachedMirror") -> bool:
         """Copy to another mirror from now on; False: the directions that it wants have ended."""
         link = self._session.link
@@ -65,7 +73,7 @@ class SessionMirrors:
         for _, branch in tapped.branches:
             tap_flow(flows[branch.direction], shared.pipes, attached.pipes).add(branch)
         attached.opened(tapped)
-        tapped.start()
+        self.start(tapped)
         return True
 
     def _whose(self) -> tuple[str, bytes]:

@@ -27,6 +27,11 @@ class Branch(Account):
     A copy that finds no room, within its own maximum and the client's share of the memory, meets
     the policy: ``detach`` ends the branch, ``gap`` skips the range, ``spill`` sends it to disk,
     ``block`` holds the source back.
+
+    A branch with ``block`` is vital: no traffic without it. It holds the source from the beginning
+    until it is `let_go`, whenever the queue is too long, and at the end of the stream until the
+    outlet has handed over the last byte (`recorded`). If it fails before that, so does the
+    connection.
     """
 
     outlet: "Outlet"
@@ -37,6 +42,7 @@ class Branch(Account):
         direction: str,
         reactor: Reactor,
         share: ClientShare,
+        on_open: Callable[[], None],
         on_room: Callable[[], None],
         on_failed: Callable[[str], None],
         on_closed: Callable[["Branch"], None],
@@ -46,17 +52,21 @@ class Branch(Account):
         self.direction = direction
         self.queue: deque[Chunk] = deque()
         self.spool: Spool | None = None
-        self.holds = False
+        self.vital = settings.overflow == "block"
+        """There is to be no traffic that it has no record of."""
+        self.holds = self.vital
         self.open = True
         """Copies are still accepted."""
         self.over = False
         """The outlet has ended."""
         self._reactor = reactor
         self._share = share
+        self._on_open = on_open
         self._on_room = on_room
         self._on_failed = on_failed
         self._on_closed = on_closed
-        self._vital = settings.overflow == "block"
+        self._opening = self.vital
+        self._barred = self.vital  # as long as it, or another one of the connection, is opening
         self._last_flush = LastFlush(self, reactor)
         self._gathering = Gathering(reactor, self._flush, self.on_crash)
         own_bytes = settings.buffer_bytes
@@ -75,11 +85,33 @@ class Branch(Account):
         return not self.queue and not (self.spool is not None and self.spool.active)
 
     @property
+    def is_opening(self) -> bool:
+        """Whether the connection waits for the outlet to open."""
+        return self._opening
+
+    @property
     def state(self) -> str:
         """``complete`` and ``incomplete`` once it is over, before that ``open`` or ``closing``."""
         if self.over:
             return "incomplete" if self.reason else "complete"
         return "open" if self.open else "closing"
+
+    def opened(self) -> None:
+        """The outlet can take bytes. To be called if the branch is vital; again does no harm."""
+        if self._opening:
+            self._opening = False
+            self._on_open()
+
+    def let_go(self) -> None:
+        """Every outlet is open that the connection can't do without: the first byte may pass."""
+        self._barred = False
+        self._look_at_hold()
+
+    def recorded(self) -> None:
+        """The outlet has handed the whole stream over; it may take its time to say goodbye."""
+        if not self.open:
+            self.vital = False
+            self._look_at_hold()
 
     def accept(self, count: int) -> int:
         """See `spliceproxy.tap.copy_receiver.CopyReceiver`."""
@@ -163,9 +195,18 @@ class Branch(Account):
             self.outlet.flush()
 
     def _wants_source_held(self) -> bool:
-        if self.settings.overflow != "block" or not self.open or not self.queued_bytes:
+        if not self.vital or self.over:
+            return False
+        if self._barred or not self.open:
+            return True
+        if not self.queued_bytes:
             return False  # with an empty queue nothing would ever release the source
         return self.queued_bytes > self._most_bytes or not self._share.has_room(0)
+
+    def _look_at_hold(self) -> None:
+        held, self.holds = self.holds, self._wants_source_held()
+        if held and not self.holds:
+            self._on_room()
 
     def delivered(self, count: int) -> None:
         """The outlet has got so many bytes of the queue to the sink."""
@@ -173,11 +214,13 @@ class Branch(Account):
         self._leave_queue(count)
         self._last_flush.progressed()
         if self.holds:
-            self.holds = self._wants_source_held()
-            if not self.holds:
-                self._on_room()
+            self._look_at_hold()
         if self.spool is not None:
             self.spool.work()
+
+    def progressed(self) -> None:
+        """The sink moves on with what it has got, though it takes nothing from the queue."""
+        self._last_flush.progressed()
 
     def skip(self, count: int, offset: int, why: str) -> None:
         """The outlet could not place so many bytes of the queue, and goes on behind them."""
@@ -202,7 +245,8 @@ class Branch(Account):
 
     def stop(self, why: str) -> None:
         """Deliver what is queued, and no more. Empty: it has all that it was to get."""
-        self._vital = False
+        self.vital = False
+        self.opened()
         if self.open:
             self.reason = self.reason or why
             self._stop_accepting(clean=not self.reason)
@@ -211,12 +255,13 @@ class Branch(Account):
         """No more is coming."""
         if self.open:
             if not clean:
+                self.vital = False  # there is no traffic any more that could wait, or fail
                 self.reason = self.reason or "connection_aborted"
             self._stop_accepting(clean=clean)
 
     def _stop_accepting(self, *, clean: bool) -> None:
         self.open = False
-        self._release_source()
+        self._look_at_hold()
         self._last_flush.begin()
         if self.spool is not None and self.spool.active:
             self.spool.work()
@@ -235,23 +280,22 @@ class Branch(Account):
         """The outlet can't go on: the rest is lost."""
         if not self.over:
             self.reason = self.reason or why
-            loses = self.open or self.queued_bytes > 0
             self.open = False
             self.outlet.cut()
-            if loses:
-                self._tell_failed()
+            self._tell_failed()
 
     def _tell_failed(self) -> None:
-        """Without this mirror there is to be no traffic, if its policy is ``block``."""
-        if self._vital:
+        """The connection is to fail, too, if it can't do without."""
+        if self.vital:
+            self.vital = False  # once is enough
             self._on_failed(self.reason)
 
     def closed(self) -> None:
         """The outlet has ended; what is still queued is lost."""
         if self.over:
             return
-        ended_by_itself, self.open = self.open, False  # in the middle of the stream
-        if ended_by_itself:
+        if self.open:  # in the middle of the stream
+            self.open = False
             self.reason = self.reason or "mirror_closed"
         self.over = True
         self._gathering.cancel()
@@ -263,15 +307,11 @@ class Branch(Account):
             chunk = self.queue.popleft()
             self.skip(chunk.size, chunk.offset, "mirror_closed")
             chunk.discard()
-        self._release_source()
-        self._on_closed(self)
-        if ended_by_itself:
+        if self.reason:
             self._tell_failed()
-
-    def _release_source(self) -> None:
-        if self.holds:
-            self.holds = False
-            self._on_room()
+        self.opened()
+        self._look_at_hold()
+        self._on_closed(self)
 
     def _leave_queue(self, count: int) -> None:
         self.queued_bytes -= count

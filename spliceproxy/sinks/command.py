@@ -14,10 +14,13 @@ from typing import Protocol
 
 import structlog
 
+from spliceproxy.kernel import syscalls
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.complaints import Complaints
 from spliceproxy.sinks.disk import Disk
+
+LOOK_AGAIN_S = 0.010
 
 _EXIT_S = 2.0  # what commands get at the exit of the worker to finish by themselves
 
@@ -138,6 +141,15 @@ class Command:
             self._reactor.register(self.stdin_fd, select.EPOLLOUT, _Room(self._owner))
         else:
             self._reactor.unregister(self.stdin_fd)
+
+    def unread_bytes(self) -> int:
+        """How much waits in its input; it may be asked as long as that is open.
+
+        No event tells when a pipe has been read empty: whoever waits for it looks again, after
+        `LOOK_AGAIN_S`.
+        """
+        assert self.stdin_fd is not None  # noqa: S101
+        return syscalls.unread_bytes(self.stdin_fd)
 
     def close_stdin(self) -> None:
         """End its input."""

@@ -35,7 +35,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.file import FileOptions
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.file_directory import FileDirectory
+from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
 from spliceproxy.sinks.file_outlet import FileOutlet
 from spliceproxy.sinks.file_sweeper import FileSweeper
@@ -49,6 +49,7 @@ class FileSink(Sink):
     descriptors = 1
     medium = Medium.FILE
     keeps_records = True
+    can_be_tried = True
 
     def __init__(
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
@@ -134,6 +135,17 @@ class FileSink(Sink):
         if self._sweeper is not None:
             self._sweeper.close()
         self._directory.close()
+
+    def try_out(self, done: Callable[[str], None]) -> None:
+        """Write a file that has no name."""
+
+        def told(job: "Future[None]") -> None:
+            error = job.exception()
+            if error is not None and not isinstance(error, OSError):
+                raise error
+            done("" if error is None else name_failure(error))
+
+        self.disk.submit(self._directory.try_out, told)
 
 
 def _note_opened(job: "Future[int]") -> None:

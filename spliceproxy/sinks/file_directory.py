@@ -16,6 +16,8 @@ from spliceproxy.sinks.file_names import PART_SUFFIX, RECORD_SUFFIX, day_of
 
 _DAY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_TRIAL_BYTES = 64 << 10
+"""A disk that has only a block left is full."""
 _DAY_MODE, _FILE_MODE = 0o700, 0o600  # traffic is nobody else's to read
 
 
@@ -69,6 +71,21 @@ class FileDirectory:
         """Give a file another name."""
         with self._day(connection) as day:
             os.rename(name, new_name, src_dir_fd=day, dst_dir_fd=day)
+
+    def unlink(self, connection: str, name: str) -> None:
+        """Remove a file."""
+        with self._day(connection) as day:
+            os.unlink(name, dir_fd=day)
+
+    def try_out(self) -> None:
+        """Write a file that has lost its name already."""
+        self.admit()
+        self._follow()
+        name = f".trial-{os.getpid()}-{threading.get_native_id()}"
+        fd = os.open(name, _NEW, _FILE_MODE, dir_fd=self.root())
+        with os.fdopen(fd, "wb") as file:
+            os.unlink(name, dir_fd=self.root())
+            file.write(bytes(_TRIAL_BYTES))
 
     def write_record(self, connection: str, record: dict[str, object]) -> None:
         """Write a connection's record, whole or not at all."""

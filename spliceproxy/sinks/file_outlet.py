@@ -45,6 +45,15 @@ class FileOutlet(Outlet):
         self._completing = False
         self._final = self._name
 
+    def start(self) -> None:
+        """Create the file now if there is to be no traffic without it, else with its first bytes.
+
+        One that stays empty is removed in the end.
+        """
+        if self._branch.vital and not self._finishing:
+            self._busy = True
+            self._disk.submit(self._write, self._wrote)
+
     def flush(self) -> None:
         """Hand the queue to the thread if it is worth it, else soon."""
         if not self._busy and self._branch.queue:
@@ -98,6 +107,8 @@ class FileOutlet(Outlet):
         self._branch.delivered(written.count)
         if written.error is not None:
             self._give_up(left, written.error)
+        else:
+            self._branch.opened()
         if self._cut or (self._finishing and not self._branch.queue):
             self._complete()
         elif self._finishing or self._branch.queued_bytes >= _HAND_OVER_BYTES:
@@ -126,7 +137,10 @@ class FileOutlet(Outlet):
     def _rename(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
-            self._directory.rename(self._connection, self._part, self._final)
+            if self._branch.offered_bytes:
+                self._directory.rename(self._connection, self._part, self._final)
+            else:
+                self._directory.unlink(self._connection, self._part)
 
     def _completed(self, job: "Future[None]") -> None:
         error = job.exception()

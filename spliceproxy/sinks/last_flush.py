@@ -45,14 +45,16 @@ class LastFlush:
         left_s = self._progress_s + self._patience_s() - self._reactor.now_s
         if left_s > 0:
             self._timer = self._reactor.timers.after(left_s, self)
-        elif branch.has_all:
+        elif branch.has_all and not branch.vital:
             branch.outlet.cut()  # and it only does not say goodbye
         else:
             branch.fail("flush_timeout")
 
     def _patience_s(self) -> float:
-        goodbye_s = self._branch.outlet.goodbye_s
-        return FLUSH_TIMEOUT_S if goodbye_s is None or not self._branch.has_all else goodbye_s
+        branch = self._branch
+        goodbye_s = branch.outlet.goodbye_s
+        is_goodbye = branch.has_all and not branch.vital
+        return goodbye_s if is_goodbye and goodbye_s is not None else FLUSH_TIMEOUT_S
 
     def on_crash(self, error: Exception) -> None:
         """Pass it on."""

@@ -17,6 +17,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.budget import Budget, MirrorShare
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.mirror_state import MirrorState
 from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SEGMENTS
 from spliceproxy.sinks.stream_limit import StreamLimit
@@ -35,10 +36,16 @@ class Mirror:
     sink: Sink
     limit: StreamLimit
     share: MirrorShare
+    state: MirrorState
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
     """What an operator wants of it; None: it can't be changed."""
+
+    @property
+    def is_vital(self) -> bool:
+        """Whether there is to be no traffic that it has no record of."""
+        return self.settings.overflow == "block"
 
     @property
     def is_busy(self) -> bool:
@@ -119,7 +126,10 @@ class Mirrors:
         except OSError:
             disk.retire()
             raise
-        mirror = Mirror(settings, disk, sink, limit, self.budget.open_share())
+        vital = settings.overflow == "block"
+        try_out = sink.try_out if sink.can_be_tried else None
+        state = MirrorState(self.reactor, settings.text, vital=vital, try_out=try_out)
+        mirror = Mirror(settings, disk, sink, limit, self.budget.open_share(), state)
         self.mirrors.append(mirror)
         return mirror
 
@@ -127,6 +137,7 @@ class Mirrors:
         """Close a mirror that has no stream, and no record on its way."""
         self.mirrors.remove(mirror)
         self.budget.close_share(mirror.share)
+        mirror.state.close()
         mirror.sink.close()
         mirror.disk.retire()
 
@@ -148,6 +159,7 @@ class Mirrors:
         the record in another one's directory waits for.
         """
         for mirror in self.mirrors:
+            mirror.state.close()
             mirror.disk.finish()
         for mirror in self.mirrors:
             mirror.sink.close()

@@ -38,6 +38,10 @@ class NullOutlet(Outlet):
         self._branch = branch
         self._null_fd = null_fd
 
+    def start(self) -> None:
+        """It is open."""
+        self._branch.opened()
+
     def flush(self) -> None:
         """Drop all that is queued."""
         queue = self._branch.queue

@@ -16,6 +16,10 @@ class Outlet(ABC):
 
     It calls `Branch.delivered` for what has arrived, `Branch.fail` when it can't go on, and
     `Branch.closed` once when all is over.
+
+    If the branch is vital, it also calls `Branch.opened` when it can take bytes, which it does not
+    put off until there are any; and, if it goes on after that, `Branch.recorded` when the sink has
+    the whole of a stream that has ended well.
     """
 
     gather_bytes: int = GATHER_BYTES
@@ -24,7 +28,11 @@ class Outlet(ABC):
     goodbye_s: float | None = None
     """How long it may take to end when it has all of its stream; None: as long as for a flush."""
 
-    def start(self) -> None:  # noqa: B027 - most begin with their first bytes
+    bounds_opening: bool = False
+    """It gives up by itself if it can't be opened in time."""
+
+    @abstractmethod
+    def start(self) -> None:
         """All of the connection's branches are there: begin. The branch may fail at once."""
 
     @abstractmethod

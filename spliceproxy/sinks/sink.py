@@ -39,6 +39,8 @@ class Sink(ABC):
     medium: ClassVar[Medium]
     keeps_records: ClassVar[bool] = False
     """It writes down what became of each connection."""
+    can_be_tried: ClassVar[bool] = False
+    """It can find out without a stream whether one could be opened: `try_out`."""
 
     def __init__(
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
@@ -79,6 +81,14 @@ class Sink(ABC):
     ) -> None:
         """Write down a connection that is over, then call ``done``; if it keeps records."""
         done(None)
+
+    def try_out(self, done: Callable[[str], None]) -> None:
+        """Find out whether a stream could be opened, then call ``done`` with a reason why not.
+
+        An empty one means that it could. Called again only after that; not at all unless
+        `can_be_tried`. A sink that is closed meanwhile calls no more.
+        """
+        done("")
 
     @property
     def is_busy(self) -> bool:

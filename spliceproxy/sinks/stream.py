@@ -26,11 +26,65 @@ class StreamSink(Sink):
 
     descriptors = 1
     medium = Medium.SOCKET
+    can_be_tried = True
+    _trial: "_Trial | None" = None
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""
         assert self.targets is not None  # noqa: S101 - these mirrors have an address
         return StreamOutlet(branch, self.reactor, self.targets)
+
+    def try_out(self, done: Callable[[str], None]) -> None:
+        """Connect, and say goodbye."""
+        assert self.targets is not None  # noqa: S101
+        self._trial = _Trial(self.reactor, self.targets(), done)
+
+    def close(self) -> None:
+        """Give up to connect."""
+        if self._trial is not None:
+            self._trial.cancel()
+
+
+class _Trial:
+    """A connection of no bytes, to find out whether the mirror is there."""
+
+    def __init__(
+        self, reactor: Reactor, targets: Iterator[SocketAddress], done: Callable[[str], None]
+    ) -> None:
+        self._reactor = reactor
+        self._done = done
+        self._dial: Dial | None = Dial(reactor, self, targets, CONNECT_TIMEOUT_S, 0.0)
+        self._dial.start()
+
+    def connected(self, sock: Socket, target: SocketAddress) -> None:
+        """It is there."""
+        self._dial = None
+        close_cleanly(self._reactor, sock)
+        self._done("")
+
+    def attempt_failed(self, target: SocketAddress, why: str) -> None:
+        """Nothing to note: the last attempt's reason counts."""
+
+    def dial_failed(self, why: str) -> None:
+        """No address of the mirror answers."""
+        self._dial = None
+        self._done(_name_dial_failure(why))
+
+    def dial_crashed(self, error: Exception) -> None:
+        """Something that nobody foresaw has."""
+        self._dial = None
+        self._done(f"internal_error: {error}")
+
+    def cancel(self) -> None:
+        """Give up."""
+        if self._dial is not None:
+            self._dial.cancel()
+            self._dial = None
+
+
+def _name_dial_failure(why: str) -> str:
+    """Name a failed dial for whom it was meant: a dial calls everybody a backend."""
+    return why.replace("backend_", "mirror_")
 
 
 class StreamOutlet(Outlet):
@@ -39,6 +93,8 @@ class StreamOutlet(Outlet):
     A clean end is passed on as an end of stream, and the mirror may say goodbye in its own time;
     an unclean one as a reset, behind all that was delivered.
     """
+
+    bounds_opening = True
 
     def __init__(
         self, branch: Branch, reactor: Reactor, targets: Callable[[], Iterator[SocketAddress]]
@@ -64,6 +120,7 @@ class StreamOutlet(Outlet):
         self._sock = sock
         self._events = select.EPOLLIN
         self._reactor.register(sock.fileno(), self._events, self)
+        self._branch.opened()
         self.flush()
 
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
@@ -72,7 +129,7 @@ class StreamOutlet(Outlet):
     def dial_failed(self, why: str) -> None:
         """No address of the mirror answers."""
         self._dial = None
-        self._branch.fail(why.replace("backend_", "mirror_"))
+        self._branch.fail(_name_dial_failure(why))
 
     def on_crash(self, error: Exception) -> None:
         """Give the branch up."""
@@ -162,6 +219,8 @@ class StreamOutlet(Outlet):
             if error.errno != errno.ENOTCONN:
                 raise
             self._fail(error)
+            return
+        self._branch.recorded()
 
     def _watch(self) -> None:
         """Watch for answers until they end, and for room while something is queued."""

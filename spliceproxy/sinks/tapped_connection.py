@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.opening import Opening
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
 from spliceproxy.tap.fan_out import Tap
@@ -48,6 +49,7 @@ class TappedConnection:
         self.branches: list[tuple[Mirror, Branch]] = []
         """All of both directions, each with its mirror."""
         self._open = 0
+        self._opening = Opening(mirrors.reactor)
         self._records = 0
         self._record: dict[str, object] | None = None
         self._started = _now()
@@ -55,6 +57,7 @@ class TappedConnection:
             for mirror in chosen:
                 if mirror.settings.direction in (direction, "both"):
                     self._make_branch(mirror, direction)
+        self._opening.expect([branch for _, branch in self.branches if branch.vital])
 
     def tap(self, direction: str) -> Tap | None:
         """Return a tap for one direction's flow, if a mirror wants copies of it."""
@@ -69,8 +72,9 @@ class TappedConnection:
             direction,
             shared.reactor,
             share,
+            partial(self._branch_opened, mirror),
             self._owner.mirror_has_room,
-            self._owner.mirror_failed,
+            partial(self._branch_failed, mirror),
             partial(self._branch_closed, mirror, share),
         )
         self.branches.append((mirror, branch))
@@ -87,6 +91,7 @@ class TappedConnection:
         """Send the branches on their way; each may fail at once."""
         for _, branch in self.branches:
             branch.outlet.start()
+        self._opening.started()
 
     def end(self, record: dict[str, object]) -> None:
         """The connection is over: end what has not ended with its streams."""
@@ -123,7 +128,16 @@ class TappedConnection:
             for _, branch in self.branches
         ]
 
-    def _branch_closed(self, mirror: Mirror, share: ClientShare, _branch: Branch) -> None:
+    def _branch_opened(self, mirror: Mirror) -> None:
+        mirror.state.stream_opened()
+        self._opening.one_is_open()
+
+    def _branch_failed(self, mirror: Mirror, why: str) -> None:
+        mirror.state.stream_failed(why)
+        self._owner.mirror_failed(why)
+
+    def _branch_closed(self, mirror: Mirror, share: ClientShare, branch: Branch) -> None:
+        mirror.state.stream_ended(branch.reason, branch.dropped_bytes)
         mirror.limit.taken -= mirror.weight
         mirror.share.leave(share)
         self._open -= 1

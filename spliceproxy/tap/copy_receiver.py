@@ -9,7 +9,8 @@ class CopyReceiver(Protocol):
     """Takes the copies of one flow, in the order of the stream."""
 
     holds: bool
-    """The source is to be read no further until `Tap.release`."""
+    """The source is to be read no further, or its end not to be handed on, until `release` is
+    called; it may be so from the beginning."""
 
     def accept(self, count: int) -> int:
         """Say how many of the next ``count`` bytes, from the first on, it wants a copy of.
@@ -27,7 +28,10 @@ class CopyReceiver(Protocol):
         """Note that a copy that was accepted could not be made, wholly or in part."""
 
     def end(self, *, clean: bool) -> None:
-        """No more is coming; clean: the stream has ended in an orderly way."""
+        """No more is coming; clean: the stream has ended in an orderly way.
+
+        Told again if the end had to wait for somebody.
+        """
 
     def on_crash(self, error: Exception) -> None:
         """One of these calls has failed in a way that nobody foresaw: give up."""

@@ -24,6 +24,9 @@ refused in the middle of one, while the pipe is filled or drained. The others co
 `pump`, when the receivers have their copies and nothing is pending; if something is, they wait for
 the next time. A flow that is done has no successor.
 
+A flow whose source has ended, but whose end waits until its receivers let it pass (`end_waits`), is
+not done, and is pumped no more: so it has no successor either.
+
 Why a tapped flow copies small messages: a copy of one has to be read, whatever the number of
 mirrors. Then it is cheaper to read the message itself and hand the same bytes to the mirrors and
 to the destination: two system calls instead of four.

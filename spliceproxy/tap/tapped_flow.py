@@ -1,12 +1,14 @@
 """Flows with a tap. One without mirrors has no trace of it.
 
 Each hands to its tap what it has taken before any of it moves on. When it has pumped, it asks its
-succession whether another flow is to go on.
+succession whether another flow is to go on. It is held while a receiver objects: before its first
+byte, between two fills, or at its end, which is handed on only when all receivers let it.
 """
 
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.pipes import PipeLender
+from spliceproxy.kernel.sockets import push
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.flow import Flow
 from spliceproxy.pump.splice_flow import SpliceFlow
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 class TappedSpliceFlow(SpliceFlow):
     """Splices; tapped once after each fill, before any drain."""
 
-    __slots__ = ("_succession", "small_in_a_row", "tap")
+    __slots__ = ("_succession", "end_waits", "small_in_a_row", "tap")
 
     def __init__(
         self,
@@ -35,6 +37,8 @@ class TappedSpliceFlow(SpliceFlow):
         super().__init__(pool, link, source, destination)
         self._succession = succession
         self.tap = tap
+        self.end_waits = False
+        """The source has ended, and a receiver does not let the end pass yet."""
         self.small_in_a_row = 0
         """How many messages since the last one that it was worth splicing for."""
 
@@ -51,9 +55,8 @@ class TappedSpliceFlow(SpliceFlow):
             self._succession.after_splicing(self)
 
     def source_ended(self) -> None:
-        """Pass the end on to the mirrors too."""
-        self.tap.end(clean=True)
-        if not self.done:  # else a mirror that traffic must not do without has ended the link
+        """Pass the end on to the mirrors, then to the destination."""
+        if _end_may_pass(self):
             super().source_ended()
 
     def make_copying(self) -> CopyFlow:
@@ -64,7 +67,7 @@ class TappedSpliceFlow(SpliceFlow):
 class TappedCopyFlow(CopyFlow):
     """Copies; the receivers share what was read."""
 
-    __slots__ = ("_succession", "tap")
+    __slots__ = ("_succession", "end_waits", "tap")
 
     def __init__(
         self,
@@ -77,6 +80,8 @@ class TappedCopyFlow(CopyFlow):
         super().__init__(link, source, destination)
         self._succession = succession
         self.tap = tap
+        self.end_waits = False
+        """As in `TappedSpliceFlow`."""
 
     def pump(self) -> None:
         """Read, hand the bytes to the receivers, then drain."""
@@ -89,23 +94,58 @@ class TappedCopyFlow(CopyFlow):
             self._succession.after_copying(self, count)
 
     def source_ended(self) -> None:
-        """Pass the end on to the mirrors too."""
-        self.tap.end(clean=True)
-        if not self.done:
+        """Pass the end on to the mirrors, then to the destination."""
+        if _end_may_pass(self):
             super().source_ended()
+
+
+TappedFlow = TappedSpliceFlow | TappedCopyFlow
 
 
 def tap_of(flow: Flow) -> Tap | None:
     """Return what copies a flow, if anything does."""
-    return flow.tap if isinstance(flow, TappedSpliceFlow | TappedCopyFlow) else None
+    return flow.tap if isinstance(flow, TappedFlow) else None
+
+
+def hold(flow: Flow) -> None:
+    """Read the source no further, if a receiver objects.
+
+    To be called when a receiver has been added, and it objects to the first byte.
+    """
+    if isinstance(flow, TappedFlow) and not flow.done and flow.tap.holds:
+        _hold(flow)
 
 
 def release(flow: Flow) -> None:
-    """Read the source on, if no receiver objects any more."""
-    tap = tap_of(flow)
-    if tap is not None and flow.held and not flow.done and not tap.holds:
-        flow.held = False
+    """Read the source on, or hand its end on, if no receiver objects any more."""
+    if not isinstance(flow, TappedFlow) or not flow.held or flow.done or flow.tap.holds:
+        return
+    flow.held = False
+    if flow.end_waits:
+        flow.source_ended()
+    else:
         flow.source.update()
+
+
+def _hold(flow: Flow) -> None:
+    flow.held = True
+    flow.source.update()
+    if flow.end_is_near and not flow.paused:
+        push(flow.destination.sock)  # else they wait for the end that was to follow at once
+
+
+def _end_may_pass(flow: TappedFlow) -> bool:
+    """Tell the receivers of the end; whether all of them let it pass now.
+
+    It may be asked again, when a receiver that has objected does so no more.
+    """
+    flow.tap.end(clean=True)
+    if flow.done:  # a mirror that traffic must not do without has ended the link
+        return False
+    flow.end_waits = flow.tap.holds
+    if flow.end_waits:
+        _hold(flow)
+    return not flow.end_waits
 
 
 def _hand_on(flow: Flow, tap: Tap) -> None:
@@ -114,5 +154,4 @@ def _hand_on(flow: Flow, tap: Tap) -> None:
         flow.drain()
     flow = flow.successor or flow  # splice may have been refused
     if not flow.done and tap.holds:
-        flow.held = True
-        flow.source.update()
+        _hold(flow)

@@ -53,6 +53,8 @@ def is_other_enumeration(node: ast.expr) -> bool:
 def is_kind_check(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
+        if all(is_kind(side) for side in sides):
+            return False  # whether two are alike, whatever they are
         if any(is_kind(side) for side in sides):
             return not any(is_other_enumeration(side) for side in sides if not is_kind(side))
         named = [ast.unparse(side) for side in sides if not isinstance(side, ast.Constant)]

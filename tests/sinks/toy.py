@@ -96,6 +96,7 @@ class ToyOutlet(Outlet):
 
     def start(self) -> None:
         self._started = True
+        self._branch.opened()
 
     def flush(self) -> None:
         assert self._started

@@ -27,6 +27,9 @@ class Lagging(Outlet):
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
 
+    def start(self) -> None:
+        pass
+
     def flush(self) -> None:
         if self._branch.queued_bytes > LAG_BYTES:
             write_queue(self._branch, self._writer)
@@ -52,6 +55,7 @@ def branch() -> Iterator[Branch]:
         "request",
         reactor,
         Budget(1 << 30).open_share().join(b""),
+        on_open=lambda: None,
         on_room=lambda: None,
         on_failed=lambda why: None,
         on_closed=lambda branch: None,

@@ -1,0 +1,22 @@
+"""Turning clients away whose traffic can't be recorded, before a backend is asked."""
+
+from spliceproxy.proxy.route import Route
+from spliceproxy.sinks.mirrors import choose
+
+
+def can_be_recorded(route: Route, client: str) -> bool:
+    """Whether all mirrors work that this client's connection can't do without, as far as known.
+
+    If so, each of them knows that the connection is let in.
+    """
+    chosen = choose(route.vital, client)
+    chosen += [
+        attached.mirror
+        for attached in route.attached
+        if attached.mirror.is_vital and attached.wants(client)
+    ]
+    if any(mirror.state.refuses for mirror in chosen):
+        return False
+    for mirror in chosen:
+        mirror.state.let_in()
+    return True
