@@ -133,6 +133,9 @@ class FileSink(Sink):
         """See `Sink.close`."""
         if self._sweeper is not None:
             self._sweeper.close()
+
+    def release(self) -> None:
+        """See `Sink.release`."""
         self._directory.close()
 
 

@@ -129,6 +129,7 @@ class Mirrors:
         self.budget.close_share(mirror.share)
         mirror.sink.close()
         mirror.disk.retire()
+        mirror.sink.release()
 
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""
@@ -153,4 +154,5 @@ class Mirrors:
             mirror.sink.close()
         for mirror in self.mirrors:
             mirror.disk.close()
+            mirror.sink.release()
         self.pipes.close()
