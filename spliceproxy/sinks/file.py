@@ -134,6 +134,9 @@ class FileSink(Sink):
         """See `Sink.close`."""
         if self._sweeper is not None:
             self._sweeper.close()
+
+    def release(self) -> None:
+        """See `Sink.release`."""
         self._directory.close()
 
     def try_out(self, done: Callable[[str], None]) -> None:

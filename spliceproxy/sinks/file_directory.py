@@ -45,15 +45,27 @@ class FileDirectory:
         self.path = path
         self._trusted = trusted
         self._fd = -1
+        self._is_closed = False
         self._lock = threading.Lock()
         self.exceeded = ""
         """The limit that nothing more can be written for; set by the reactor."""
 
     def root(self) -> int:
         """Return the directory's descriptor."""
+        return self._fd if self._fd >= 0 else self._open()
+
+    def _open(self) -> int:
+        """Open what has the path now, under the number that other threads may be using."""
+        new = open_directory(self.path, trusted=self._trusted)  # may hang: nobody is to wait for it
         with self._lock:
+            if self._is_closed:
+                os.close(new)
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             if self._fd < 0:
-                self._fd = open_directory(self.path, trusted=self._trusted)
+                self._fd = new
+            else:
+                os.dup2(new, self._fd, inheritable=False)
+                os.close(new)
             return self._fd
 
     def admit(self) -> None:
@@ -121,16 +133,13 @@ class FileDirectory:
 
     def _follow(self) -> None:
         """Go on in what has the path now, if the directory itself has been removed."""
-        if os.fstat(self.root()).st_nlink:
-            return
-        with self._lock:
-            new = open_directory(self.path, trusted=self._trusted)
-            os.dup2(new, self._fd, inheritable=False)  # another thread may be using the number
-            os.close(new)
+        if not os.fstat(self.root()).st_nlink:
+            self._open()
 
     def close(self) -> None:
-        """Close the descriptor; a thread that still hangs meets EBADF."""
+        """Close the descriptor; a thread that a disk holds up still meets EBADF then."""
         with self._lock:
+            self._is_closed = True
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1

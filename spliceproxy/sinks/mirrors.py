@@ -140,6 +140,7 @@ class Mirrors:
         mirror.state.close()
         mirror.sink.close()
         mirror.disk.retire()
+        mirror.sink.release()
 
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""
@@ -165,4 +166,5 @@ class Mirrors:
             mirror.sink.close()
         for mirror in self.mirrors:
             mirror.disk.close()
+            mirror.sink.release()
         self.pipes.close()

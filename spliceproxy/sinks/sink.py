@@ -97,3 +97,6 @@ class Sink(ABC):
 
     def close(self) -> None:  # noqa: B027 - few have it
         """End what all streams share; the disk is open still, and all streams are over or cut."""
+
+    def release(self) -> None:  # noqa: B027 - few have it
+        """End what records need, too: the disk is closed, and no job comes any more."""
