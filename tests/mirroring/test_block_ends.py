@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -262,9 +263,7 @@ async def test_a_mirror_that_dies_in_the_middle(tmp_path: Path) -> None:
             connection = await proxied.connect()
             await connection.client.send(DATA)
             assert_same(await connection.backend.receive_exactly(len(DATA)), DATA)
-            for path in directory.iterdir():
-                path.unlink()
-            directory.rmdir()
+            shutil.rmtree(directory)
             connection.client.finish()
             assert await connection.backend.receive_rest() == (b"", "reset")
             assert (await proxied.line())["reason"] == "mirror_failed"

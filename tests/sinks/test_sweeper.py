@@ -90,7 +90,8 @@ async def test_without_room_the_policy_decides(files: AuditFiles, overflow: str)
                 await mirrored.over()
                 assert FilePlace(files.directory).stream() == bytes(8) + b"answer"
     events = [(line["event"], line.get("limit")) for line in log]
-    assert events == [("audit_directory_full", "max_total"), ("audit_directory_has_room", None)]
+    told = [event for event in events if event[0].startswith("audit_")]
+    assert told == [("audit_directory_full", "max_total"), ("audit_directory_has_room", None)]
 
 
 @pytest.mark.usefixtures("_often")
