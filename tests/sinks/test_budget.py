@@ -135,11 +135,19 @@ def test_what_is_free_again_may_be_used_again() -> None:
 
 def test_a_mirror_that_is_attached_gets_its_floor_when_the_others_have_delivered() -> None:
     budget = Budget(LIMIT_BYTES)
-    hog = budget.open_share().join(b"a")
-    fill(hog)
-    newcomer = budget.open_share().join(b"a")
-    fill(newcomer)
+    hogged = budget.open_share()
+    hogs = [hogged.join(bytes([number])) for number in range(40)]
+    for hog in hogs:
+        fill(hog)
+    attached = budget.open_share()
+    newcomers = [attached.join(bytes([number])) for number in range(40)]
+    for newcomer in newcomers:
+        fill(newcomer)
     assert budget.used_bytes <= LIMIT_BYTES
-    assert not hog.has_room(1)
-    hog.release(hog.used_bytes // 2)
-    assert fill(newcomer) >= budget.floor_bytes * 2 // 3 - MIB
+    assert attached.used_bytes < budget.floor_bytes - MIB
+    assert not any(hog.has_room(1) for hog in hogs)
+    for hog in hogs:
+        hog.release(hog.used_bytes // 2)
+    for newcomer in newcomers:
+        fill(newcomer)
+    assert attached.used_bytes >= budget.floor_bytes - MIB
