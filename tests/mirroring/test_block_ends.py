@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ class SlowNames:
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> SlowNames:
-    return SlowNames(monkeypatch)
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNames]:
+    made = SlowNames(monkeypatch)
+    yield made
+    made.give()  # else the threads of a test that has failed would wait for ever
 
 
 def no_end(peer: Peer) -> None:

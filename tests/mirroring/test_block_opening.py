@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ class SlowDisk:
         self._go.set()
 
 
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
+    made = SlowDisk(monkeypatch)
+    yield made
+    made.open()  # else the threads of a test that has failed would wait for ever
+
+
 async def nothing_passes(proxied: Mirrored, connection: Connection) -> None:
     await eventually(lambda: bool(proxied.worker.sessions))
     await assert_quiet()
@@ -46,10 +54,9 @@ async def nothing_passes(proxied: Mirrored, connection: Connection) -> None:
 @both_modes
 @both_sides
 async def test_whoever_speaks_first_is_held_until_the_files_are_there(
-    sender: str, splice: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sender: str, splice: bool, tmp_path: Path, disk: SlowDisk
 ) -> None:
     """A banner of the backend is no exception."""
-    disk = SlowDisk(monkeypatch)
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
             connection = await proxied.connect()
@@ -123,10 +130,9 @@ async def test_a_mirror_that_never_opens_ends_in_resets(sender: str) -> None:
 
 
 async def test_a_disk_that_hangs_before_the_first_byte_ends_in_resets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "OPEN_TIMEOUT_S", 0.2)
-    disk = SlowDisk(monkeypatch)
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block") as proxied:
             connection = await proxied.connect()
@@ -142,10 +148,9 @@ async def test_a_disk_that_hangs_before_the_first_byte_ends_in_resets(
 @pytest.mark.parametrize("how", ["reset", "gone", "finish"])
 @both_sides
 async def test_a_peer_that_leaves_meanwhile(
-    how: str, sender: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, sender: str, tmp_path: Path, disk: SlowDisk
 ) -> None:
     """Nothing spins, and its end is met in its place."""
-    disk = SlowDisk(monkeypatch)
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block") as proxied:
             connection = await proxied.connect()
@@ -165,7 +170,6 @@ async def test_a_peer_that_leaves_meanwhile(
 
 
 async def test_a_stop_while_a_mirror_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = SlowDisk(monkeypatch)
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block", at_once=True) as proxied:
             connection = await proxied.connect()
