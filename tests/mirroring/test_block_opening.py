@@ -169,7 +169,7 @@ async def test_a_peer_that_leaves_meanwhile(
             await proxied.line()
 
 
-async def test_a_stop_while_a_mirror_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_while_a_mirror_opens(tmp_path: Path, disk: SlowDisk) -> None:
     with trio.fail_after(30):
         async with mirrored(f"file:{tmp_path}?overflow=block", at_once=True) as proxied:
             connection = await proxied.connect()
