@@ -41,9 +41,9 @@ class ExecSink(Sink):
             what, remedy = "is not executable", "allow it with chmod +x"
         else:
             what, remedy = "is not a file that exists", "expected the path of a program"
-        raise UsageProblem(
-            f"mirror {quote(settings.text)}: program {quote(program)} {what}", remedy
-        )
+        # What the text does not hold has come from a variable, and is not to be shown.
+        named = f"program {quote(program)}" if program in settings.text else "its program"
+        raise UsageProblem(f"mirror {quote(settings.text)}: {named} {what}", remedy)
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""
