@@ -13,7 +13,7 @@ from spliceproxy.upstream.health import judging
 from spliceproxy.upstream.resolved import resolve_mirrors
 from tests.routes_file.reading import mistakes_of, settings_of
 
-SECRET = "s3cr3t-value"  # noqa: S105 - none
+SECRET = "s3cr3t-value"
 ROUTE = "routes:\n- {listen: 80, backends: b:80"
 
 
@@ -42,7 +42,7 @@ def test_a_mirror_is_shown_as_it_is_written(entry: str, name: str) -> None:
     shown = show(settings)
     assert SECRET not in shown
     assert settings_of(shown, {"S": SECRET}) == settings
-    again = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(settings))
     assert again == settings
     assert show(again) == shown
 
@@ -70,7 +70,7 @@ def test_a_health_check_is_shown_as_it_is_written() -> None:
     shown = show(settings)
     assert SECRET not in shown
     assert settings_of(shown, {"S": SECRET}) == settings
-    again = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(settings))
     assert show(again) == shown
 
 
