@@ -66,6 +66,10 @@ class BootProblem(Problem):
     status = ExitStatus.BOOT
 
 
+CUT = "..."
+"""Ends a text that `quote` has cut."""
+
+
 def one_line(text: str) -> str:
     """Return `text` with line breaks and runs of blanks as single spaces."""
     return " ".join(text.split())
@@ -73,7 +77,7 @@ def one_line(text: str) -> str:
 
 def quote(text: str) -> str:
     """Return a user's text as it may stand in a message: printable, and not too long."""
-    short = text if len(text) <= 60 else text[:57] + "..."
+    short = text if len(text) <= 60 else text[:57] + CUT
     return repr(short) if short.isprintable() else ascii(short)
 
 

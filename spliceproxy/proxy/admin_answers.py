@@ -116,7 +116,7 @@ class AdminAnswers:
         return (
             selection.route in (None, session.record.route)
             and selection.backend in (None, session.backend_name)
-            and selection.number in (None, self._number(session))
+            and selection.number in (None, session.number)
             and selection.has_client(split_port(session.client.name)[0])
         )
 
@@ -145,13 +145,10 @@ class AdminAnswers:
         structlog.get_logger().info("connections_closed", count=len(meant), worker=self._slot)
         return len(meant)
 
-    def _number(self, session: Session) -> str:
-        return f"{self._slot}-{session.client.number}"
-
     def _describe(self, session: Session) -> Mapping[str, Any]:
         traffic = session.traffic()
         return {
-            "number": self._number(session),
+            "number": session.number,
             "route": session.record.route,
             "listener": session.client.listener_name,
             "client": session.client.name,

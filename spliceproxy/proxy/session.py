@@ -93,6 +93,11 @@ class Session:
         """What it is copied to, or has been."""
 
     @property
+    def number(self) -> str:
+        """What operators call it by: the slot of the worker, and the client's number in it."""
+        return f"{self._frontend.counters.slot}-{self.client.number}"
+
+    @property
     def backend_name(self) -> str:
         """Whom the client is connected to; empty if it is not."""
         return "" if self.backend is None else self.backend.state.name

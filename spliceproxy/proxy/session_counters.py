@@ -16,6 +16,8 @@ class SessionCounters:
         self, tally: Tally, route: str, max_connections: int, mirrors: Sequence[Mirror]
     ) -> None:
         self._tally = tally
+        self.slot = tally.slot
+        """The worker's, in the shared table."""
         self._route_name = route
         self._attached: dict[str, MirrorTally] = {}
         self.route = RouteTally(tally, route, max_connections)

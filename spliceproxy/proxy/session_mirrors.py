@@ -1,11 +1,13 @@
 """What one connection is copied to: the mirrors of its route, and those that were attached."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from spliceproxy.policy.rate import client_key
 from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.succession import tap_flow
@@ -80,6 +82,18 @@ class SessionMirrors:
         """Return the listener, and what the client is known by."""
         client = self._session.client
         return client.listener_name, client_key(client.ip)
+
+    def facts(self) -> ConnectionFacts:
+        """Tell who talks to whom."""
+        session = self._session
+        accepted = datetime.now(UTC) - timedelta(seconds=session.client.age_s())
+        return ConnectionFacts(
+            session.record.route,
+            session.record.client,
+            session.record.backend,
+            session.number,
+            accepted.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        )
 
     def _describe(self) -> dict[str, object]:
         session = self._session

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from spliceproxy.errors import quote
+from spliceproxy.settings.written import Expanded, Part
 
 MAX_CHARACTERS = 1 << 20
 """Of all texts together, after variables have been replaced."""
@@ -19,14 +20,28 @@ class Environment:
         self._left = MAX_CHARACTERS
 
     def expand(self, text: str) -> str:
-        """Return the text with values for references; ValueError says what is wrong."""
+        """Return the text with values for references, as an `Expanded` if there are any.
+
+        Raises:
+            ValueError: says what is wrong.
+        """
         if "${" not in text:
             return text
-        return _REFERENCE.sub(lambda match: self._value(match, text), text)
+        parts: list[Part] = []
+        end = 0
+        for match in _REFERENCE.finditer(text):
+            before = text[end : match.start()]
+            parts += [Part(before, before), self._part(match, text)]
+            end = match.end()
+        expanded = Expanded([*parts, Part(text[end:], text[end:])])
+        return expanded if any(part.is_variable for part in parts) else str(expanded)
+
+    def _part(self, match: re.Match[str], text: str) -> Part:
+        if match[0] == "$${":
+            return Part(match[0], "${")
+        return Part(match[0], self._value(match, text), is_variable=True)
 
     def _value(self, match: re.Match[str], text: str) -> str:
-        if match[0] == "$${":
-            return "${"
         name, default = match[1], match[2]
         if name is None:
             raise ValueError(

@@ -8,13 +8,18 @@ import yaml
 from spliceproxy.routes_file.model import json_schema
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.reach import ACCEPTING
+from spliceproxy.settings.written import Written
 
 _FIRST = ("name", "listen", "backends")
 
 
 def show(settings: Settings) -> str:
-    """Return the effective configuration, which is a routes file with the same meaning."""
-    content = settings.model_dump(mode="json", exclude_none=True)
+    """Return the effective configuration, which is a routes file with the same meaning.
+
+    Variables stand where they may hold a secret; it has to be read with the same environment.
+    """
+    # In JSON's mode pydantic makes plain texts of `Written`.
+    content = settings.model_dump(mode="python", exclude_none=True)
     content["routes"] = [_tidy(route) for route in content["routes"]]
     return str(yaml.safe_dump(_escape(content), sort_keys=False, allow_unicode=True, width=100))
 
@@ -27,11 +32,13 @@ def _tidy(route: dict[str, Any]) -> dict[str, Any]:
 
 
 def _escape(content: Any) -> Any:
-    """Keep what looks like a variable from being replaced."""
+    """Keep what looks like a variable, and is none, from being replaced."""
     if isinstance(content, dict):
         return {key: _escape(value) for key, value in content.items()}
-    if isinstance(content, list):
+    if isinstance(content, list | tuple):
         return [_escape(value) for value in content]
+    if isinstance(content, Written):
+        return str(content)
     return content.replace("${", "$${") if isinstance(content, str) else content
 
 

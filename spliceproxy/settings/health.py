@@ -1,6 +1,6 @@
 """The settings of what judges the health of backends."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, model_validator
 
@@ -15,8 +15,14 @@ from spliceproxy.settings.fields import (
     reads,
 )
 from spliceproxy.settings.model import Model, key
+from spliceproxy.settings.written import WrittenBytes, keeps_written
 
 MAX_COUNT = 100
+
+
+def _write_bytes(data: bytes) -> Any:
+    return data.written if isinstance(data, WrittenBytes) else format_escaped(data)
+
 
 OnDown = Literal["keep", "close"]
 
@@ -27,8 +33,8 @@ Count = Annotated[
 ]
 Bytes = Annotated[
     bytes,
-    reads(parse_escaped),
-    PlainSerializer(format_escaped),
+    reads(keeps_written(parse_escaped)),
+    PlainSerializer(_write_bytes),
     described("text with escapes", {"type": "string"}),
 ]
 CheckInterval = Annotated[

@@ -20,6 +20,7 @@ from spliceproxy.settings.mirror_options import (
     options_of,
 )
 from spliceproxy.settings.units import format_percent, format_size
+from spliceproxy.settings.written import conceal
 
 MISTAKE = "mistake"
 """The type of errors whose message is the whole of what is to be said."""
@@ -92,18 +93,21 @@ class _Entry:
         return options
 
     def _mistake(self, key: str, message: str) -> None:
+        message = conceal(message, self._entry.get(key))
         error = PydanticCustomError(MISTAKE, "{message}", {"message": message})
         self.mistakes.append(InitErrorDetails(type=error, loc=(key,) if key else (), input=None))
 
 
-def _read_option(option: Option, value: object) -> object:
-    if not isinstance(value, str):
+def _read_option(option: Option, value: Any) -> object:
+    if not (option.has_structure or isinstance(value, str)):
         raise ValueError("expected a single value")
     return (option.parse_entry or option.parse)(value)
 
 
-def write_mirror(mirror: MirrorSettings) -> dict[str, Any]:
-    """Return the mapping that is read as this mirror."""
+def write_mirror(mirror: MirrorSettings) -> dict[str, Any] | str:
+    """Return the mapping that is read as this mirror, or its URL if a variable has options too."""
+    if mirror.entry is not None:
+        return mirror.entry
     options: dict[str, Any] = {
         "to": mirror.text,
         "direction": mirror.direction,

@@ -9,6 +9,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.account import Account
 from spliceproxy.sinks.budget import ClientShare
+from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.gathering import Gathering
 from spliceproxy.sinks.last_flush import LastFlush
 from spliceproxy.tap.chunk import BytesChunk, Chunk, PipeChunk
@@ -35,6 +36,8 @@ class Branch(Account):
     """
 
     outlet: "Outlet"
+    facts: Callable[[], ConnectionFacts]
+    """Tells of the connection."""
 
     def __init__(
         self,

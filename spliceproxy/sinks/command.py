@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -44,6 +45,8 @@ class Commands:
 
     reactor: Reactor
     disk: Disk
+    environment: Mapping[str, str]
+    """What they have in common of it."""
     live: set["Command"] = field(default_factory=set)
 
     def close(self) -> None:
@@ -58,8 +61,16 @@ class Commands:
 class Command:
     """One process. Its status, and what it complains about, are logged; its output is dropped."""
 
-    def __init__(self, settings: MirrorSettings, shared: Commands, owner: CommandOwner) -> None:
+    def __init__(
+        self,
+        settings: MirrorSettings,
+        shared: Commands,
+        owner: CommandOwner,
+        facts: Mapping[str, str],
+    ) -> None:
+        """`facts`: further variables of its environment."""
         self._command = settings.command
+        self._environment = {**shared.environment, **facts}
         self._shared = shared
         self._reactor = shared.reactor
         self._owner = owner
@@ -81,6 +92,8 @@ class Command:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            close_fds=True,
+            env=self._environment,
             start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not the command's
         )
 

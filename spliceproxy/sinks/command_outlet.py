@@ -9,6 +9,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import LOOK_AGAIN_S, Command, Commands
+from spliceproxy.sinks.command_environment import facts_of_stream
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.write_queue import write_queue
 
@@ -29,7 +30,8 @@ class CommandOutlet(Outlet):
         self._reactor: Reactor = commands.reactor
         self._timer: Timer | None = None
         self._unread_bytes = 0
-        self._command = Command(branch.settings, commands, self)
+        facts = facts_of_stream(branch.facts(), branch.direction)
+        self._command = Command(branch.settings, commands, self, facts)
 
     def start(self) -> None:
         """The command is on its way since the outlet was made."""

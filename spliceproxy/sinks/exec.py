@@ -9,9 +9,10 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Commands
+from spliceproxy.sinks.command_environment import base_environment, missing_variable
 from spliceproxy.sinks.command_outlet import CommandOutlet
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.sinks.outlet import NoOutlet, Outlet
 from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
 from spliceproxy.sinks.sink import Medium, Sink, Targets
 
@@ -26,14 +27,22 @@ class ExecSink(Sink):
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
     ) -> None:
         super().__init__(settings, reactor, disk, targets)
-        self._commands = Commands(reactor, disk)
+        self._commands = Commands(reactor, disk, base_environment(settings.own.variables))
         self._shared: SharedCommand | None = None
 
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:
         """Refuse a program that cannot be executed."""
+        missing = missing_variable(settings.own.variables)
+        if missing is not None:
+            raise UsageProblem(
+                f"mirror {quote(settings.text)}: the environment variable {quote(missing)} is not "
+                "set",
+                "set it, or leave it out of 'env'",
+            )
         program = settings.command[0]
-        if shutil.which(program) is not None:
+        search = base_environment(settings.own.variables).get("PATH")
+        if shutil.which(program, path=search) is not None:
             return
         if os.sep not in program:
             what, remedy = "is not in PATH", "install it, or write the path of the program"
@@ -41,16 +50,19 @@ class ExecSink(Sink):
             what, remedy = "is not executable", "allow it with chmod +x"
         else:
             what, remedy = "is not a file that exists", "expected the path of a program"
-        raise UsageProblem(
-            f"mirror {quote(settings.text)}: program {quote(program)} {what}", remedy
-        )
+        # What the text does not hold has come from a variable, and is not to be shown.
+        named = f"program {quote(program)}" if program in settings.text else "its program"
+        raise UsageProblem(f"mirror {quote(settings.text)}: {named} {what}", remedy)
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""
         if self.settings.scope == "connection":
+            if len(self._commands.live) >= self.settings.own.max_processes:
+                return NoOutlet(branch)
             return CommandOutlet(branch, self._commands)
         if self._shared is None:
-            self._shared = SharedCommand(self.settings, self._commands)
+            route = branch.facts().route
+            self._shared = SharedCommand(self.settings, self._commands, route)
         return SharedCommandOutlet(branch, self._shared)
 
     @property

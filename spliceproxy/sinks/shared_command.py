@@ -14,6 +14,7 @@ from spliceproxy.loop.timers import Timer
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import LOOK_AGAIN_S, Command, Commands
+from spliceproxy.sinks.command_environment import facts_of_route
 from spliceproxy.sinks.outlet import Outlet
 
 _RESTART_S = 1.0
@@ -23,8 +24,9 @@ _TURN_BYTES = 1 << 20
 class SharedCommand:
     """The process, started for the first stream, and again for the next one after it has ended."""
 
-    def __init__(self, settings: MirrorSettings, commands: Commands) -> None:
+    def __init__(self, settings: MirrorSettings, commands: Commands, route: str) -> None:
         self._settings = settings
+        self._facts = facts_of_route(route, settings.direction)
         self._commands = commands
         self._reactor = commands.reactor
         self._writing = False
@@ -46,7 +48,7 @@ class SharedCommand:
             self._not_before_s = self._reactor.now_s + _RESTART_S
             self._waits_for_room = True
             self.written_bytes = self._read_bytes = 0
-            self._command = Command(self._settings, self._commands, self)
+            self._command = Command(self._settings, self._commands, self, self._facts)
         self._outlets[outlet] = None
 
     def leave(self, outlet: "SharedCommandOutlet") -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import ClientShare
+from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.opening import Opening
 from spliceproxy.sinks.outlet import NoOutlet
@@ -16,6 +17,9 @@ from spliceproxy.tap.fan_out import Tap
 
 class TapOwner(Protocol):
     """Whose traffic is mirrored."""
+
+    def facts(self) -> ConnectionFacts:
+        """What mirrors may be told of the connection."""
 
     def mirror_has_room(self) -> None:
         """A mirror that held a source back does so no more."""
@@ -77,6 +81,7 @@ class TappedConnection:
             partial(self._branch_failed, mirror),
             partial(self._branch_closed, mirror, share),
         )
+        branch.facts = self._owner.facts
         self.branches.append((mirror, branch))
         self._open += 1
         mirror.limit.taken += mirror.weight

@@ -10,6 +10,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.settings.address import Address
 from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.written import Written
 from spliceproxy.upstream.resolver import needs_lookup, resolve
 
 LOOKUP_INTERVAL_S = 30.0
@@ -38,7 +39,7 @@ async def keep_resolved(kept: Sequence[Resolved], interval_s: float) -> None:
         for each in named:
             try:
                 each.sockets = await trio.to_thread.run_sync(
-                    resolve, each.address, abandon_on_cancel=True
+                    _resolve, each.address, each.name, abandon_on_cancel=True
                 )
             except (StartProblem, RuntimeError) as error:  # RuntimeError: no thread to be had
                 log.warning("lookup_failed", backend=each.name, error=str(error))
@@ -50,15 +51,20 @@ def resolve_mirrors(mirrors: tuple[MirrorSettings, ...]) -> list[Resolved | None
     Raises:
         StartProblem: a name does not resolve.
     """
-    return [
-        None if mirror.address is None else resolve_address(mirror.address) for mirror in mirrors
-    ]
+    return [None if mirror.address is None else _find(mirror, mirror.address) for mirror in mirrors]
 
 
-def resolve_address(address: Address) -> Resolved:
-    """Look an address up.
+def _find(mirror: MirrorSettings, address: Address) -> Resolved:
+    name = mirror.text if isinstance(mirror.text, Written) else str(address)
+    return Resolved(address, name, _resolve(address, name))
 
-    Raises:
-        StartProblem: the name does not resolve.
-    """
-    return Resolved(address, str(address), resolve(address))
+
+def _resolve(address: Address, name: str) -> tuple[SocketAddress, ...]:
+    """Look an address up that messages have another name for."""
+    try:
+        return resolve(address)
+    except StartProblem as problem:
+        if name == str(address):
+            raise
+        why = f"{name} does not resolve ({problem.__cause__})"
+        raise StartProblem(why, problem.remedy) from None

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from spliceproxy.kernel.pipes import PipeStatistics
 from spliceproxy.serving import serve
 from spliceproxy.settings.address import TcpAddress
-from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
 from spliceproxy.settings.single_route import single_route
 from spliceproxy.sinks.mirrors import Mirrors
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
@@ -103,7 +103,7 @@ def check_nothing_is_held(proxied: Mirrored) -> None:
 
 @asynccontextmanager
 async def mirrored(
-    *mirrors: str,
+    *mirrors: str | MirrorSettings,
     splice: bool = True,
     buffers: Buffers = KERNEL_CHOICE,
     at_once: bool = False,
@@ -121,7 +121,9 @@ async def mirrored(
             backends=(TcpAddress(LOCALHOST, int(acceptor.address[1])),),
             workers=1,
             splice=splice,
-            mirrors=tuple(map(parse_mirror, mirrors)),
+            mirrors=tuple(
+                each if isinstance(each, MirrorSettings) else parse_mirror(each) for each in mirrors
+            ),
             **limits,
         )
         try:

@@ -30,6 +30,7 @@ class Session:
 
     def __init__(self) -> None:
         self.client = Client(("127.0.0.1", 1234), "127.0.0.1:80")
+        self.number = f"0-{self.client.number}"
         self.mirrors = self
 
     def traffic(self) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
-from spliceproxy.settings.mirror_kinds.exec import SHELL
+from spliceproxy.settings.mirror_kinds.exec import SHELL, ExecSettings
 from spliceproxy.settings.mirror_kinds.file import FileOptions, KeepFree, Retention
 from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.units import format_size
@@ -251,6 +251,7 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
         options |= more
     if kind == "exec":
         options["shell"] = "yes" if shell else "no"
+        fields["own"] = ExecSettings()
     whole = f"{text}?{urlencode(options, safe='%')}"
     return whole, MirrorSettings(text, kind, target, address, command, **fields)
 

@@ -12,6 +12,7 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.mirrors import Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.fan_out import Tap
@@ -30,6 +31,9 @@ class Owner:
         self.told_of_room = 0
         self.failures: list[str] = []
         self.ended = 0
+
+    def facts(self) -> ConnectionFacts:
+        return ConnectionFacts("a", "192.0.2.1:1", "192.0.2.2:2", "0-1", "2026-01-01T00:00:00Z")
 
     def mirror_has_room(self) -> None:
         self.told_of_room += 1

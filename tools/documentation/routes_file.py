@@ -38,6 +38,9 @@ concern no single route may be given beside `--config`, and go before the file.
   `true` and `false`. A number with a leading zero is refused.
 - `${NAME}` and `${NAME:-default}` in a value stand for an environment variable; the default also
   replaces an empty one. `$${` stands for `${`. What has braces needs quotes within `[]` and `{}`.
+- Where a variable may hold a secret, in a mirror and in what a health check sends and expects, its
+  name stands in place of its value: in `check --show`, whose output is read with the same
+  environment, and in the status, metrics, logs and messages.
 - `defaults` holds keys of a route for routes that don't have them, save `name`, `listen`,
   `backends`, `accept_proxy`, `trusted` and `sni`. Mappings are merged key by key; lists are
   replaced. What concerns accepting is not for routes without `listen`.
@@ -46,7 +49,8 @@ concern no single route may be given beside `--config`, and go before the file.
 
 A mirror is a URL as for `--mirror`, or a mapping of `to`, the place without options, and the
 options: `{to: "file:/var/log/web", direction: both, overflow: gap}`. `shell` and
-`trust_directory` are flags there.
+`trust_directory` are flags there,
+and `env` is a mapping or a list.
 """
 
 

@@ -8,18 +8,41 @@ as a `?` that never starts options.
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
+from spliceproxy.settings.bounds import count_up_to
+from spliceproxy.settings.mirror_kinds.exec_environment import (
+    SCHEMA,
+    Variable,
+    parse_names,
+    read_variables,
+    write_variables,
+)
 from spliceproxy.settings.mirror_kinds.kind import MirrorKind, Scope, SinkSettings
-from spliceproxy.settings.mirror_kinds.option import choice, flag
+from spliceproxy.settings.mirror_kinds.option import Option, choice, flag
 
 if TYPE_CHECKING:
     from spliceproxy.settings.mirror import MirrorSettings
 
 SHELL = ("/bin/sh", "-c")
 
-_PAIR = r"[A-Za-z_-]+=[\w.%+-]*"
+_PAIR = r"(?:env=[\w.%+,-]*|[A-Za-z_-]+=[\w.%+-]*)"
 _PAIRS = re.compile(rf"{_PAIR}(?:&{_PAIR})*")
+
+
+MAX_PROCESSES = 65_536
+DEFAULT_PROCESSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ExecSettings:
+    """What only commands have."""
+
+    variables: tuple[Variable, ...] = ()
+    """Of its environment, beside those that every command has."""
+    max_processes: int = DEFAULT_PROCESSES
+    """That may run at once, of this mirror in each worker."""
 
 
 class ExecKind(MirrorKind):
@@ -28,7 +51,12 @@ class ExecKind(MirrorKind):
     name = "exec"
     form = "exec:COMMAND"
     overflows = ("detach", "spill", "block")  # as for tcp
-    options = {"scope": choice("scope", *get_args(Scope)), "shell": flag("shell")}  # noqa: RUF012
+    options = {  # noqa: RUF012
+        "env": Option("env", parse_names, read_variables, SCHEMA, has_structure=True),
+        "max_processes": Option("max_processes", count_up_to(MAX_PROCESSES)),
+        "scope": choice("scope", *get_args(Scope)),
+        "shell": flag("shell"),
+    }
     has_plain_question_marks = True
 
     def split(self, text: str) -> tuple[str, str]:
@@ -39,17 +67,31 @@ class ExecKind(MirrorKind):
     def parse_sink(self, text: str, options: dict[str, Any]) -> SinkSettings:
         """See `MirrorKind.parse_sink`."""
         target = re.sub("%3F", "?", text, flags=re.IGNORECASE)
-        return SinkSettings(target, command=_parse(target, shell=options.pop("shell", False)))
+        command = _parse(target, shell=options.pop("shell", False))
+        own = ExecSettings(
+            options.pop("env", ()),
+            options.pop("max_processes", DEFAULT_PROCESSES),
+        )
+        return SinkSettings(target, command=command, own=own)
 
     def find_conflict(self, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """See `MirrorKind.find_conflict`."""
-        if options.get("overflow") == "spill" and options.get("scope") == "route":
+        if options.get("scope") != "route":
+            return None
+        if options.get("overflow") == "spill":
             return "overflow", "overflow=spill is not for scope=route: expected detach or block"
+        if "max_processes" in options:
+            return "max_processes", "max_processes is not for scope=route, which has one process"
         return None
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
-        return {"scope": mirror.scope, "shell": mirror.command[:2] == SHELL}
+        options: dict[str, Any] = {"scope": mirror.scope, "shell": mirror.command[:2] == SHELL}
+        if mirror.scope != "route":
+            options["max_processes"] = mirror.own.max_processes
+        if mirror.own.variables:
+            options["env"] = write_variables(mirror.own.variables)
+        return options
 
 
 def _parse(text: str, *, shell: bool) -> tuple[str, ...]:

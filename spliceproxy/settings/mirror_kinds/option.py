@@ -20,10 +20,12 @@ class Option:
     field: str
     parse: Callable[[str], Any]
     """Reads what stands in a URL; ValueError says what is wrong."""
-    parse_entry: Callable[[str], Any] | None = None
+    parse_entry: Callable[[Any], Any] | None = None
     """Reads what stands in a routes file, where that is written in another way."""
     schema: Mapping[str, Any] = dataclasses.field(default_factory=_single_value)
     """Describes it in a routes file."""
+    has_structure: bool = False
+    """In a routes file it may be a list or a mapping."""
 
 
 def choice(field: str, *names: str) -> Option:
