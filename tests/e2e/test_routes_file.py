@@ -109,11 +109,14 @@ def test_statuses_of_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -> None:
-    shown = check(
-        "--show", str(path), AUDIT_DIR=str(tmp_path / "audit"), ACCESS_LOG=str(tmp_path / "log")
-    )
+    variables = {"AUDIT_DIR": str(tmp_path / "audit"), "ACCESS_LOG": str(tmp_path / "log")}
+    shown = check("--show", str(path), **variables)
     assert shown.returncode == 0, shown.stderr
     content = yaml.safe_load(shown.stdout)
+    doors = [*content["admin"]["listen"], content.get("stats_socket", {})]
+    for number, door in enumerate(doors):
+        if door.get("address", "").startswith("unix:"):
+            door["address"] = f"unix:{tmp_path}/door{number}"
     for route in content["routes"]:
         # Only the ports are others, so that the test can run beside anything else.
         for number, listen in enumerate(route.get("listen", ())):  # none: by server name alone
@@ -124,7 +127,8 @@ def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -
         route["backends"] = [f"127.0.0.1:{free_port()}"]
     copy = tmp_path / "routes.yaml"
     copy.write_text(yaml.safe_dump(content))
-    proxy = start_proxy("--config", str(copy))
+    launcher = Launcher(environment=clean_environment() | variables)
+    proxy = start_proxy("--config", str(copy), launcher=launcher)
     assert [route["name"] for route in proxy.started["routes"]] == [
         route["name"] for route in content["routes"]
     ]
