@@ -12,12 +12,13 @@ class ClientNetworks:
 
     def __init__(self, ipv4_prefix: int = 32, ipv6_prefix: int = 64) -> None:
         self._masks = {
+            0: 0,
             IPV4_BYTES: _mask(IPV4_BYTES, ipv4_prefix),
             IPV6_BYTES: _mask(IPV6_BYTES, ipv6_prefix),
         }
 
     def key(self, packed: bytes) -> bytes:
-        """Return what the client with this address, of 4 or 16 bytes, is known by."""
+        """Return what the client with this address, of 4, 16 or no bytes, is known by."""
         size = len(packed)  # kept, so that no IPv4 client is taken for one of IPv6
         return (int.from_bytes(packed) & self._masks[size]).to_bytes(size)
 

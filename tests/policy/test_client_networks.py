@@ -45,6 +45,10 @@ def test_it_is_the_network_that_the_address_is_in(
     assert (keys[0] == keys[1]) == (expected[0] == expected[1])
 
 
+def test_all_without_an_address_are_one() -> None:
+    assert ClientNetworks().key(b"") == b""
+
+
 def test_the_families_are_apart() -> None:
     networks = ClientNetworks(ipv4_prefix=32, ipv6_prefix=32)
     assert key(networks, "32.1.13.184") != key(networks, "2001:db8::1")

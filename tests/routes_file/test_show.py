@@ -43,7 +43,7 @@ def test_what_is_shown_means_the_same(path: Path) -> None:
 
 def without_secrets(settings: Settings) -> Settings:
     admin = settings.admin.model_copy(update={"token": None, "viewer_token": None})
-    return settings.model_copy(update={"admin": admin})
+    return settings.model_copy(update={"admin": admin, "sample_key": None})
 
 
 def test_a_secret_is_not_shown() -> None:
