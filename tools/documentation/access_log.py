@@ -74,7 +74,11 @@ or cannot be delivered, is dropped, and counted in a line (`log_lines_dropped`) 
 **Files** are opened by the master, mode 0640 less the umask. Lines of all workers go to the same
 file and stay whole. After SIGUSR1 to the master, it and its workers open the name again, so
 logrotate's `postrotate` sends that; lines that were on their way are in the file that was renamed.
-A name that cannot be opened is an error (`log_not_reopened`), and the old file stays in use. A disk
+A name that cannot be opened is an error (`log_not_reopened`), and the old file stays in use. The
+name must not be a symbolic link, FIFO or device. Root does not log into a directory that is another
+user's, or that all may write into without its sticky bit, nor into a file that is another user's or
+has a second name: who could redirect the lines could have root write anywhere. Directories on the
+way should be root's, too. A disk
 that hangs holds up the worker that writes to it; syslog and pipes never do.
 
 A reload may change places and forms: the new workers write to the new ones, the old ones finish
