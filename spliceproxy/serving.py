@@ -15,6 +15,7 @@ from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.open_listeners import open_listeners
+from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.status_reader import StatusReader
@@ -58,7 +59,8 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         routes = prepare(settings.routes, loaded.upstreams, served, capacity)
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)
-            worker = Worker(settings, routes, Tally(table, slot=0), access_log)
+            sample_key = SampleKeys().choose(loaded.sample_key, settings.routes)
+            worker = Worker(settings, routes, Tally(table, slot=0), access_log, sample_key)
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)

@@ -1,5 +1,6 @@
 """The settings that a command line asks for: in its options, or in the file that it names."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from spliceproxy.settings.admin_access import check_exposure, check_tokens
 from spliceproxy.settings.listen_address import ListenAddress
 from spliceproxy.settings.listeners import find_duplicate
 from spliceproxy.settings.proxy import Settings
+from spliceproxy.settings.sample_key import KEY_VARIABLE, parse_sample_key
 from spliceproxy.settings.single_route import ROUTE_OPTIONS, override, single_route
 
 EXAMPLE = "spliceproxy --listen 8080 --backend example.org:80"
@@ -28,14 +30,14 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
             options["admin_viewer_token"],
             insecure=options["admin_insecure"],
         )
-        return single_route(**options)
+        return single_route(**options, **read_variables())
     # Late, so that a plain command line need not wait for YAML.
     from spliceproxy.routes_file.load import load
 
     given = [param for param in ctx.command.params if _is_given(ctx, param)]
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
-    settings = override(load(config), **beside)
+    settings = override(load(config), **beside, **read_variables())
     admin = settings.admin
     check_admin(
         [each.address for each in admin.listen],
@@ -44,6 +46,16 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
         insecure=admin.insecure,
     )
     return settings
+
+
+def read_variables() -> dict[str, Any]:
+    """Return what is read from the environment alone, as others could read it in an option."""
+    text = os.environ.get(KEY_VARIABLE)
+    try:
+        return {"sample_key": parse_sample_key(text)} if text else {}
+    except ValueError as problem:
+        what, _, remedy = str(problem).partition(": ")
+        raise UsageProblem(f"{KEY_VARIABLE}: {what}", remedy) from None
 
 
 def check_listeners(options: dict[str, Any]) -> None:

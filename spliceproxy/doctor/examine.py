@@ -12,6 +12,7 @@ from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_d
 from spliceproxy.doctor.network import check_network
 from spliceproxy.doctor.pipes import check_pipes
 from spliceproxy.doctor.ports import check_ports
+from spliceproxy.doctor.sampling import check_sampling
 from spliceproxy.doctor.system import check_system
 from spliceproxy.settings.proxy import Settings
 
@@ -29,6 +30,7 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     yield from check_calls(machine, needs)
     yield from check_directories(mirror_directories(settings), needs)
     yield from check_owners(mirror_directories(settings))
+    yield from check_sampling(machine, settings)
     yield from check_pipes(machine, count_full_size_pipes(settings))
     yield from check_file_limit(machine, settings)
     yield from check_ports(machine, settings)

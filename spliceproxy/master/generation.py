@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.loader import LoadedConfiguration
+from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.worker_process import run_worker
 from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
@@ -32,6 +33,7 @@ class Generation:
     routes: list[PreparedRoute]
     nofile: int
     workers: Workers
+    sample_key: bytes = field(repr=False)
 
     @property
     def sockets(self) -> Iterable[socket.socket]:
@@ -52,6 +54,7 @@ class Generation:
             self.routes,
             tally,
             self.logs.access_log,
+            self.sample_key,
             number=assignment.number,
             generation=self.number,
             admin_line=assignment.admin_line,
@@ -85,6 +88,7 @@ def make_generation(
     slots: WorkerSlots,
     admin: AdminProcessKeeper,
     work: Work,
+    sample_keys: SampleKeys,
 ) -> Generation:
     """Prepare a generation; its workers are not started yet."""
     settings = loaded.settings
@@ -95,5 +99,6 @@ def make_generation(
         return work(generation, assignment)
 
     workers = Workers(number, settings.workers, slots, admin, body)
-    generation = Generation(number, settings, logs, routes, capacity.nofile, workers)
+    key = sample_keys.choose(loaded.sample_key, settings.routes)
+    generation = Generation(number, settings, logs, routes, capacity.nofile, workers, key)
     return generation

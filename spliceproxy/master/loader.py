@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spliceproxy.errors import Problem, RefusedFile
@@ -19,6 +19,7 @@ from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.child import fork_child
 from spliceproxy.master.listen_targets import ListenTarget, look_up_targets
 from spliceproxy.master.polling import is_readable
+from spliceproxy.master.sample_keys import read_sample_key
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
@@ -39,6 +40,8 @@ class LoadedConfiguration:
     settings: Settings
     upstreams: list[Upstreams]
     targets: list[list[ListenTarget]]
+    sample_key: bytes | None = field(default=None, repr=False)
+    """Of the settings, if they have one."""
 
 
 class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
@@ -62,11 +65,13 @@ def load_configuration(
     that workers write into now.
 
     Raises:
-        Problem: the file is refused, a name does not resolve, or a mirror cannot work.
+        Problem: the file is refused, a name does not resolve, a mirror cannot work, or a file with
+            a key cannot be read.
     """
     settings = source()
+    sample_key = read_sample_key(settings.sample_key)
     targets = look_up_targets(settings.routes, inherited)
-    loaded = LoadedConfiguration(settings, look_up(settings), targets)
+    loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
     used = {os.path.realpath(directory) for directory in used_directories}
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))

@@ -34,6 +34,7 @@ from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.orphans import collect_orphans
 from spliceproxy.master.polling import wait
 from spliceproxy.master.reload import Reloader
+from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.service_report import ServiceReport
 from spliceproxy.master.signals import caught_signals
 from spliceproxy.master.workers import Assignment
@@ -67,6 +68,7 @@ class Master:
         self._listeners = listeners
         self._table = table
         self._slots = WorkerSlots(table)
+        self._keys = SampleKeys()
         self._admin = AdminProcessKeeper(doors, table, logs, self._forget_others)
         self._describer = ProxyDescriber()
         self._signal_fd = signal_fd
@@ -126,7 +128,7 @@ class Master:
         self._numbers += 1
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
         return make_generation(
-            self._numbers, loaded, logs, listening, self._slots, self._admin, self._work
+            self._numbers, loaded, logs, listening, self._slots, self._admin, self._work, self._keys
         )
 
     def _work(self, generation: Generation, assignment: Assignment) -> int:

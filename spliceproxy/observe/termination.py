@@ -88,6 +88,9 @@ CAUSES = {
     reasons.BAD_PROXY_HEADER: _proxy("P", "what came first was no PROXY protocol header"),
     reasons.PROXY_HEADER_TIMEOUT: _proxy("c", "the PROXY protocol header took too long"),
     admission.DENIED: _proxy("P", "`allow` and `deny` do not let the client's network in"),
+    admission.NO_CLIENT_ADDRESS: _proxy(
+        "P", "`allow`, `deny` or `per_client` ask for its address, and it has, or is given, none"
+    ),
     admission.CLIENT_LIMIT: _proxy("P", "the client's address has all the connections it may have"),
     admission.RATE_LIMITED: _proxy("P", "the client's address connects too often"),
     reasons.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),

@@ -44,6 +44,8 @@ class AccessList:
             if network in allowed:
                 raise ValueError(f"{network} is both allowed and denied")
         verdicts = dict.fromkeys(allowed, True) | dict.fromkeys(denied, False)
+        self.has_networks = bool(verdicts)
+        """Whether it makes a difference where a client is."""
         self._table = NetworkTable(verdicts, not allowed)
 
     def admits(self, host: str) -> bool:

@@ -79,11 +79,3 @@ class ClientRateLimits:
         if len(buckets) > self._max_clients:
             buckets.popitem(last=False)
         return after_s is not None
-
-
-def client_key(packed: bytes) -> bytes:
-    """Return what a client is known by: its IPv4 address, or its IPv6 /64 network.
-
-    A single IPv6 host has 2**64 addresses to come from.
-    """
-    return packed[:8] if len(packed) == 16 else packed

@@ -48,9 +48,15 @@ class Client:
         return name_peer(self.address)
 
     @property
+    def host(self) -> str | None:
+        """Its IP address as the socket module writes it; None: it has none, as at a unix socket."""
+        return self.address[0] if isinstance(self.address, tuple) else None
+
+    @property
     def ip(self) -> bytes:
         """Its address as 4 or 16 bytes; empty if it has none."""
-        return pack_ip(self.address[0]) if isinstance(self.address, tuple) else b""
+        host = self.host
+        return b"" if host is None else pack_ip(host)
 
     def proxied_addresses(self, sock: Socket) -> tuple[PeerAddress | None, PeerAddress | None]:
         """Return where it is, and where it connected to by this socket."""

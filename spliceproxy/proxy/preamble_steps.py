@@ -11,7 +11,7 @@ from spliceproxy.formats.client_hello import (
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.formats.proxy_protocol.decode import decode
-from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import ProxyHeader, ProxyProtocolError
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.received_client import Destination, ReceivedClient
@@ -36,10 +36,22 @@ class ProxyHeaderStep:
             raise Refusal(reasons.BAD_PROXY_HEADER, str(error)) from None
         if isinstance(header, NeedMore):
             return header
-        if header.source is not None:
-            received.client.introduce(header.source, header.destination)
-        received.be_admitted(self._reactor.now_s)
+        self._admit(received, header)
         return header.length
+
+    def _admit(self, received: ReceivedClient, header: ProxyHeader) -> None:
+        client = received.client
+        host = client.host
+        if header.source is not None:
+            client.introduce(header.source, header.destination)
+            host = client.host
+        elif not header.local:
+            # The connection's own address is the proxy's, which is let in. Whoever it speaks for
+            # would be, too.
+            host = None
+        elif host is None:
+            return  # the proxy itself, at a unix socket, whose mode has let it in
+        received.be_admitted(host, self._reactor.now_s)
 
 
 class ClientHelloStep:

@@ -48,18 +48,16 @@ class ReceivedClient:
         self.destination = destination
         """Where the connection goes, as far as that is known; None: nowhere."""
 
-    def be_admitted(self, now_s: float) -> None:
-        """Ask for admission with the client's address. One without an address needs none.
+    def be_admitted(self, host: str | None, now_s: float) -> None:
+        """Ask for admission with the client's IP address; None: nobody says where it is.
 
         Raises:
             Refusal: it is not let in.
         """
-        address = self.client.address
-        if isinstance(address, tuple):
-            why = self._admission.refuses(address[0], now_s)
-            if why is not None:
-                raise Refusal(why)
-            self._address = address[0]
+        why = self._admission.refuses(host, now_s)
+        if why is not None:
+            raise Refusal(why)
+        self._address = host
 
     def end(self) -> None:
         """Give up place and admission: the connection is over, or does not come about."""

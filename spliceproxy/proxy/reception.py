@@ -13,6 +13,7 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.admission import Admission
+from spliceproxy.policy.client_networks import ClientNetworks
 from spliceproxy.policy.networks import AccessList
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.accept_rate import AcceptRate
@@ -71,6 +72,8 @@ class Reception:
             AccessList(settings.allow, settings.deny),
             client.max_connections,
             None if client.rate is None else client.rate.rate,
+            networks=ClientNetworks(client.ipv4_prefix, client.ipv6_prefix),
+            admits_unknown=settings.unknown_clients == "admit",
         )
         self._trusted = AccessList(settings.trusted) if settings.accept_proxy else None
         self._accept_rate = (
@@ -122,10 +125,10 @@ class Reception:
 
     def _look_at_address(self, received: ReceivedClient) -> None:
         if self._trusted is None:
-            received.be_admitted(self._reactor.now_s)
+            received.be_admitted(received.client.host, self._reactor.now_s)
         else:
-            address = received.client.address
-            if isinstance(address, tuple) and not self._trusted.admits(address[0]):
+            host = received.client.host
+            if host is not None and not self._trusted.admits(host):
                 raise Refusal(reasons.UNTRUSTED)
 
     def preamble_read(self, preamble: Preamble) -> None:

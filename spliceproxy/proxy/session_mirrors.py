@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from spliceproxy.policy.rate import client_key
+from spliceproxy.policy.client_networks import ClientNetworks
 from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.connection_facts import ConnectionFacts
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spliceproxy.proxy.session import Session
 
 Report = list[dict[str, object]]
+
+_networks = ClientNetworks()
 
 
 class SessionMirrors:
@@ -81,7 +83,7 @@ class SessionMirrors:
     def _whose(self) -> tuple[str, bytes]:
         """Return the listener, and what the client is known by."""
         client = self._session.client
-        return client.listener_name, client_key(client.ip)
+        return client.listener_name, _networks.key(client.ip)
 
     def facts(self) -> ConnectionFacts:
         """Tell who talks to whom."""

@@ -49,6 +49,7 @@ class Worker:
         routes: Sequence[PreparedRoute],
         tally: Tally,
         access_log: AccessLog,
+        sample_key: bytes,
         *,
         number: int = 0,
         generation: int = 0,
@@ -62,7 +63,7 @@ class Worker:
         self._admin_line = admin_line
         self._drained = False
         self._idle = trio.Event()
-        self._mirrors = WorkerMirrors(self.reactor, mirror_budget_bytes(settings))
+        self._mirrors = WorkerMirrors(self.reactor, mirror_budget_bytes(settings), sample_key)
         self.pipes = self._make_pipes(mirrored=any(route.settings.mirrors for route in routes))
         self.opener = RouteOpener(
             self.reactor, settings, tally, self.pipes, self._mirrors, worker=number

@@ -24,9 +24,10 @@ def mirror_names(mirrors: Iterable[MirrorSettings]) -> list[str]:
 class WorkerMirrors:
     """Makes what mirrors share for the first of them."""
 
-    def __init__(self, reactor: Reactor, budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, budget_bytes: int, sample_key: bytes) -> None:
         self._reactor = reactor
         self._budget_bytes = budget_bytes
+        self._sample_key = sample_key
         self.shared: Mirrors | None = None
         """None where there is no mirror."""
 
@@ -38,7 +39,7 @@ class WorkerMirrors:
             OSError: it cannot be made, for want of a descriptor.
         """
         if self.shared is None:
-            self.shared = Mirrors(self._reactor, self._budget_bytes)
+            self.shared = Mirrors(self._reactor, self._budget_bytes, self._sample_key)
         return self.shared
 
     def release_if_unused(self) -> None:

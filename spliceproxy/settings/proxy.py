@@ -31,6 +31,7 @@ from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import Model, key
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.settings.preamble import PreambleSettings
+from spliceproxy.settings.sample_key import SampleKey
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
@@ -127,6 +128,12 @@ class Settings(Model):
         "mirror_budget",
         f"{help_texts.MIRROR_BUDGET} Without it: {help_texts.MIRROR_BUDGET_DEFAULT}.",
         default=None,
+    )
+    sample_key: SampleKey | None = Field(
+        default=None,
+        repr=False,
+        description="What the samples of mirrors are drawn with, a secret or `file:/PATH`. Proxies "
+        "with the same key sample the same clients. Without it: a key of this machine's own.",
     )
     admin: Annotated[AdminSettings, Shorthand("listen", "string", "array")] = Field(
         default=AdminSettings(),

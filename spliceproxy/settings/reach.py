@@ -17,6 +17,7 @@ ACCEPTING = (
     "per_client",
     "allow",
     "deny",
+    "unknown_clients",
     "accept_proxy",
     "trusted",
     "sni",

@@ -62,6 +62,7 @@ class Options(TypedDict, total=False):
     raise_nofile: bool
     mirrors: tuple[MirrorSettings, ...]
     mirror_budget_bytes: int
+    sample_key: str | None
     admin_listen: tuple[ListenAddress, ...]
     admin_token: str | None
     admin_viewer_token: str | None

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -37,6 +37,7 @@ class Mirror:
     limit: StreamLimit
     share: MirrorShare
     state: MirrorState
+    sample_key: bytes = field(repr=False)
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
@@ -69,22 +70,25 @@ def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
 
 def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
     """Those mirrors that a connection of this client is sampled for."""
-    key = split_port(client)[0].encode()  # a client is in or out with all its ports
-    return [mirror for mirror in mirrors if _wants(mirror, key)]
+    host = split_port(client)[0].encode()  # a client is in or out with all its ports
+    return [mirror for mirror in mirrors if _wants(mirror, host)]
 
 
-def _wants(mirror: Mirror, key: bytes) -> bool:
+def _wants(mirror: Mirror, host: bytes) -> bool:
     sample = mirror.settings.sample
-    if mirror.order is None:
-        return sampled(key, sample)
-    return is_on(mirror.order) and sampled(key, sample_of(mirror.order, sample))
+    if mirror.order is not None:
+        if not is_on(mirror.order):
+            return False
+        sample = sample_of(mirror.order, sample)
+    return sampled(host, sample, mirror.sample_key)
 
 
 class Mirrors:
     """Taps connections; owns the pipes, the memory budget and the threads of all mirrors."""
 
-    def __init__(self, reactor: Reactor, budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, budget_bytes: int, sample_key: bytes) -> None:
         self.reactor = reactor
+        self._sample_key = sample_key
         self.mirrors: list[Mirror] = []
         """Of all routes."""
         self.budget = Budget(budget_bytes)
@@ -129,7 +133,8 @@ class Mirrors:
         vital = settings.overflow == "block"
         try_out = sink.try_out if sink.can_be_tried else None
         state = MirrorState(self.reactor, settings.text, vital=vital, try_out=try_out)
-        mirror = Mirror(settings, disk, sink, limit, self.budget.open_share(), state)
+        share = self.budget.open_share()
+        mirror = Mirror(settings, disk, sink, limit, share, state, self._sample_key)
         self.mirrors.append(mirror)
         return mirror
 

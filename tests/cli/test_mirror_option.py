@@ -1,5 +1,7 @@
 """Mirrors on the command line and in the environment."""
 
+from pathlib import Path
+
 import pytest
 
 from spliceproxy.cli.main import run
@@ -55,4 +57,31 @@ def test_a_usage_error_is_one_line(
     assert error.startswith("spliceproxy: ")
     assert error.count("\n") == 1
     assert all(text in error for text in said), error
+    assert seen == []
+
+
+def test_the_key_of_samples_is_read_from_the_environment_alone(
+    seen: list[Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run(REQUIRED) == 0
+    monkeypatch.setenv("SPLICEPROXY_SAMPLE_KEY", "a-secret-of-some-length")
+    assert run(REQUIRED) == 0
+    file = tmp_path / "routes.yaml"
+    file.write_text(
+        "sample_key: another-secret-than-that\nroutes: [{listen: 0, backends: 'a:1'}]\n"
+    )
+    assert run(["--config", str(file)]) == 0
+    assert [each.sample_key for each in seen] == [None, *["a-secret-of-some-length"] * 2]
+    assert run([*REQUIRED, "--sample-key", "a-secret-of-some-length"]) == ExitStatus.USAGE
+
+
+def test_a_key_that_is_none_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], seen: list[Settings]
+) -> None:
+    monkeypatch.setenv("SPLICEPROXY_SAMPLE_KEY", "hush-hush")
+    assert run(REQUIRED) == ExitStatus.USAGE
+    error = capfd.readouterr().err
+    assert error.startswith("spliceproxy: SPLICEPROXY_SAMPLE_KEY: is no key; expected 16 or more")
+    assert error.count("\n") == 1
+    assert "hush-hush" not in error
     assert seen == []

@@ -27,6 +27,7 @@ from spliceproxy.master.loader import (
 )
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.reload import Reloader
+from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.address import TcpAddress
@@ -97,7 +98,9 @@ class Begun:
             return self._work(assignment.orders)
 
         parts = self.parts
-        return make_generation(2, loaded, parts.logs, sockets, parts.slots, parts.admin, be_worker)
+        return make_generation(
+            2, loaded, parts.logs, sockets, parts.slots, parts.admin, be_worker, SampleKeys()
+        )
 
     def _take_over(self, generation: Generation, change: ListenerChange) -> None:
         change.commit()

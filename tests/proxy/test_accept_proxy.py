@@ -1,5 +1,7 @@
 """A header of the PROXY protocol: read to its last byte, and no further."""
 
+from pathlib import Path
+
 import pytest
 import trio
 import trio.lowlevel
@@ -7,6 +9,7 @@ import trio.lowlevel
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyHeader
+from tests.formats.proxy_protocol.headers import ADDRESSES, header2
 from tests.proxy.relay import eventually
 from tests.proxy.routed import routed
 
@@ -18,6 +21,18 @@ HEADERS = [
     version2.encode(FAR, HERE, [(2, b"example.org"), (5, b"x" * 100)]),
 ]
 NAME = "192.0.2.7:4711"
+LOCAL = version2.encode(None, None)
+NAMELESS = [
+    version1.encode(None, None),
+    header2(0x21, 0x00, b""),  # AF_UNSPEC
+    header2(0x21, 0x12, ADDRESSES),  # a datagram
+]
+RULES = [
+    "allow: [127.0.0.0/8, 0.0.0.0/0, '::/0']",
+    "deny: 192.0.2.0/24",
+    "per_client: {max_connections: 5}",
+    "per_client: {rate: 100/s}",
+]
 
 
 def route(*lines: str, backends: str = "${one}", trusted: str = "127.0.0.1") -> str:
@@ -59,15 +74,57 @@ async def test_what_follows_may_come_much_later() -> None:
         assert await backend.receive_exactly(4) == b"late"
 
 
-@pytest.mark.parametrize("header", [version1.encode(None, None), version2.encode(None, None)])
-async def test_a_connection_of_the_proxys_own_speaks_for_itself(header: bytes) -> None:
-    async with routed(route("deny: 192.0.2.0/24")) as it:
+@pytest.mark.parametrize(
+    ("header", "rules"),
+    [
+        (LOCAL, ["allow: 127.0.0.1", "per_client: {max_connections: 1}"]),
+        *[(header, []) for header in NAMELESS],
+        *[(header, ["rate: 100/s"]) for header in NAMELESS[:2]],
+        *[(header, ["deny: 127.0.0.0/8", "unknown_clients: admit"]) for header in NAMELESS[:2]],
+    ],
+)
+async def test_a_connection_without_another_address_speaks_for_itself(
+    header: bytes, rules: list[str]
+) -> None:
+    async with routed(route(*rules)) as it:
         client = await it.open_client()
         await client.send(header + b"ping")
         assert await (await it.accept()).receive_exactly(4) == b"ping"
         client.reset()
         await eventually(lambda: bool(it.events("connection")))
     assert str(it.events("connection")[0]["client"]).startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("header", [*NAMELESS, version2.encode("/run/client", "/run/server")])
+@pytest.mark.parametrize("rule", RULES)
+async def test_who_is_not_named_is_not_let_in_past_a_rule(header: bytes, rule: str) -> None:
+    async with routed(route(rule)) as it:
+        client = await it.open_client()
+        await client.send(header + b"ping")
+        await it.turns_away(client)
+        await it.refused("no_client_address")
+
+
+async def test_the_proxys_own_connections_are_asked_for_its_address() -> None:
+    async with routed(route("deny: 127.0.0.0/8")) as it:
+        client = await it.open_client()
+        await client.send(LOCAL)
+        await it.turns_away(client)
+        await it.refused("denied")
+
+
+async def test_a_trusted_proxy_at_a_unix_socket(tmp_path: Path) -> None:
+    listen = f"- listen: unix:{tmp_path}/listen"
+    text = route("allow: 192.0.2.0/24").replace("- listen: 127.0.0.1:0", listen)
+    async with routed(text) as it:
+        for header, end in ((HEADERS[0], ""), (LOCAL, ""), (NAMELESS[0], "no_client_address")):
+            client = await it.open_client()
+            await client.send(header + b"ping")
+            if end:
+                await client.receive_rest()
+                await it.refused(end)
+            else:
+                assert await (await it.accept()).receive_exactly(4) == b"ping"
 
 
 async def test_the_real_client_is_admitted_or_not() -> None:

@@ -1,5 +1,7 @@
 """Who is let in by address, how many of one client, and how often."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -42,6 +44,40 @@ async def test_an_ipv4_client_of_a_dual_stack_listener_is_known_by_its_ipv4_addr
     async with routed(text) as it:
         it.proxy.addresses[0] = ("127.0.0.1", int(it.proxy.addresses[0][1]))
         await it.turns_away(await it.open_client())
+
+
+@pytest.mark.parametrize(("more", "served"), [("", False), ("unknown_clients: admit", True)])
+@pytest.mark.parametrize(
+    "rule", [f"allow: {LET_IN}", f"deny: {OTHER}", "per_client: {max_connections: 1}"]
+)
+async def test_who_has_no_address(rule: str, more: str, served: bool, tmp_path: Path) -> None:
+    listen = f"- listen: unix:{tmp_path}/listen"
+    text = route(rule, *filter(None, [more])).replace("- listen: 127.0.0.1:0", listen)
+    async with routed(text) as it:
+        client = await it.open_client()
+        if served:
+            await it.accept()
+        else:
+            await client.receive_rest()
+            await it.refused("no_client_address")
+
+
+async def test_at_a_unix_socket_without_rules_nobody_is_asked_for_an_address(
+    tmp_path: Path,
+) -> None:
+    text = route("rate: 100/s").replace("127.0.0.1:0", f"unix:{tmp_path}/listen")
+    async with routed(text) as it:
+        await it.connect()
+
+
+async def test_a_network_that_counts_as_one_client() -> None:
+    async with routed(route("per_client: {max_connections: 1, ipv4_prefix: 24}")) as it:
+        first, _ = await it.connect(OTHER)
+        await it.turns_away(await it.open_client(LET_IN))
+        await it.refused("client_limit")
+        first.reset()
+        await eventually(lambda: it.taken == 0)
+        await is_served(it, LET_IN)
 
 
 async def test_connections_of_a_client() -> None:

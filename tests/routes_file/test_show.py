@@ -43,7 +43,7 @@ def test_what_is_shown_means_the_same(path: Path) -> None:
 
 def without_secrets(settings: Settings) -> Settings:
     admin = settings.admin.model_copy(update={"token": None, "viewer_token": None})
-    return settings.model_copy(update={"admin": admin})
+    return settings.model_copy(update={"admin": admin, "sample_key": None})
 
 
 def test_a_secret_is_not_shown() -> None:
@@ -91,7 +91,8 @@ def test_everything_is_shown_with_its_unit() -> None:
                 "backlog": 4096,
                 "allow": [],
                 "deny": [],
-                "per_client": {},
+                "per_client": {"ipv4_prefix": 32, "ipv6_prefix": 64},
+                "unknown_clients": "refuse",
                 "bandwidth": {},
                 "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s", "client_hello": "5s"},
                 "trusted": [],

@@ -159,7 +159,7 @@ async def rig(
         (mirror, None if addresses is None else addresses.targets, private_row("order").cells)
         for mirror, addresses in zip(settings, backends, strict=True)
     ]
-    mirrors = Mirrors(reactor, budget_bytes)
+    mirrors = Mirrors(reactor, budget_bytes, bytes(32))
     mirrors.open(placed, max_connections)
     made_rig = Rig(mirrors, mode)
     try:

@@ -10,7 +10,7 @@ from spliceproxy.sinks.mirrors import Mirrors, choose
 
 def test_a_client_is_in_or_out_in_whatever_way_its_name_is_written() -> None:
     reactor = Reactor()
-    mirrors = Mirrors(reactor, 1 << 20)
+    mirrors = Mirrors(reactor, 1 << 20, b"k" * 32)
     sampled = parse_mirror("null:?sample=50%")
     # The row of an operator's orders, who has given none.
     [mirror] = mirrors.open([(sampled, None, private_row("order").cells)], 1)

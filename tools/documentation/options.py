@@ -23,6 +23,8 @@ number of bytes. The options of mirrors are described in [mirroring](mirroring.m
 
 Each option is also read from the environment, named after it: `SPLICEPROXY_IDLE_TIMEOUT=5m` for
 `--idle-timeout 5m`; lists are separated by spaces. The command line goes first.
+`SPLICEPROXY_SAMPLE_KEY` has no option, since others can read a command line: it is `sample_key` of
+a routes file.
 """
 
 

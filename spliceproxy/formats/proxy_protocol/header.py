@@ -14,8 +14,8 @@ class ProxyProtocolError(ValueError):
 class ProxyHeader:
     """A header that was read.
 
-    Without addresses the connection speaks for itself: the proxy before made it on its own
-    account (LOCAL, such as a health check), or does not know where it came from (UNKNOWN).
+    Without addresses, the proxy before has made the connection on its own account (`local`, such as
+    a health check), or does not say where it came from (UNKNOWN, AF_UNSPEC).
     """
 
     length: int

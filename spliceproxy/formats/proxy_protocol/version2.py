@@ -54,7 +54,7 @@ def _read(header: bytes, *, local: bool, family: int) -> ProxyHeader:
     if len(header) < tlvs_at:
         raise ProxyProtocolError("a header too short for its addresses")
     tlvs = unpack_tlvs(header, tlvs_at)
-    check_crc32c(header, tlvs_at)
+    check_crc32c(header, tlvs_at, tlvs)
     fields = layout.unpack_from(header, _FIXED.size)
     source: PeerAddress
     destination: PeerAddress

@@ -58,6 +58,7 @@ def test_headers(command: int, family: int, block: bytes, expected: ProxyHeader)
         (header2(0x21, 0x11, ADDRESSES + b"\x01\x00\x03h2"), "cut off"),
         (header2(0x21, 0x11, ADDRESSES + b"\x03\x00\x01x"), "checksum"),
         (header2(0x21, 0x11, ADDRESSES + b"\x03\x00\x04abcd"), "checksum"),
+        (header2(0x21, 0x11, ADDRESSES + bytes(3 * 65)), "more than 64 TLVs"),
         (header2(0x21, 0x11, bytes(MAX_BYTES - 15))[:16], "header of 2049 bytes"),
         (header2(0x20, 0x00, bytes(65535))[:16], "header of 65551 bytes"),
     ],
@@ -75,6 +76,12 @@ def test_the_longest_header() -> None:
     assert decoded.length == len(header) == MAX_BYTES
     assert decode(header[:16]) == NeedMore(MAX_BYTES)
     assert encode(SOURCE, DESTINATION, [(4, bytes(filler))]) == header
+
+
+def test_the_most_tlvs() -> None:
+    decoded = decode(header2(0x21, 0x11, ADDRESSES + bytes(3 * 64)))
+    assert isinstance(decoded, ProxyHeader)
+    assert decoded.tlvs == ((0, b""),) * 64
 
 
 @given(tlvs=tlv_lists, at=st.integers(0, 5), flipped=st.none() | st.integers(0, 10**6))
