@@ -73,7 +73,7 @@ make_venv() {
 wanted_stamp() {
     printf '%s\n' "$root"
     "$python" --version
-    cat "$root/pyproject.toml"
+    cat "$root/pyproject.toml" "$root/tools/test.lock"
 }
 
 is_up_to_date() {
@@ -101,8 +101,14 @@ with open(sys.argv[1], "rb") as file:
 PYTHON
 }
 
+install() {
+    "$python" -m pip install --quiet --disable-pip-version-check "$@" >&2 ||
+        die "pip could not install what is needed; its message is above"
+}
+
 # `set_up package` makes the environment with the package in it; `set_up GROUP` adds the
-# dependency group of that name.
+# dependency group of that name. That of the tests is locked: the same versions everywhere, each
+# with the hash of what was published.
 set_up() {
     local group=$1 stamp="$root/.venv/.installed-$1" requirements
     local -a packages=(--editable "$root")
@@ -115,12 +121,14 @@ set_up() {
     if ! is_up_to_date "$stamp"; then
         say "preparing $root/.venv (once; a minute at most)"
         is_usable || make_venv
-        if [ "$group" != package ]; then
+        if [ "$group" = test ]; then
+            install --require-hashes --requirement "$root/tools/test.lock"
+            packages=(--no-deps "${packages[@]}")
+        elif [ "$group" != package ]; then
             requirements=$(requirements_of_group "$group") || die "no dependency group $group"
             mapfile -t -O "${#packages[@]}" packages <<<"$requirements"
         fi
-        "$python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >&2 ||
-            die "pip could not install the package; its message is above"
+        install "${packages[@]}"
         wanted_stamp >"$root/.venv/.installed-package"
         wanted_stamp >"$stamp"
     fi
