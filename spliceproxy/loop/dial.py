@@ -26,7 +26,7 @@ class DialOwner(Protocol):
         """Take note of an address that did not answer; the next one is tried."""
 
     def dial_failed(self, why: str) -> None:
-        """No address is left; ``why`` is the last one's."""
+        """No address is left; ``why`` is the last one's, or what this machine itself lacked."""
 
     def dial_crashed(self, error: Exception) -> None:
         """Report what went wrong; the dial is cancelled."""
@@ -80,7 +80,7 @@ class Dial:
             try:
                 self._sock = self._open(target.family)
             except OSError as error:
-                self._attempt_failed(target, self._name_own_error(error.errno or 0))
+                self._attempt_failed(target, reasons.name_socket_error(error.errno or 0))
                 if error.errno in reasons.EXHAUSTION_ERRNOS:
                     break  # no other address would fare better
                 continue
@@ -99,11 +99,6 @@ class Dial:
             sock.close()
             raise
         return sock
-
-    def _name_own_error(self, number: int) -> str:
-        if number == errno.EADDRNOTAVAIL:  # only bind(2) says so before the connect
-            return reasons.SOURCE_UNAVAILABLE
-        return reasons.name_error("backend", number)
 
     def cancel(self) -> None:
         """Give up, and close what is under way."""
@@ -163,7 +158,7 @@ class Dial:
         self._attempt_failed(self._target, why)
 
     def _attempt_failed(self, target: SocketAddress, why: str) -> None:
-        self._why = why
+        self._why = reasons.outweigh(self._why, why)
         self._owner.attempt_failed(target, why)
 
     def on_events(self, events: int) -> None:
@@ -173,10 +168,11 @@ class Dial:
 
     def on_deadline(self) -> None:
         """Look again at a full backlog; give an address up that has not answered in time."""
-        if self._registered or self._reactor.now_s >= self._deadline_s:
-            self._drop(reasons.CONNECT_TIMEOUT)
+        overdue = self._registered or self._reactor.now_s >= self._deadline_s
+        if not self._advance():
             self.start()
-        elif not self._advance():
+        elif overdue and self._sock is not None:  # and not answered while this process was held up
+            self._drop(reasons.CONNECT_TIMEOUT)
             self.start()
 
     def on_crash(self, error: Exception) -> None:

@@ -198,8 +198,7 @@ class Attempt:
         self._dial = None
         self._why = why
         self.tried += (self._backend.state,)
-        if why not in reasons.OWN:
-            self._backend.health.connect_failed(why)
+        self._backend.health.connect_failed(why)
         self._give_back()
         if why in reasons.EXHAUSTED:
             self._fail(why)  # no other backend would fare better

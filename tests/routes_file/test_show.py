@@ -55,6 +55,12 @@ def test_a_secret_is_not_shown() -> None:
     assert settings_of(shown).admin.listen == settings.admin.listen
 
 
+def test_bytes_that_are_no_text_are_shown_so_that_they_stay() -> None:
+    text = 'routes: [{listen: 80, backends: b:80, health_check: {expect: {hex: "16 d2 00 5c"}}}]'
+    settings = settings_of(text)
+    assert settings_of(show(settings)) == settings
+
+
 def test_what_looks_like_a_variable_is_shown_so_that_it_stays() -> None:
     text = 'routes: [{listen: 80, backends: b:80, mirrors: {to: "exec:echo $${A}"}}]'
     settings = settings_of(text)
