@@ -96,6 +96,10 @@ class BackendHealth:
         """Tell when to check next; never is infinity."""
         return self._health.check_due_s(self._rules)
 
+    def check_at(self, due_s: float) -> None:
+        """Let the next check wait until then; it is still known what the last ones have said."""
+        self._health.checked.due_s = due_s
+
     def look(self, now_s: float) -> bool:
         """See what others have found out or ordered, and what time has changed.
 
