@@ -28,8 +28,9 @@ async def probe(backend: Backend, check: HealthCheckSettings) -> str:
     One of `reasons.OWN` where this machine could not find out.
     """
     error = reasons.NO_BACKEND_ADDRESS
-    for target in backend.targets():
+    for target in backend.targets_of_check():
         found = await _probe(target, backend, check)
+        backend.note(target, found)
         if not found:
             return ""
         error = reasons.outweigh(error, found)
