@@ -29,7 +29,7 @@ CheckEnd = Literal["fin", "reset"]
 
 _HEX_SCHEMA = {
     "type": "object",
-    "properties": {"hex": {"type": "string", "pattern": r"^([0-9A-Fa-f]{2}\s*)+$"}},
+    "properties": {"hex": {"type": "string", "pattern": r"^\s*([0-9A-Fa-f]{2}\s*)+$|\$\{"}},
     "required": ["hex"],
     "additionalProperties": False,
 }

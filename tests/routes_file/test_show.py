@@ -55,6 +55,20 @@ def test_a_secret_is_not_shown() -> None:
     assert settings_of(shown).admin.listen == settings.admin.listen
 
 
+def test_a_secret_in_hex_is_used_and_not_shown() -> None:
+    text = 'routes: [{listen: 80, backends: b:80, health_check: {expect: {hex: "16 ${SECRET}"}}}]'
+    secret = {"SECRET": "d2c0ffee"}
+    settings = settings_of(text, secret)
+    check = settings.routes[0].health_check
+    assert check is not None
+    assert check.expect == b"\x16\xd2\xc0\xff\xee"
+    shown = show(settings)
+    assert "c0ffee" not in shown
+    assert "c0ffee" not in repr(check)
+    assert settings_of(shown, secret) == settings
+    jsonschema.validate(yaml.safe_load(shown), json_schema())
+
+
 def test_bytes_that_are_no_text_are_shown_so_that_they_stay() -> None:
     text = 'routes: [{listen: 80, backends: b:80, health_check: {expect: {hex: "16 d2 00 5c"}}}]'
     settings = settings_of(text)
