@@ -9,6 +9,8 @@ HALF_CLOSED_TIMEOUT = "half_closed_timeout"
 """One direction had ended, and the other was silent for too long."""
 LIFETIME_TIMEOUT = "lifetime_timeout"
 CONNECT_TIMEOUT = "connect_timeout"
+OVERTAKEN = "connect_overtaken"
+"""Another address of the backend, tried later, has answered before this one."""
 NO_BACKEND_ADDRESS = "no_backend_address"
 CLIENT_LEFT = "client_left"
 UNTRUSTED = "untrusted"
@@ -30,6 +32,8 @@ HEADER_CUT_SHORT = "header_cut_short"
 """A new connection to a backend did not take the whole PROXY protocol header."""
 SOURCE_UNAVAILABLE = "source_unavailable"
 """The address to connect from is not, or no longer, one of this machine."""
+NO_CPU_TIME = "no_cpu_time"
+"""This process was late itself: what was to be there in time may have been."""
 DRAIN_DEADLINE = "drain_deadline"
 STOPPED = "stopped"
 CLOSED_BY_OPERATOR = "closed_by_operator"
@@ -67,8 +71,8 @@ EXHAUSTION_ERRNOS = frozenset(_EXHAUSTION)
 """This process or machine has used up what a socket takes: any other call for one would fail, too,
 until something is closed (accept(2), socket(2))."""
 
-OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE})
-"""Those that are this machine's, and say nothing of the peer."""
+OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE, NO_CPU_TIME, INTERNAL_ERROR})
+"""Those that are this proxy's or this machine's, and say nothing of the peer."""
 
 EXHAUSTED = frozenset(_EXHAUSTION.values())
 """Their names: what the next peer would meet too."""
@@ -81,3 +85,19 @@ def name_error(side: str, number: int) -> str:
     if number in _PEER_ERRORS:
         return f"{side}_{_PEER_ERRORS[number]}"
     return f"{side}_{errno.errorcode.get(number, str(number)).lower()}"
+
+
+def name_socket_error(number: int) -> str:
+    """Name an errno met before connect(2), while a socket to a backend was made and bound."""
+    if number == errno.EADDRNOTAVAIL:  # no port is chosen yet: it is the address (see bind_source)
+        return SOURCE_UNAVAILABLE
+    return name_error("backend", number)
+
+
+def outweigh(before: str, now: str) -> str:
+    """Return which of two failures tells how a peer with several addresses is.
+
+    The later one; but where this machine could not even try one of the addresses, the others
+    don't tell that the peer cannot be reached.
+    """
+    return before if before in OWN else now

@@ -8,7 +8,7 @@ from typing import Protocol
 from spliceproxy import reasons
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
-from spliceproxy.kernel.sockets import Socket, bind_source, prepare_stream
+from spliceproxy.kernel.sockets import Socket, bind_source, finish_cleanly, prepare_stream
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
 
@@ -26,7 +26,7 @@ class DialOwner(Protocol):
         """Take note of an address that did not answer; the next one is tried."""
 
     def dial_failed(self, why: str) -> None:
-        """No address is left; ``why`` is the last one's."""
+        """No address is left; ``why`` is the last one's, or what this machine itself lacked."""
 
     def dial_crashed(self, error: Exception) -> None:
         """Report what went wrong; the dial is cancelled."""
@@ -42,12 +42,12 @@ class Dial:
         "_registered",
         "_sock",
         "_source",
-        "_target",
         "_targets",
         "_timeout_s",
         "_timer",
         "_user_timeout_s",
         "_why",
+        "target",
     )
 
     def __init__(
@@ -67,7 +67,8 @@ class Dial:
         self._user_timeout_s = tcp_user_timeout_s
         self._source = source
         self._sock: Socket | None = None
-        self._target: SocketAddress | None = None
+        self.target: SocketAddress | None = None
+        """Whom it connects to, or did last."""
         self._timer: Timer | None = None
         self._registered = False
         self._deadline_s = 0.0
@@ -76,11 +77,11 @@ class Dial:
     def start(self) -> None:
         """Try targets until one connects, or is under way."""
         for target in self._targets:
-            self._target = target
+            self.target = target
             try:
                 self._sock = self._open(target.family)
             except OSError as error:
-                self._attempt_failed(target, self._name_own_error(error.errno or 0))
+                self._attempt_failed(target, reasons.name_socket_error(error.errno or 0))
                 if error.errno in reasons.EXHAUSTION_ERRNOS:
                     break  # no other address would fare better
                 continue
@@ -100,15 +101,22 @@ class Dial:
             raise
         return sock
 
-    def _name_own_error(self, number: int) -> str:
-        if number == errno.EADDRNOTAVAIL:  # only bind(2) says so before the connect
-            return reasons.SOURCE_UNAVAILABLE
-        return reasons.name_error("backend", number)
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a connect is waited for."""
+        return self._sock is not None
 
-    def cancel(self) -> None:
-        """Give up, and close what is under way."""
+    @property
+    def started_s(self) -> float:
+        """When the connect to the target began (`Reactor.now_s`)."""
+        return self._deadline_s - self._timeout_s
+
+    def cancel(self, *, cleanly: bool = False) -> None:
+        """Give up, and close what is under way: cleanly, in a FIN if it is connected by now."""
         self._stop_waiting()
         if self._sock is not None:
+            if cleanly:
+                finish_cleanly(self._sock)
             self._reactor.close_later(self._sock)
             self._sock = None
 
@@ -118,17 +126,17 @@ class Dial:
         Asking connect(2) again tells success and failure alike, and on a fast network the second
         call right after the first already says yes: no event has to be waited for.
         """
-        assert self._sock is not None and self._target is not None  # noqa: S101, PT018
-        error = syscalls.connect(self._sock, self._target.sockaddr)
+        assert self._sock is not None and self.target is not None  # noqa: S101, PT018
+        error = syscalls.connect(self._sock, self.target.sockaddr)
         if error == errno.EINPROGRESS:
-            error = syscalls.connect(self._sock, self._target.sockaddr)
+            error = syscalls.connect(self._sock, self.target.sockaddr)
         if error in (0, errno.EISCONN):
-            if self._target.is_own(self._sock):
+            if self.target.is_own(self._sock):
                 self._drop(reasons.name_error("backend", errno.ECONNREFUSED))
                 return False
             self._stop_waiting()
             sock, self._sock = self._sock, None
-            self._owner.connected(sock, self._target)
+            self._owner.connected(sock, self.target)
             return True
         if error in _UNDER_WAY:
             self._wait_for_answer()
@@ -158,12 +166,12 @@ class Dial:
             self._registered = False
 
     def _drop(self, why: str) -> None:
-        assert self._target is not None  # noqa: S101
+        assert self.target is not None  # noqa: S101
         self.cancel()
-        self._attempt_failed(self._target, why)
+        self._attempt_failed(self.target, why)
 
     def _attempt_failed(self, target: SocketAddress, why: str) -> None:
-        self._why = why
+        self._why = reasons.outweigh(self._why, why)
         self._owner.attempt_failed(target, why)
 
     def on_events(self, events: int) -> None:
@@ -173,10 +181,11 @@ class Dial:
 
     def on_deadline(self) -> None:
         """Look again at a full backlog; give an address up that has not answered in time."""
-        if self._registered or self._reactor.now_s >= self._deadline_s:
-            self._drop(reasons.CONNECT_TIMEOUT)
+        overdue = self._registered or self._reactor.now_s >= self._deadline_s
+        if not self._advance():
             self.start()
-        elif not self._advance():
+        elif overdue and self._sock is not None:  # and not answered while this process was held up
+            self._drop(reasons.CONNECT_TIMEOUT)
             self.start()
 
     def on_crash(self, error: Exception) -> None:

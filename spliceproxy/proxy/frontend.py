@@ -149,8 +149,9 @@ class Frontend:
             session.start()
 
     def connect_failed(self, backend: str, why: str) -> None:
-        """Count the attempt."""
-        self.counters.route.backend(backend).failed.add(why)
+        """Count the attempt, unless it was this machine that failed."""
+        if why not in reasons.OWN:
+            self.counters.route.backend(backend).failed.add(why)
 
     def connected(self, session: Session, connect_s: float) -> None:
         """Count the connection to the backend."""

@@ -11,6 +11,7 @@ MAX_CONNECTIONS = 10_000_000
 MAX_RETRIES = 1000
 MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
 MIN_TIMEOUT_S = 0.001
+MIN_NEXT_ADDRESS_S = 0.01  # RFC 8305, section 5
 MIN_HANG_TIMEOUT_S = 2.0  # twice the interval of a heartbeat
 MAX_TCP_USER_TIMEOUT_S = 24 * 86_400  # the kernel counts milliseconds in a signed int
 
@@ -47,6 +48,12 @@ def duration_within(least_s: float, most_s: float = float("inf")) -> Callable[[s
         return seconds
 
     return parse
+
+
+def parse_next_address(text: str) -> float:
+    """Return a duration; 0 is never."""
+    seconds = parse_duration(text)
+    return duration_within(MIN_NEXT_ADDRESS_S)(text) if seconds else 0.0
 
 
 def parse_hang_timeout(text: str) -> float:

@@ -20,6 +20,7 @@ from spliceproxy.settings.bounds import (
     parse_drain_timeout,
     parse_hang_timeout,
     parse_max_connections,
+    parse_next_address,
     parse_tcp_user_timeout,
     parse_timeout,
     parse_workers,
@@ -110,6 +111,9 @@ Timeout = Annotated[
 ]
 DrainTimeout = Annotated[
     float, reads(parse_drain_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)
+]
+NextAddress = Annotated[
+    float, reads(parse_next_address), WRITES_DURATION, described("duration", TIME_SCHEMA)
 ]
 TcpUserTimeout = Annotated[
     float, reads(parse_tcp_user_timeout), WRITES_DURATION, described("duration", TIME_SCHEMA)

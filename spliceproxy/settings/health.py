@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from spliceproxy.settings.bounds import count_up_to, duration_within
-from spliceproxy.settings.escapes import format_escaped, parse_escaped
+from spliceproxy.settings.escapes import format_escaped, read_bytes
 from spliceproxy.settings.fields import (
     TIME_SCHEMA,
     WRITES_DURATION,
@@ -25,7 +25,14 @@ def _write_bytes(data: bytes) -> Any:
 
 
 OnDown = Literal["keep", "close"]
+CheckEnd = Literal["fin", "reset"]
 
+_HEX_SCHEMA = {
+    "type": "object",
+    "properties": {"hex": {"type": "string", "pattern": r"^\s*([0-9A-Fa-f]{2}\s*)+$|\$\{"}},
+    "required": ["hex"],
+    "additionalProperties": False,
+}
 Count = Annotated[
     int,
     reads(count_up_to(MAX_COUNT)),
@@ -33,9 +40,9 @@ Count = Annotated[
 ]
 Bytes = Annotated[
     bytes,
-    reads(keeps_written(parse_escaped)),
+    BeforeValidator(keeps_written(read_bytes)),
     PlainSerializer(_write_bytes),
-    described("text with escapes", {"type": "string"}),
+    described("text with escapes, or `{hex: …}`", {"type": "string"}, _HEX_SCHEMA),
 ]
 CheckInterval = Annotated[
     float, reads(duration_within(0.05, 3600.0)), WRITES_DURATION, described("duration", TIME_SCHEMA)
@@ -55,7 +62,9 @@ class HealthCheckSettings(Model):
         default="tcp", description="How to connect."
     )
     send: Bytes = Field(
-        default=b"", description=r"Send this first: text with `\r`, `\n`, `\t`, `\\` and `\x00`."
+        default=b"",
+        description="Send this first: text with `\\r`, `\\n`, `\\t`, `\\\\` and, in single "
+        'quotes, `\\x00`; or any bytes, as in `{hex: "16 03 01"}`.',
     )
     expect: Bytes = Field(
         default=b"",
@@ -69,6 +78,11 @@ class HealthCheckSettings(Model):
     )
     rise: Count = Field(default=2, description="Checks passed in a row that bring a backend up.")
     fall: Count = Field(default=3, description="Checks failed in a row that bring it down.")
+    close: Annotated[CheckEnd, *choice("fin", "reset")] = Field(
+        default="fin",
+        description="How a check's connection ends. `fin`: its end of the stream, what is left of "
+        "the answer is read; `reset`: at once, which leaves no TIME_WAIT behind.",
+    )
 
     @model_validator(mode="after")
     def _check_expect(self) -> Self:

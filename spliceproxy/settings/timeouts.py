@@ -1,7 +1,7 @@
 """How long a route waits."""
 
 from spliceproxy.settings import help_texts
-from spliceproxy.settings.fields import TcpUserTimeout, Timeout
+from spliceproxy.settings.fields import NextAddress, TcpUserTimeout, Timeout
 from spliceproxy.settings.model import Model, key
 
 
@@ -9,6 +9,12 @@ class Timeouts(Model):
     """How long a route waits for what."""
 
     connect_s: Timeout = key("connect", help_texts.CONNECT_TIMEOUT, default=5.0)
+    next_address_s: NextAddress = key(
+        "next_address",
+        "Where a backend's name has several addresses: try the next one beside one that has not "
+        "answered by then (RFC 8305). 0 tries one after the other.",
+        default=0.25,
+    )
     idle_s: Timeout = key(
         "idle",
         help_texts.IDLE_TIMEOUT,

@@ -1,18 +1,19 @@
 """Where connections go: the backends' names and addresses, and connecting to them.
 
 Reading order: `attempt` (one client on its way to a backend), `pool` with `backend` and
-`client_queue` (whom it gets, or waits for); `health`, `probe`, `checker` (who is fit for use);
-`group`, `membership`, `lookups` (who there is); `resolver`, `resolved`, `dns`, `srv_target`
-(their addresses).
+`client_queue` (whom it gets, or waits for), `address_order` (at which address); `health`, `probe`,
+`checker` (who is fit for use); `group`, `membership`, `lookups` (who there is); `resolver`,
+`resolved`, `dns`, `srv_target` (their addresses).
 
 How a session gets its backend, in order:
 
 1. `Session.start` makes an `Attempt` and starts it.
 2. `BackendPool.choose` names a backend, or says that all are full; then the attempt joins the
    `ClientQueue`, which starts it again when a backend has room (`Attempt.retry`).
-3. `Dial` (in `loop`) connects to the backend's addresses, and tells the attempt of each that does
-   not answer (`attempt_failed`; the session hears `connect_failed`), and of the outcome
-   (`connected` or `dial_failed`). After a failure it is back at 2 with another backend.
+3. `Dial` (in `loop`), or `Race` where there are several addresses, connects to them in the order of
+   `AddressOrder`, and tells the attempt of each that does not answer (`attempt_failed`; the session
+   hears `connect_failed`), and of the outcome (`connected` or `dial_failed`). After a failure it is
+   back at 2 with another backend.
 4. The attempt writes a PROXY header, if the backend wants one, and hands socket and backend to the
    session (`connected`). If it has nobody left to try, it tells why (`not_connected`).
 5. After closing its sockets the session gives the backend back (`BackendPool.give_back`), and

@@ -8,6 +8,7 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.dial import Dial
+from spliceproxy.loop.race import Race
 from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
@@ -65,7 +66,7 @@ class Attempt:
         self._owner = owner
         self._over = False
         self._backend: Backend | None = None
-        self._dial: Dial | None = None
+        self._dial: Dial | Race | None = None
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
@@ -123,21 +124,26 @@ class Attempt:
             if isinstance(choice, Shortage):
                 self._meet(choice)
                 break
-            self._start_dial(choice)
+            self._start_dial(choice, client)
         self._busy = False
 
-    def _start_dial(self, backend: Backend) -> None:
+    def _start_dial(self, backend: Backend, client: bytes) -> None:
         self._backend = backend
         self.is_queued = False
         backend.state.active += 1
-        self._dial = Dial(
-            self._pool.reactor,
+        pool = self._pool
+        whole = (
+            pool.reactor,
             self,
-            backend.targets(),
-            self._pool.connect_timeout_s,
-            self._pool.tcp_user_timeout_s,
+            iter(backend.targets(client)),
+            pool.connect_timeout_s,
+            pool.tcp_user_timeout_s,
             backend.settings.source,
         )
+        if backend.addresses is None or not pool.next_address_s:
+            self._dial = Dial(*whole)
+        else:
+            self._dial = Race(*whole, next_after_s=pool.next_address_s)
         self._dial.start()
 
     def _meet(self, shortage: Shortage) -> None:
@@ -183,6 +189,8 @@ class Attempt:
         self._over = True
         backend, self._backend = self._backend, None
         self._dial = None
+        if backend.addresses is not None:
+            backend.addresses.answered(target)
         if backend.health.suspect:
             backend.health.connect_succeeded()
         self._owner.connected(sock, target, backend)
@@ -190,6 +198,7 @@ class Attempt:
     def attempt_failed(self, target: SocketAddress, why: str) -> None:
         """Pass on that an address did not answer."""
         assert self._backend is not None  # noqa: S101
+        self._backend.note(target, why)
         self._owner.connect_failed(target, self._backend, why)
 
     def dial_failed(self, why: str) -> None:
@@ -198,8 +207,7 @@ class Attempt:
         self._dial = None
         self._why = why
         self.tried += (self._backend.state,)
-        if why not in reasons.OWN:
-            self._backend.health.connect_failed(why)
+        self._backend.health.connect_failed(why)
         self._give_back()
         if why in reasons.EXHAUSTED:
             self._fail(why)  # no other backend would fare better

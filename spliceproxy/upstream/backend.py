@@ -1,12 +1,15 @@
 """A backend in one worker: where it is, how it is connected to, and who is connected."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable
 
+from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
+from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
 
@@ -19,7 +22,7 @@ HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encod
 class Backend:
     """What a route knows of one of its backends; `state` is what balancing knows of it."""
 
-    __slots__ = ("header", "health", "resolved", "settings", "state")
+    __slots__ = ("addresses", "header", "health", "resolved", "settings", "sockets", "state")
 
     def __init__(
         self,
@@ -30,6 +33,9 @@ class Backend:
     ) -> None:
         self.settings = settings = member.settings
         self.resolved = member.resolved
+        self.addresses: AddressOrder | None = None
+        """Which of several addresses is tried first; None if there is one at most."""
+        self._take_sockets()
         self.header = HEADERS.get(settings.send_proxy)
         """What a connection begins with; None if with the client's first byte."""
         self.state = BackendState(
@@ -47,13 +53,40 @@ class Backend:
         """Take over what has changed of it; where nothing is found any more, what was stays."""
         if member.resolved.sockets:
             self.resolved = member.resolved
+            self._take_sockets()
         self.state.tier = member.tier
         self.health.set_weight(member.weight)
 
-    def targets(self) -> Iterator[SocketAddress]:
-        """Return the socket addresses to try, one after the other."""
+    def _take_sockets(self) -> None:
         source = self.settings.source
-        if source is None:
-            return iter(self.resolved.sockets)
-        family = family_of(source)
-        return (target for target in self.resolved.sockets if target.family == family)
+        self.sockets = self.resolved.sockets
+        if source is not None:
+            family = family_of(source)
+            self.sockets = tuple(each for each in self.sockets if each.family == family)
+        if len(self.sockets) < 2:
+            self.addresses = None
+            return
+        if self.addresses is None:
+            self.addresses = AddressOrder()
+        self.addresses.replace(self.sockets)
+
+    def targets(self, client: bytes = b"") -> Iterable[SocketAddress]:
+        """Return the socket addresses to try, one after the other; for which client if given."""
+        if self.addresses is None:
+            return self.sockets
+        return self.addresses.take(time.monotonic(), client)
+
+    def targets_of_check(self) -> Iterable[SocketAddress]:
+        """Return the socket addresses to check, until one passes."""
+        if self.addresses is None:
+            return self.sockets
+        return self.addresses.look(time.monotonic())
+
+    def note(self, target: SocketAddress, error: str) -> None:
+        """Take note of how an address answered, with an error unless that is empty."""
+        if self.addresses is None or error in reasons.OWN:
+            return
+        if error:
+            self.addresses.failed(target, time.monotonic())
+        else:
+            self.addresses.answered(target)

@@ -1,5 +1,6 @@
 """Active health checks of the backends of all routes, each in its time."""
 
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -23,6 +24,7 @@ class Checker:
 
     def __init__(self, pools: Sequence[BackendPool]) -> None:
         self._pools = [pool for pool in pools if pool.check is not None]
+        self._known: set[Backend] = set()
         self._under_way: set[Backend] = set()
         self._limit = trio.CapacityLimiter(MOST_AT_ONCE)
         self._scope = trio.CancelScope()
@@ -43,7 +45,8 @@ class Checker:
 
     def _start_due(self, nursery: trio.Nursery) -> float:
         """Start those checks that are due; returns after how many seconds to look again."""
-        now_s = trio.current_time()
+        now_s = time.monotonic()
+        self._spread(now_s)
         next_s = now_s + _LONGEST_SLEEP_S
         for pool in self._pools:
             assert pool.check is not None  # noqa: S101
@@ -57,6 +60,27 @@ class Checker:
                 else:
                     next_s = min(next_s, due_s)
         return max(next_s - now_s, _SHORTEST_SLEEP_S)
+
+    def _spread(self, now_s: float) -> None:
+        """Let backends that come together be checked one after the other in their interval.
+
+        All at once they would meet a machine that is busy with a start, on this side and at
+        backends that share one, and be late for that. The jitter keeps them apart from then on.
+        """
+        intervals_s = {
+            backend: pool.check.interval_s
+            for pool in self._pools
+            for backend in pool.backends
+            if pool.check is not None
+        }
+        come = [
+            backend
+            for backend in intervals_s
+            if backend not in self._known and backend.health.check_due_s() <= now_s
+        ]
+        for number, backend in enumerate(come):
+            backend.health.check_at(now_s + intervals_s[backend] * number / len(come))
+        self._known = set(intervals_s)
 
     async def _check(self, backend: Backend, check: HealthCheckSettings) -> None:
         async with self._limit:

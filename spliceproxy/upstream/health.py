@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from spliceproxy import reasons
 from spliceproxy.ipc.health_cells import (
     CELLS_USED,
     ORDERS_USED,
@@ -83,6 +84,7 @@ class BackendHealth:
         self._seen = b""
         self._changes_s = now_s
         self._ejected_until_s = math.inf  # by this worker
+        self._no_check = ""  # why the last check was none
         self.suspect = False
         """Whether it matters when a connect succeeds: one has failed lately, here or elsewhere."""
         self.lost = False
@@ -93,6 +95,10 @@ class BackendHealth:
     def check_due_s(self) -> float:
         """Tell when to check next; never is infinity."""
         return self._health.check_due_s(self._rules)
+
+    def check_at(self, due_s: float) -> None:
+        """Let the next check wait until then; it is still known what the last ones have said."""
+        self._health.checked.due_s = due_s
 
     def look(self, now_s: float) -> bool:
         """See what others have found out or ordered, and what time has changed.
@@ -119,7 +125,9 @@ class BackendHealth:
         self._apply(time.monotonic())
 
     def connect_failed(self, why: str) -> None:
-        """Take note that a client could not be connected."""
+        """Take note that a client could not be connected, unless that is this machine's fault."""
+        if why in reasons.OWN:
+            return
         self.suspect = True
         now_s = time.monotonic()
         ejection = self._health.ejection
@@ -139,8 +147,19 @@ class BackendHealth:
         self.suspect = self._health.ejection.on_probation  # still: one that is ejected now
 
     def checked(self, error: str) -> None:
-        """Take note of a check that has ended, with an error unless that is empty."""
+        """Take note of a check that has ended, with an error unless that is empty.
+
+        One that this machine could not make says nothing of the backend. The log tells of the
+        first one in a row.
+        """
         now_s = time.monotonic()
+        if error in reasons.OWN:
+            self._health.on_no_check(self._rules, now_s, _draw())
+            if error != self._no_check:
+                self._log.warning("check_not_made", reason=error)
+            self._no_check = error
+            return
+        self._no_check = ""
         before = self._health.verdict(self._rules, now_s)
         until_s = self._health.ejection.until_s
         self._health.on_check(self._rules, now_s, _draw(), error)

@@ -19,8 +19,8 @@ from spliceproxy.upstream.membership import Membership
 class BackendPool:
     """Chooses backends for attempts, and counts what each has.
 
-    Plain order, not happy eyeballs: backend after backend as the balance has it; within a backend
-    its addresses one after the other as the resolver sorted them.
+    Backend after backend as the balance has it; within one, its addresses as its `AddressOrder`
+    has them.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class BackendPool:
         """Whether `choose` wants to know who the client is."""
         self.connect_timeout_s = settings.timeouts.connect_s
         self.tcp_user_timeout_s = settings.timeouts.tcp_user_s
+        self.next_address_s = settings.timeouts.next_address_s
+        """When an address is tried beside another one of the same backend; 0 is never."""
         self.check = settings.health_check
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""

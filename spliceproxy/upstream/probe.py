@@ -1,6 +1,8 @@
 """One check of one backend: connect, and see what it says."""
 
 import errno
+import socket
+from contextlib import closing, suppress
 
 import trio
 
@@ -15,35 +17,65 @@ from spliceproxy.upstream.backend import Backend
 CHECK_TIMEOUT = "check_timeout"
 CLOSED_EARLY = "closed_before_answer"
 
+_LATE_S = 0.5  # far above what a busy worker takes to come round
+_DRAIN_S = 0.25  # a backend that reads the end of the stream closes within a round trip
+_DRAIN_BYTES = 1 << 16
+
 
 async def probe(backend: Backend, check: HealthCheckSettings) -> str:
-    """Return why a backend fails its check, or nothing if it passes at one of its addresses."""
-    error = "no_backend_address"
-    for target in backend.targets():
-        error = CHECK_TIMEOUT
-        with trio.move_on_after(check.timeout_s):
-            error = await _probe(target, backend, check)
-        if not error:
-            break
+    """Return why a backend fails its check, or nothing if it passes at one of its addresses.
+
+    One of `reasons.OWN` where this machine could not find out.
+    """
+    error = reasons.NO_BACKEND_ADDRESS
+    for target in backend.targets_of_check():
+        found = await _probe(target, backend, check)
+        backend.note(target, found)
+        if not found:
+            return ""
+        error = reasons.outweigh(error, found)
     return error
 
 
 async def _probe(target: SocketAddress, backend: Backend, check: HealthCheckSettings) -> str:
     try:
-        sock = syscalls.open_socket(target.family)
+        sock = _open(target, backend, check)
     except OSError as error:
-        return reasons.name_error("backend", error.errno or 0)
+        return reasons.name_socket_error(error.errno or 0)
+    with closing(sock):
+        verdict = CHECK_TIMEOUT
+        with trio.move_on_after(check.timeout_s) as scope:
+            verdict = await _ask(sock, target, backend, check)
+        if scope.cancelled_caught and trio.current_time() - scope.deadline > _LATE_S:
+            verdict = reasons.NO_CPU_TIME
+        if check.close == "fin":
+            await _say_goodbye(sock)
+    return verdict
+
+
+def _open(target: SocketAddress, backend: Backend, check: HealthCheckSettings) -> Socket:
+    sock = syscalls.open_socket(target.family)
     try:
         prepare_stream(sock, 0.0)
+        if check.close == "fin":
+            finish_cleanly(sock)
         if backend.settings.source is not None:
             bind_source(sock, backend.settings.source)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _ask(
+    sock: Socket, target: SocketAddress, backend: Backend, check: HealthCheckSettings
+) -> str:
+    try:
         await _connect(sock, target)
         await _send(sock, _greeting(backend) + check.send)
         return await _expect(sock, check.expect)
     except OSError as error:
         return reasons.name_error("backend", error.errno or 0)
-    finally:
-        sock.close()
 
 
 def _greeting(backend: Backend) -> bytes:
@@ -77,17 +109,32 @@ async def _expect(sock: Socket, expected: bytes) -> str:
     """Read until the answer is as long as what is expected, or differs from it."""
     received = b""
     while len(received) < len(expected):
-        try:
-            chunk = sock.recv(len(expected) - len(received))
-        except BlockingIOError:
-            await trio.lowlevel.wait_readable(sock.fileno())
-            continue
+        chunk = await _receive(sock, len(expected) - len(received))
         if not chunk:
             return CLOSED_EARLY
         received += chunk
         if not expected.startswith(received):
             text = received.decode("ascii", "backslashreplace")
             return f"unexpected_answer {quote(text)}"
-    if expected:
-        finish_cleanly(sock)  # after a bare connect a reset does: it leaves no TIME_WAIT behind
     return ""
+
+
+async def _receive(sock: Socket, most: int) -> bytes:
+    while True:
+        try:
+            return sock.recv(most)
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock.fileno())
+
+
+async def _say_goodbye(sock: Socket) -> None:
+    """End the stream, and read what is left of the answer.
+
+    A close with unread bytes would be a reset (tcp(7)), which servers log as an error. The
+    verdict stands by now, so a peer that has gone, or goes on sending, is no matter.
+    """
+    with suppress(OSError), trio.move_on_after(_DRAIN_S):
+        sock.shutdown(socket.SHUT_WR)
+        left = _DRAIN_BYTES
+        while left > 0 and (chunk := await _receive(sock, left)):
+            left -= len(chunk)

@@ -8,7 +8,7 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.loop.dial import Dial
 from tests.faults import AnswerAt, Counted, CrashAt, FailAt
-from tests.loop.dialling import Dialling
+from tests.loop.dialling import REFUSING, Dialling
 from tests.loop.watching import eventually
 
 
@@ -41,6 +41,26 @@ async def test_an_answer_that_comes_later(
     dialling.dial(good)
     assert await dialling.reached() == "good"
     assert slow.calls == 4
+
+
+async def test_an_answer_that_came_while_this_process_was_held_up(
+    dialling: Dialling, good: SocketAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is met first, as deadlines and events are different tasks."""
+    monkeypatch.setattr(syscalls, "connect", AnswerAt(syscalls.connect, 2, errno.EALREADY))
+    dialling.dial(good).on_deadline()
+    assert dialling.caller.reached
+    assert dialling.caller.attempts == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_an_address_that_could_not_be_tried_may_be_a_good_one(
+    dialling: Dialling, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = AnswerAt(syscalls.connect, number, errno.EADDRNOTAVAIL)
+    monkeypatch.setattr(syscalls, "connect", AnswerAt(full, 2, errno.ECONNREFUSED))
+    dialling.dial(REFUSING, REFUSING)
+    assert await dialling.failed() == "no_local_port"
 
 
 async def test_a_refusal_that_comes_later(

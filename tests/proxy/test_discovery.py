@@ -1,6 +1,6 @@
 """Backends that DNS lists, which come and go under a serving proxy."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,14 +26,14 @@ def listed(players: list[Player], *numbers: int) -> tuple[int, list[str]]:
 
 @asynccontextmanager
 async def discovered(
-    count: int, *numbers: int, **route: Any
+    count: int, *numbers: int, addresses: Sequence[str] = ("127.0.0.1",), **route: Any
 ) -> AsyncIterator[tuple[Pooled, DnsServer]]:
     """Serve a route whose backends are those that the name server lists."""
     inbox, arrivals = trio.open_memory_channel[tuple[int, Peer]](100)
     players = [Player(number, inbox) for number in range(count)]
     zone: Zone = {
         (SERVICE, "SRV"): listed(players, *numbers),
-        ("a.example.test", "A"): (3600, ["127.0.0.1"]),
+        ("a.example.test", "A"): (3600, list(addresses)),
     }
     peers: list[Peer] = []
     with serving_dns(zone) as server, capture_logs() as log, trio.fail_after(30):

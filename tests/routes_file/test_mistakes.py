@@ -62,11 +62,11 @@ KEYS = [
         [
             (
                 "5:14: routes[0].timeouts.idel: key 'idel' is not known; did you mean 'idle'? "
-                "(connect, idle, tcp_user, client_hello, half_closed, lifetime)"
+                "(connect, next_address, idle, tcp_user, client_hello, half_closed, lifetime)"
             ),
             (
                 "5:24: routes[0].timeouts.connect_s: key 'connect_s' is not known; did you mean "
-                "'connect'? (connect, idle, tcp_user, client_hello, half_closed, lifetime)"
+                "'connect'? (connect, next_address, idle, tcp_user, client_hello, half_closed, lifetime)"
             ),
         ],
     ),

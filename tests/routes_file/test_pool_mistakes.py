@@ -31,9 +31,13 @@ BACKENDS = [
 
 HEALTH = [
     (f"{ROUTE}health_check: http", ["4:17: routes[0].health_check: 'http' is not known: expected tcp"]),
-    (f"{ROUTE}health_check: {{intervall: 1s, rise: 0}}", ["4:18: routes[0].health_check.intervall: key 'intervall' is not known; did you mean 'interval'? (type, send, expect, interval, timeout, rise, fall)", "4:39: routes[0].health_check.rise: '0' is not understood: expected 1 to 100"]),
+    (f"{ROUTE}health_check: {{intervall: 1s, rise: 0}}", ["4:18: routes[0].health_check.intervall: key 'intervall' is not known; did you mean 'interval'? (type, send, expect, interval, timeout, rise, fall, close)", "4:39: routes[0].health_check.rise: '0' is not understood: expected 1 to 100"]),
     (f"{ROUTE}health_check: {{send: PING}}", ["4:17: routes[0].health_check: nothing is expected of what 'send' sends: expected 'expect' with it"]),
     (ROUTE + "health_check: {expect: '\\q'}", ["4:26: routes[0].health_check.expect: escape '\\\\q' is not known: expected \\r, \\n, \\t, \\0, \\\\ or \\x00"]),
+    (ROUTE + 'health_check: {send: "\\xd2", expect: N}', ["4:24: routes[0].health_check.send: the character U+00D2 is ambiguous, as YAML reads \"\\xd2\" within double quotes so: for the byte write '\\xd2' in single quotes, for the character {hex: \"c3 92\"}"]),
+    (ROUTE + "health_check: {expect: {hex: 5}}", ["4:26: routes[0].health_check.expect: '5' is not in hex: expected pairs of digits, as in \"16 03 01\""]),
+    (ROUTE + "health_check: {expect: [a]}", ["4:26: routes[0].health_check.expect: expected a text, or bytes as in {hex: \"16 03 01\"}"]),
+    (ROUTE + "health_check: {close: rst}", ["4:25: routes[0].health_check.close: 'rst' is not known; did you mean 'reset'? (fin, reset)"]),
     (f"{ROUTE}ejection: off", ["4:13: routes[0].ejection: 'off' is not a flag: expected false"]),
     (f"{ROUTE}ejection: {{first: 1h, longest: 1s}}", ["4:13: routes[0].ejection: 'longest' is shorter than 'first': expected the same or longer"]),
     (f"{ROUTE}on_down: drop", ["4:12: routes[0].on_down: 'drop' is not known: expected keep or close"]),
@@ -62,6 +66,9 @@ def test_short_ways_to_say_it() -> None:
     assert route("ejection: false").ejection == EjectionSettings(enabled=False)
     assert route('health_check: {expect: "+PONG\\r\\n", send: x}').health_check == (
         HealthCheckSettings(send=b"x", expect=b"+PONG\r\n")
+    )
+    assert route("health_check: {expect: '\\xd2', send: {hex: \"00 D2\"}}").health_check == (
+        HealthCheckSettings(send=b"\0\xd2", expect=b"\xd2")
     )
 
 

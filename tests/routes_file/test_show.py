@@ -55,6 +55,26 @@ def test_a_secret_is_not_shown() -> None:
     assert settings_of(shown).admin.listen == settings.admin.listen
 
 
+def test_a_secret_in_hex_is_used_and_not_shown() -> None:
+    text = 'routes: [{listen: 80, backends: b:80, health_check: {expect: {hex: "16 ${SECRET}"}}}]'
+    secret = {"SECRET": "d2c0ffee"}
+    settings = settings_of(text, secret)
+    check = settings.routes[0].health_check
+    assert check is not None
+    assert check.expect == b"\x16\xd2\xc0\xff\xee"
+    shown = show(settings)
+    assert "c0ffee" not in shown
+    assert "c0ffee" not in repr(check)
+    assert settings_of(shown, secret) == settings
+    jsonschema.validate(yaml.safe_load(shown), json_schema())
+
+
+def test_bytes_that_are_no_text_are_shown_so_that_they_stay() -> None:
+    text = 'routes: [{listen: 80, backends: b:80, health_check: {expect: {hex: "16 d2 00 5c"}}}]'
+    settings = settings_of(text)
+    assert settings_of(show(settings)) == settings
+
+
 def test_what_looks_like_a_variable_is_shown_so_that_it_stays() -> None:
     text = 'routes: [{listen: 80, backends: b:80, mirrors: {to: "exec:echo $${A}"}}]'
     settings = settings_of(text)
@@ -94,7 +114,13 @@ def test_everything_is_shown_with_its_unit() -> None:
                 "per_client": {"ipv4_prefix": 32, "ipv6_prefix": 64},
                 "unknown_clients": "refuse",
                 "bandwidth": {},
-                "timeouts": {"connect": "5s", "idle": "1h", "tcp_user": "0s", "client_hello": "5s"},
+                "timeouts": {
+                    "connect": "5s",
+                    "next_address": "250ms",
+                    "idle": "1h",
+                    "tcp_user": "0s",
+                    "client_hello": "5s",
+                },
                 "trusted": [],
                 "sni": [],
                 "mirrors": [],

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from structlog.testing import capture_logs
 
+from spliceproxy import reasons
 from spliceproxy.ipc.health_cells import Admin, BackendOrderCell, backend_orders_row_name
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
@@ -50,6 +51,29 @@ def test_what_the_checker_finds_all_know_and_it_alone_tells(table: SharedTable) 
     assert [(line["event"], line["reason"]) for line in log] == [
         ("backend_down", "check failed: backend_refused"),
         ("backend_up", "check passed"),
+    ]
+
+
+@pytest.mark.parametrize("why", sorted(reasons.OWN))
+def test_what_this_machine_lacks_says_nothing_of_a_backend(table: SharedTable, why: str) -> None:
+    health, state = worker(table)
+    with capture_logs() as log:
+        for _ in range(9):
+            health.checked(why)
+            health.connect_failed(why)
+            look(health)
+        assert (state.up, state.ejected, health.lost, health.suspect) == (True, False, False, False)
+        assert time.monotonic() + 1 < health.check_due_s() < time.monotonic() + 3
+        health.checked("backend_refused")
+        assert not state.up, "the first check that could be made"
+        health.checked(why)
+        assert not state.up
+        _, theirs = worker(table)
+        assert not theirs.up
+    assert [(line["event"], line["reason"]) for line in log] == [
+        ("check_not_made", why),
+        ("backend_down", "check failed: backend_refused"),
+        ("check_not_made", why),
     ]
 
 

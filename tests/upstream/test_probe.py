@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -15,13 +16,14 @@ from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.health import HealthCheckSettings
 from spliceproxy.settings.pool import PoolSettings
+from spliceproxy.upstream import probe as module
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import judging
 from spliceproxy.upstream.probe import probe
 from spliceproxy.upstream.resolved import Resolved
 from tests.backlog import full_tcp_backlog, full_unix_backlog
-from tests.faults import FailAt
+from tests.faults import AnswerAt, FailAt
 from tests.streams import reset
 
 REFUSING = SocketAddress(socket.AF_INET, ("127.0.0.1", 1), "refusing")
@@ -117,6 +119,94 @@ async def test_what_is_expected(listener: socket.socket, answer: bytes | None, e
             assert await probe(at(listener), check) == error
     if not error:
         assert asked == [b"PING\r\n"]
+
+
+async def end_of(listener: socket.socket, check: HealthCheckSettings, answer: bytes = b"") -> str:
+    """How a check that passes ends, as its backend sees it."""
+    ends: list[str] = []
+
+    async def see() -> None:
+        await trio.lowlevel.wait_readable(listener)
+        sock, _ = listener.accept()
+        with trio.socket.from_stdlib_socket(sock) as peer:
+            try:
+                await peer.send(answer)
+                while await peer.recv(100):
+                    pass
+                await peer.send(b"221 bye\r\n")
+                await trio.sleep(0.05)
+                await peer.send(b"in vain, if it is closed")
+                ends.append("fin")
+            except ConnectionError:
+                ends.append("reset")
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(see)
+            assert await probe(at(listener), check) == ""
+    return ends[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [
+        ({}, b""),
+        ({}, b"220 a banner that nobody asked for\r\n"),
+        ({"send": b"PING\r\n", "expect": b"+P"}, b"+PONG and what else there is" * 1000),
+    ],
+)
+@pytest.mark.parametrize("close", ["fin", "reset"])
+async def test_how_a_check_ends(
+    listener: socket.socket, close: str, settings: dict[str, bytes], answer: bytes
+) -> None:
+    check = HealthCheckSettings.model_validate({"close": close, **settings})
+    assert await end_of(listener, check, answer) == close
+
+
+async def test_a_backend_that_goes_on_sending_holds_up_no_check(listener: socket.socket) -> None:
+    async def send_on() -> None:
+        await trio.lowlevel.wait_readable(listener)
+        with (
+            trio.socket.from_stdlib_socket(listener.accept()[0]) as peer,
+            suppress(ConnectionError),
+        ):
+            while True:
+                await peer.send(b"220 " * 100)
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_on)
+            assert await probe(at(listener), HealthCheckSettings(expect=b"220")) == ""
+
+
+async def test_a_process_that_is_held_up_blames_nobody(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LATE_S", 0.1)
+    check = HealthCheckSettings(expect=b"220", timeout_s=0.05)
+
+    async def hold_up() -> None:
+        time.sleep(0.5)  # noqa: ASYNC251 - as a debugger, a disk or SIGSTOP does
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hold_up)
+        assert await probe(at(listener), check) == "no_cpu_time"
+
+
+async def test_an_address_that_could_not_be_tried_may_be_a_good_one(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        failing = AnswerAt(syscalls.connect, number, errno.EADDRNOTAVAIL)
+        with monkeypatch.context() as patched:
+            patched.setattr(syscalls, "connect", failing)
+            backend = at(REFUSING, REFUSING)
+            assert await probe(backend, HealthCheckSettings()) == "no_local_port"
+
+
+async def test_a_source_that_has_gone(listener: socket.socket) -> None:
+    error = await probe(at(listener, source="192.0.2.1"), HealthCheckSettings())
+    assert error == "source_unavailable"
 
 
 async def test_a_backend_that_closes_instead(listener: socket.socket) -> None:

@@ -47,6 +47,10 @@ class CheckedState:
             self.up = self.up or self.passed >= rules.rise
         self.checked = True
         self.error = error
+        self.postpone(rules, now_s, draw)
+
+    def postpone(self, rules: CheckRules, now_s: float, draw: float) -> None:
+        """Let the next check be due an interval from now."""
         self.due_s = now_s + jittered(rules.interval_s, rules.jitter, draw)
 
     def reason(self, rules: CheckRules) -> str:

@@ -60,6 +60,11 @@ class Health:
             self.checked.on_result(rules.checks, now_s, draw, error)
             self.ejection.on_check(now_s, rules.checks.rise, passed=not error)
 
+    def on_no_check(self, rules: HealthRules, now_s: float, draw: float) -> None:
+        """Take note of a check that could not be made: of the backend nothing new is known."""
+        if rules.checks is not None:
+            self.checked.postpone(rules.checks, now_s, draw)
+
     def on_connect(self, rules: HealthRules, now_s: float, draw: float, error: str = "") -> None:
         """Take note of a connect that has ended, with an error unless that is empty."""
         if error and rules.ejection is not None:
