@@ -14,7 +14,7 @@ from spliceproxy.admin.stats_socket.server import StatsDoor, StatsServer
 from spliceproxy.admin.worker_line import WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.master_line import (
-    REOPEN_LOGS,
+    REOPEN_LOG,
     WORKER,
     WORKER_GONE,
     read_description,
@@ -73,12 +73,12 @@ class AdminProcess:
             if told is None:
                 return
             message, fd = told
-            if message["what"] == REOPEN_LOGS:
-                self._logs.reopen()
-            elif message["what"] == WORKER_GONE:
-                self._workers.remove(_slot(message))
+            if message["what"] == WORKER_GONE:
+                self._workers.remove(_number(message, "slot"))
+            elif message["what"] == REOPEN_LOG:
+                self._logs.go_on_in(_number(message, "number"), fd)
             elif fd is not None and message["what"] == WORKER:
-                line = WorkerLine(_slot(message), socket.socket(fileno=fd))
+                line = WorkerLine(_number(message, "slot"), socket.socket(fileno=fd))
                 self._workers.add(line)
             elif fd is not None:
                 description = read_description(fd)
@@ -91,7 +91,7 @@ class AdminProcess:
         self._master.send(packet)
 
 
-def _slot(message: dict[str, object]) -> int:
-    slot = message["slot"]
-    assert isinstance(slot, int)  # noqa: S101 - the master's own
-    return slot
+def _number(message: dict[str, object], name: str) -> int:
+    number = message[name]
+    assert isinstance(number, int)  # noqa: S101 - the master's own
+    return number

@@ -30,6 +30,7 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
             options["admin_viewer_token"],
             insecure=options["admin_insecure"],
         )
+        check_group(options["user"], options["group"])
         return single_route(**options, **read_variables())
     # Late, so that a plain command line need not wait for YAML.
     from spliceproxy.routes_file.load import load
@@ -38,6 +39,7 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
     settings = override(load(config), **beside, **read_variables())
+    check_group(settings.user, settings.group)
     admin = settings.admin
     check_admin(
         [each.address for each in admin.listen],
@@ -89,6 +91,14 @@ def check_admin(
     except ValueError as problem:
         what, _, remedy = str(problem).partition(": ")
         raise UsageProblem(f"--admin: {what}", remedy) from None
+
+
+def check_group(user: str | None, group: str | None) -> None:
+    """Refuse a group without a user."""
+    if group is not None and user is None:
+        raise UsageProblem(
+            "--group: has no effect without --user", "expected both, or --user alone"
+        )
 
 
 def refuse_route_options(ctx: click.Context, given: list[click.Parameter]) -> None:

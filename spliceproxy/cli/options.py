@@ -7,6 +7,7 @@ business of `spliceproxy.settings`.
 import click
 
 from spliceproxy.cli.admin_options import ADMIN_OPTIONS
+from spliceproxy.cli.privilege_options import PRIVILEGE_OPTIONS
 from spliceproxy.cli.readers import Command, duration, reads, setting
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
@@ -44,6 +45,7 @@ SECTIONS = {
     ),
     "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
+    "Privileges": ("user", "group", "sandbox"),
     "Operation": (
         "admin_listen",
         "admin_token",
@@ -187,6 +189,7 @@ PROXY_OPTIONS = (
         metavar="SIZE",
         help=help_texts.MIRROR_BUDGET,
     ),
+    *PRIVILEGE_OPTIONS,
     *ADMIN_OPTIONS,
     setting(
         "--log-to",

@@ -12,8 +12,10 @@ from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_d
 from spliceproxy.doctor.network import check_network
 from spliceproxy.doctor.pipes import check_pipes
 from spliceproxy.doctor.ports import check_ports
+from spliceproxy.doctor.privileges import check_privileges, find_worker_identity
 from spliceproxy.doctor.sampling import check_sampling
 from spliceproxy.doctor.system import check_system
+from spliceproxy.kernel.credentials import acting_as
 from spliceproxy.settings.proxy import Settings
 
 
@@ -27,9 +29,12 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     machine = machine or Machine()
     needs = find_needs(settings)
     yield from check_system(machine)
+    yield from check_privileges(machine, settings)
     yield from check_calls(machine, needs)
     yield from check_directories(mirror_directories(settings), needs)
-    yield from check_owners(mirror_directories(settings))
+    with acting_as(find_worker_identity(settings)):
+        found = list(check_owners(mirror_directories(settings)))
+    yield from found
     yield from check_sampling(machine, settings)
     yield from check_pipes(machine, count_full_size_pipes(settings))
     yield from check_file_limit(machine, settings)

@@ -18,10 +18,8 @@ READY = b"ready"
 STOP = b"stop"
 """Master to worker: reset everything and exit."""
 
-REOPEN_LOGS = b"reopen logs"
-"""Master to worker: open the log's files again, which have been renamed."""
-
 _DRAIN = b"drain "
+_REOPEN_LOG = b"reopen_log "
 _LOG_LEVEL = b"log_level "
 
 
@@ -33,6 +31,19 @@ def drain(timeout_s: float) -> bytes:
 def drain_timeout_s(message: bytes) -> float | None:
     """Return the timeout of an order to drain; None for another message."""
     return float(message.removeprefix(_DRAIN)) if message.startswith(_DRAIN) else None
+
+
+def reopen_log(number: int) -> bytes:
+    """Master to worker: go on in the file that comes along, in place of the log's of that number.
+
+    The master opens it, since a worker may not be allowed to.
+    """
+    return b"%s%d" % (_REOPEN_LOG, number)
+
+
+def parse_reopen_log(message: bytes) -> int | None:
+    """Return the number of the log's file; None for another message."""
+    return int(message.removeprefix(_REOPEN_LOG)) if message.startswith(_REOPEN_LOG) else None
 
 
 def log_level(level: LogLevel) -> bytes:

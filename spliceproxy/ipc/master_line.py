@@ -29,8 +29,9 @@ WORKER = "worker"
 """Master to admin process: one has been forked, with its `slot` and the line to it."""
 WORKER_GONE = "worker_gone"
 """Master to admin process: one has ended, with its `slot`."""
-REOPEN_LOGS = "reopen_logs"
-"""Master to admin process."""
+REOPEN_LOG = "reopen_log"
+"""Master to admin process: go on in the file that comes along, in place of the log's of that
+`number`."""
 
 
 class MasterLine:
@@ -58,9 +59,9 @@ class MasterLine:
         """Tell that a worker has ended."""
         self._send({"what": WORKER_GONE, "slot": slot}, [])
 
-    def reopen_logs(self) -> None:
-        """Tell to open the log's files again, which have been renamed."""
-        self._send({"what": REOPEN_LOGS}, [])
+    def reopen_log(self, number: int, fd: int) -> None:
+        """Hand over a file of the log: the one before has been renamed."""
+        self._send({"what": REOPEN_LOG, "number": number}, [fd])
 
     def _send(self, message: dict[str, object], fds: list[int]) -> None:
         socket.send_fds(self._socket, [encode(message)], fds, socket.MSG_NOSIGNAL)
@@ -68,7 +69,7 @@ class MasterLine:
 
 def receive(sock: socket.socket) -> tuple[dict[str, object], int | None] | None:
     """Take a message of the master, and the descriptor that came with it; None: it is gone."""
-    packet, fds, _, _ = socket.recv_fds(sock, MAX_PACKET_BYTES, 1)
+    packet, fds, _, _ = socket.recv_fds(sock, MAX_PACKET_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
     return (decode(packet), fds[0] if fds else None) if packet else None
 
 

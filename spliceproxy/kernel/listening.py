@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from spliceproxy.kernel.sockets import is_tcp, prepare_stream
 
 SocketName = tuple[str, int] | tuple[str, int, int, int]
 """What bind(2) takes for TCP."""
+
+FileId = tuple[int, int]
+"""A file, whatever its names: device and inode, which nobody else gets while it is bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,20 @@ def listen_everywhere(port: int, backlog: int, tcp_user_timeout_s: float) -> soc
     return sock
 
 
-def listen_unix(path: str, backlog: int, permissions: Permissions = OWNER_ONLY) -> socket.socket:
+def listen_unix(
+    path: str, backlog: int, permissions: Permissions = OWNER_ONLY
+) -> tuple[socket.socket, FileId]:
     """Listen on a unix socket; one that a dead process left there is replaced.
 
     Nobody else may connect before the permissions are as they should be: the file is made for
     its owner only, and nobody is listened to before the last of them is set.
 
+    Whoever owns the directory can put another file of ours, or a link to one, in its place at any
+    moment. So it is opened once, without following a link, and all is done to what was opened.
+
     Raises:
         OSError: as bind(2), chmod(2) and chown(2); EADDRINUSE when somebody listens there, or
-            the path is no socket.
+            the path is no socket; ESTALE when somebody else has put something in its place.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -97,29 +106,93 @@ def listen_unix(path: str, backlog: int, permissions: Permissions = OWNER_ONLY) 
             sock.bind(path)
         finally:
             os.umask(old_umask)
-        try:
-            permit(path, permissions)
-        except OSError:
-            Path(path).unlink()
-            raise
+        with _opened(path) as opened:
+            file = _identify_unheard(opened)
+            try:
+                permit(opened, permissions)
+            except OSError:
+                remove_socket(path, file)
+                raise
         sock.listen(backlog)
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
-    return sock
+    return sock, file
 
 
-def permit(path: str, permissions: Permissions) -> None:
-    """Set who may connect to a unix socket.
+def change_permissions(path: str, file: FileId, permissions: Permissions) -> None:
+    """Change who may connect to a unix socket.
 
     Raises:
-        OSError: as chmod(2) and lchown(2).
+        OSError: as chmod(2) and chown(2); ESTALE when the path is another file's by now.
     """
+    with _opened(path) as opened:
+        if _identify(opened) != file:
+            raise _stale()
+        permit(opened, permissions)
+
+
+def permit(opened: str, permissions: Permissions) -> None:
+    """Set who may connect to a unix socket that is open."""
     if (permissions.uid, permissions.gid) != (-1, -1):
-        # Whoever owns the directory could put a link to another file of ours there.
-        os.lchown(path, permissions.uid, permissions.gid)
-    Path(path).chmod(permissions.mode)
+        os.chown(opened, permissions.uid, permissions.gid)
+    Path(opened).chmod(permissions.mode)
+
+
+def remove_socket(path: str, file: FileId) -> None:
+    """Remove a unix socket's path, unless it is another file's by now.
+
+    Raises:
+        OSError: as unlink(2).
+    """
+    with contextlib.suppress(FileNotFoundError):
+        with _opened(path) as opened:
+            is_ours = _identify(opened) == file
+        if is_ours:
+            Path(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[str]:
+    """Open what is at a path, a link as itself; yields another path, which leads to it alone.
+
+    O_PATH descriptors take neither fchmod(2) nor fchown(2), and no connect(2).
+    """
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
+def _identify(opened: str) -> FileId | None:
+    """Return which file is open; None when it is no unix socket."""
+    found = Path(opened).stat()
+    return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None
+
+
+def _identify_unheard(opened: str) -> FileId:
+    """Return which file has been bound just now: a socket that nobody listens to.
+
+    The kernel does not say which file a socket is bound to. Of what could have been put in its
+    place only a socket on which somebody listens is worth anything, and that one answers.
+    """
+    file = _identify(opened)
+    if file is None or not _is_dead(opened):
+        raise _stale()
+    return file
+
+
+def _is_dead(opened: str) -> bool:
+    """Whether nobody listens to a unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(opened) == errno.ECONNREFUSED
+
+
+def _stale() -> OSError:
+    return OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
 
 def take_over(fd: int, backlog: int, tcp_user_timeout_s: float) -> socket.socket:
@@ -163,15 +236,13 @@ def is_listening_stream(fd: int) -> bool:
 
 
 def _remove_stale(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+    """Remove what a dead process left; bind(2) finds out what else there is."""
+    with contextlib.suppress(FileNotFoundError), _opened(path) as opened:
+        file = _identify(opened)
+        if file is None:
             raise OSError(errno.EADDRINUSE, "is in use by something that is not a socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.setblocking(False)
-            try:
-                probe.connect(path)
-            except ConnectionRefusedError:  # nobody listens any more
-                Path(path).unlink()
+        if _is_dead(opened):
+            remove_socket(path, file)
 
 
 def _listen(sock: socket.socket, name: SocketName, backlog: int, tcp_user_timeout_s: float) -> None:

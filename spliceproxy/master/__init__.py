@@ -7,7 +7,8 @@ Reading order:
    watched, replaced); `worker_process`, what a worker runs.
 3. `loader` (a process that looks up a configuration), `reload` (a state machine), `difference`.
 4. `listen_targets` (what is to be listened on) and `open_listeners` (what is).
-5. Beside it: `admin_process_keeper` with `admin_doors` and `describe`; `hang_watch` with
+5. `privileges` with `sandbox`: whom processes run as, and which files are left to them.
+6. Beside it: `admin_process_keeper` with `admin_doors` and `describe`; `hang_watch` with
    `stack_file`; `service_report`; `orphans`, for a master that is PID 1.
 
 It is synchronous and has no threads. Tested by tests/master; as a command by tests/e2e

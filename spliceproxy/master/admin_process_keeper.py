@@ -9,8 +9,8 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias
 
 import structlog
 import trio
@@ -33,6 +33,7 @@ _STABLE_S = 60.0  # an admin process that lived so long starts the back-off anew
 _LAST_LINES_S = 1.0
 _LAST_ANSWERS_S = 1.0  # after a reload that moves the log
 
+Doors: TypeAlias = Sequence["AnyDoor"]
 Told = ParamSpec("Told")
 
 
@@ -41,16 +42,18 @@ class AdminProcessKeeper:
 
     def __init__(
         self,
-        doors: Sequence["AnyDoor"],
+        doors: Doors,
         table: SharedTable,
         logs: Logs,
         forget: Callable[[], None],
+        confine: Callable[[], None],
     ) -> None:
-        """`forget` closes, in the child, what is not the admin process's business."""
+        """In the child `forget` closes what is not its business, and `confine` gives up rights."""
         self._doors = doors
         self._table = table
         self._logs = logs
         self._forget_others = forget
+        self._confine = confine
         self._lines: dict[int, socket.socket] = {}  # by the workers' slots
         self._description: Description | None = None
         self._child: Child | None = None
@@ -109,9 +112,14 @@ class AdminProcessKeeper:
             self._replace_s = time.monotonic() + _LAST_ANSWERS_S
         self._logs = logs
 
-    def reopen_logs(self) -> None:
-        """Tell the admin process to open the log's files again."""
-        self._tell(MasterLine.reopen_logs)
+    def reopen_logs(self, files: Mapping[int, int]) -> None:
+        """Have the admin process go on in these files of the log.
+
+        One that is about to be replaced logs elsewhere, and the next one has them anyway.
+        """
+        if self._replace_s is None:
+            for number, fd in files.items():
+                self._tell(MasterLine.reopen_log, number, fd)
 
     def descriptors(self) -> list[int]:
         """What to poll for."""
@@ -164,6 +172,7 @@ class AdminProcessKeeper:
         # Late: HTTP and metrics are 15 MB that nobody else has a use for.
         from spliceproxy.admin.process import AdminProcess
 
+        self._confine()
         try:
             trio.run(AdminProcess(self._doors, self._table, master, self._logs).main)
         finally:

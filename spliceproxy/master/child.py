@@ -38,10 +38,10 @@ class Child:
     def __post_init__(self) -> None:
         OWN_PIDS.add(self.pid)
 
-    def order(self, message: bytes) -> None:
-        """Send an order; a process that is dying needs none."""
-        with contextlib.suppress(OSError):
-            self.orders.send(message, socket.MSG_DONTWAIT)  # one that is stopped reads none
+    def order(self, message: bytes, *fds: int) -> None:
+        """Send an order, with descriptors; a process that is dying needs none."""
+        with contextlib.suppress(OSError):  # one that is stopped reads none
+            socket.send_fds(self.orders, [message], fds, socket.MSG_DONTWAIT)
 
     def hear(self) -> bytes:
         """Take a message; `control.GONE` when it is gone, whatever it left unread."""

@@ -5,8 +5,8 @@ from typing import Any
 from spliceproxy.master.open_listeners import ListenerChange
 from spliceproxy.settings.proxy import Settings
 
-_NEEDS_RESTART = ("admin", "stats_socket")
-"""What the admin process listens on; it outlives reloads."""
+_NEEDS_RESTART = ("admin", "stats_socket", "user", "group", "sandbox")
+"""What the admin process listens on, as it outlives reloads; and what the master gave up."""
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

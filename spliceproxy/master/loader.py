@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spliceproxy.errors import Problem, RefusedFile
+from spliceproxy.kernel.credentials import Identity, acting_as, make_directories
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.child import fork_child
 from spliceproxy.master.listen_targets import ListenTarget, look_up_targets
@@ -24,7 +25,7 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.proxy import Settings
-from spliceproxy.sinks.checks import report_left_behind
+from spliceproxy.sinks.checks import directories_of, report_left_behind
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
 _LAST_LINES_S = 1.0
@@ -58,11 +59,13 @@ def load_configuration(
     source: Callable[[], Settings],
     inherited: InheritedSockets,
     used_directories: Iterable[str] = (),
+    identity: Identity | None = None,
 ) -> LoadedConfiguration:
     """Read the settings and look up what they name. Blocks.
 
     Files that a crash has left in a mirror's directory are told of, unless it is one of those
-    that workers write into now.
+    that workers write into now. With an identity, mirrors are looked at as that user, whom new
+    directories are made for.
 
     Raises:
         Problem: the file is refused, a name does not resolve, a mirror cannot work, or a file with
@@ -71,10 +74,13 @@ def load_configuration(
     settings = source()
     sample_key = read_sample_key(settings.sample_key)
     targets = look_up_targets(settings.routes, inherited)
-    loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
-    used = {os.path.realpath(directory) for directory in used_directories}
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
-    report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
+    if identity is not None:
+        make_directories(directories_of(mirrors), identity)
+    used = {os.path.realpath(directory) for directory in used_directories}
+    with acting_as(identity):
+        loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
+        report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
     return loaded
 
 

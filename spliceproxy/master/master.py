@@ -7,9 +7,8 @@ runs it too. A worker forked from it shares its memory and costs a few MiB.
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,7 +17,7 @@ from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
+from spliceproxy.master.admin_process_keeper import AdminProcessKeeper, Doors
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.difference import describe_difference, needs_restart
 from spliceproxy.master.generation import Generation, make_generation
@@ -33,6 +32,7 @@ from spliceproxy.master.loader import (
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.orphans import collect_orphans
 from spliceproxy.master.polling import wait
+from spliceproxy.master.privileges import Privileges
 from spliceproxy.master.reload import Reloader
 from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.service_report import ServiceReport
@@ -45,9 +45,6 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 
-if TYPE_CHECKING:
-    from spliceproxy.admin.process import AnyDoor
-
 
 class Master:
     """Has one generation that accepts, older ones that drain, and at times one to come."""
@@ -57,11 +54,12 @@ class Master:
         source: Callable[[], Settings] | None,
         inherited: InheritedSockets,
         listeners: OpenListeners,
-        doors: Sequence["AnyDoor"],
+        doors: Doors,
         table: SharedTable,
         manager: ServiceManager,
         signal_fd: int,
         logs: Logs,
+        privileges: Privileges,
     ) -> None:
         self._source = source
         self._inherited = inherited
@@ -69,7 +67,9 @@ class Master:
         self._table = table
         self._slots = WorkerSlots(table)
         self._keys = SampleKeys()
-        self._admin = AdminProcessKeeper(doors, table, logs, self._forget_others)
+        self._privileges = privileges
+        confine = privileges.confine_admin_process
+        self._admin = AdminProcessKeeper(doors, table, logs, self._forget_others, confine)
         self._describer = ProxyDescriber()
         self._signal_fd = signal_fd
         self.logs = logs
@@ -137,6 +137,7 @@ class Master:
         self._admin.forget()
         for other in self._all_generations():
             other.logs.close_all_but(generation.logs)
+        self._privileges.confine_worker(generation.settings)
         tally = Tally(self._table, assignment.slot)
         return generation.serve(assignment, tally, self._log_level)
 
@@ -187,14 +188,12 @@ class Master:
             yield self._reloader.generation
 
     def _wait(self) -> None:
-        descriptors = self._generations.descriptors()
+        descriptors = [self._signal_fd, *self._generations.descriptors()]
+        descriptors += [*self._admin.descriptors(), *self._reloader.descriptors()]
         deadlines = self._generations.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
-        deadlines.append(self._hang_watch.next_deadline_s)
-        descriptors += self._admin.descriptors()
-        descriptors += self._reloader.descriptors()
-        deadlines.append(self._reloader.next_deadline_s)
-        wait([self._signal_fd, *descriptors], self.logs.unwritten(), deadlines)
+        deadlines += [self._hang_watch.next_deadline_s, self._reloader.next_deadline_s]
+        wait(descriptors, self.logs.unwritten(), deadlines)
         self.logs.write()
 
     def _follow_signals(self) -> None:
@@ -219,9 +218,10 @@ class Master:
     def _reopen_logs(self) -> None:
         """Let everybody go on in the files that have the names of the log's files now."""
         for generation in self._all_generations():
-            generation.logs.reopen()
-            generation.workers.reopen_logs()
-        self._admin.reopen_logs()
+            with generation.logs.reopened() as files:
+                generation.workers.reopen_logs(files)
+                if generation is self._generations.current:
+                    self._admin.reopen_logs(files)
 
     def _drain(self, signal_name: str) -> None:
         """Stop, and let connections finish."""
@@ -260,8 +260,8 @@ class Master:
         assert self._source is not None  # noqa: S101 - else nobody wants a reload
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
-        used = self._generations.mirror_directories
-        load = partial(load_configuration, self._source, self._inherited, used)
+        used, who = self._generations.mirror_directories, self._privileges.identity
+        load = partial(load_configuration, self._source, self._inherited, used, who)
         return LoaderProcess(load, self.logs, self._forget_all)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
@@ -276,8 +276,7 @@ class Master:
 
     def _take_over(self, new: Generation, change: ListenerChange) -> None:
         """Let the old generation drain: the new one accepts already."""
-        old = self._generations.replace(new)
-        settings = new.settings
+        old, settings = self._generations.replace(new), new.settings
         self._follow_logs(new.logs)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
@@ -285,8 +284,8 @@ class Master:
         self._inherited = self._inherited.without(change.inherited_removed)
         old.workers.drain(settings.reload_drain_timeout_s)
         change.commit()
-        told |= self._generations.describe_draining()
-        self._log.info("reloaded", generation=new.number, **told)
+        draining = self._generations.describe_draining()
+        self._log.info("reloaded", generation=new.number, **told, **draining)
         if waiting := needs_restart(old.settings, settings):
             self._log.warning("restart_needed", settings=waiting)
         self._describer.reloaded()

@@ -6,18 +6,19 @@ import socket
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import structlog
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.listening import (
+    FileId,
     adjust,
+    change_permissions,
     listen_everywhere,
     listen_tcp,
     listen_unix,
-    permit,
+    remove_socket,
     take_over,
 )
 from spliceproxy.master.listen_targets import InheritedFd, ListenTarget, TcpBind, UnixBind, refusal
@@ -39,8 +40,8 @@ class OpenListener:
 
     sock: socket.socket
     spec: ListenerSpec
-    file: tuple[int, int] | None = None
-    """A unix socket's file, by device and inode."""
+    file: FileId | None = None
+    """A unix socket's."""
 
     @property
     def name(self) -> str:
@@ -51,12 +52,11 @@ class OpenListener:
         """Change what can be changed of an open socket."""
         adjust(self.sock, spec.backlog, spec.tcp_user_timeout_s)
         bind, permissions = spec.target.bind, spec.target.permissions
-        if isinstance(bind, UnixBind) and permissions != self.spec.target.permissions:
-            if _identify(bind.path) != self.file:
-                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        changed = permissions != self.spec.target.permissions
+        if isinstance(bind, UnixBind) and self.file is not None and changed:
             uid = os.geteuid() if permissions.uid == -1 else permissions.uid
             gid = os.getegid() if permissions.gid == -1 else permissions.gid
-            permit(bind.path, replace(permissions, uid=uid, gid=gid))
+            change_permissions(bind.path, self.file, replace(permissions, uid=uid, gid=gid))
         self.spec = spec
 
     def give_back(self) -> None:
@@ -69,9 +69,9 @@ class OpenListener:
     def close(self) -> None:
         """Close the socket; its path goes first, unless somebody else has taken that over."""
         bind = self.spec.target.bind
-        if isinstance(bind, UnixBind) and _identify(bind.path) == self.file:
+        if isinstance(bind, UnixBind) and self.file is not None:
             try:
-                Path(bind.path).unlink(missing_ok=True)
+                remove_socket(bind.path, self.file)
             except OSError as error:  # its directory is read-only by now: no reason to end
                 structlog.get_logger().warning(
                     "socket_not_removed", path=bind.path, error=str(error)
@@ -235,18 +235,10 @@ def open_listener(spec: ListenerSpec) -> OpenListener:
     """
     bind, backlog, timeout_s = spec.target.bind, spec.backlog, spec.tcp_user_timeout_s
     if isinstance(bind, UnixBind):
-        sock = listen_unix(bind.path, backlog, spec.target.permissions)
-        return OpenListener(sock, spec, _identify(bind.path))
+        sock, file = listen_unix(bind.path, backlog, spec.target.permissions)
+        return OpenListener(sock, spec, file)
     if isinstance(bind, InheritedFd):
         return OpenListener(take_over(bind.fd, backlog, timeout_s), spec)
     if bind.family is None:
         return OpenListener(listen_everywhere(bind.name[1], backlog, timeout_s), spec)
     return OpenListener(listen_tcp(bind.family, bind.name, backlog, timeout_s), spec)
-
-
-def _identify(path: str) -> tuple[int, int] | None:
-    try:
-        found = Path(path).lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

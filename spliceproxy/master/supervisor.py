@@ -1,22 +1,20 @@
 """From settings to a running master, and its end as an exit status."""
 
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
+from spliceproxy.master.admin_process_keeper import Doors
 from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.master import Master
 from spliceproxy.master.open_listeners import OpenListeners
+from spliceproxy.master.privileges import find_privileges
 from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.settings.proxy import Settings
-
-if TYPE_CHECKING:
-    from spliceproxy.admin.process import AnyDoor
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -28,7 +26,8 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
 
     Raises:
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
-        StartProblem: an address cannot be listened on, or a name does not resolve.
+        StartProblem: an address cannot be listened on, a name does not resolve, or the user is
+            not known or cannot be become.
         BootProblem: a worker ended before it served.
     """
     inherited = find_inherited()
@@ -39,18 +38,23 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         on_exit.callback(logs.close, _LAST_LINES_S)
         signal_fd = on_exit.enter_context(signals_to_pipe())
         listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
-        loaded = load_configuration(lambda: settings, inherited)
+        privileges = find_privileges(settings)
+        loaded = load_configuration(lambda: settings, inherited, (), privileges.identity)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
-        master = Master(reload, inherited, listeners, doors, table, manager, signal_fd, logs)
+        privileges.confine_master()
+        privileges.tell(settings)
+        master = Master(
+            reload, inherited, listeners, doors, table, manager, signal_fd, logs, privileges
+        )
         on_exit.callback(lambda: master.logs.close(_LAST_LINES_S))
         return master.run(loaded, change)
 
 
 def _open_doors(
     settings: Settings, inherited: InheritedSockets
-) -> contextlib.AbstractContextManager[Sequence["AnyDoor"]]:
+) -> contextlib.AbstractContextManager[Doors]:
     if not settings.admin.listen and settings.stats_socket is None:
         return contextlib.nullcontext(())
     # Late: HTTP and metrics are 15 MB that nobody else has a use for.

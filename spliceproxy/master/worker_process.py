@@ -63,15 +63,18 @@ class WorkerProcess:
         while True:
             await trio.lowlevel.wait_readable(self._orders)
             try:
-                order = self._orders.recv(control.MAX_MESSAGE_BYTES)
+                order, fds, _, _ = socket.recv_fds(
+                    self._orders, control.MAX_MESSAGE_BYTES, 1, socket.MSG_CMSG_CLOEXEC
+                )
             except ConnectionResetError:  # the master died before it had read all of ours
-                order = control.GONE
+                order, fds = control.GONE, []
             timeout_s = control.drain_timeout_s(order)
             level = control.parse_log_level(order)
+            log_file = control.parse_reopen_log(order)
             if level is not None:
                 self._worker.set_log_level(level)
-            elif order == control.REOPEN_LOGS:
-                self._logs.reopen()
+            elif log_file is not None:
+                self._logs.go_on_in(log_file, fds[0] if fds else None)
             elif order == control.STOP:
                 self._stop()
             else:

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -119,10 +119,11 @@ class Workers:
         """Tell all to let their connections finish within the timeout, and replace none."""
         self._end(control.drain(timeout_s), timeout_s + _STOP_GRACE_S)
 
-    def reopen_logs(self) -> None:
-        """Tell all to open the log's files again."""
+    def reopen_logs(self, files: Mapping[int, int]) -> None:
+        """Have all go on in these files of the log."""
         for child in self._children.values():
-            child.order(control.REOPEN_LOGS)
+            for number, fd in files.items():
+                child.order(control.reopen_log(number), fd)
 
     def stop(self) -> None:
         """Tell all to end at once."""

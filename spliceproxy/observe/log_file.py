@@ -29,13 +29,20 @@ class LogFile:
         """Append; less than all is taken only by a disk that has just become full."""
         return os.write(self.fd, chunk)
 
-    def reopen(self) -> None:
-        """Go on in what has the file's name now; OSError leaves everything as it was."""
-        if self.fd < 0:
-            return
+    def reopen(self) -> int:
+        """Go on in what has the file's name now, unless it is closed here.
+
+        Returns a second descriptor of it, for the caller to close. OSError leaves everything as it
+        was.
+        """
         fd = _open(self.path)
-        os.dup2(fd, self.fd, inheritable=False)
-        os.close(fd)
+        self.go_on_in(fd)
+        return fd
+
+    def go_on_in(self, fd: int) -> None:
+        """Go on in another file, unless it is closed here."""
+        if self.fd >= 0:
+            os.dup2(fd, self.fd, inheritable=False)
 
     def close(self) -> None:
         """Close the file; later sends meet EBADF."""

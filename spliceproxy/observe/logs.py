@@ -1,6 +1,9 @@
 """Where a configuration logs: opened before workers are forked, opened again when told."""
 
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from time import monotonic
 
 import structlog
@@ -77,12 +80,38 @@ class Logs:
             return lambda count: destination.framed("warning", plain_loss_line(count))
         return loss_line_with(renderer(line_format, destination))
 
-    def reopen(self) -> None:
-        """Write what is pending, and go on in the files that have the names now."""
+    @contextmanager
+    def reopened(self) -> Iterator[dict[int, int]]:
+        """Write what is pending, and go on in the files that have the names now.
+
+        Yields them by their numbers, for processes that log to the same ones: see `go_on_in`.
+        """
         self.write()
-        for destination in self._open.values():
-            if destination.file is not None:
-                _reopen(destination.file)
+        with ExitStack() as on_exit:
+            opened: dict[int, int] = {}
+            for number, file in enumerate(self._files()):
+                fd = _reopen(file)
+                if fd is not None:
+                    on_exit.callback(os.close, fd)
+                    opened[number] = fd
+            yield opened
+
+    def go_on_in(self, number: int, fd: int | None) -> None:
+        """Write what is pending, and go on in a file that another process has opened again.
+
+        None: it has got lost on its way here, for want of a descriptor (unix(7)).
+        """
+        self.write()
+        file = self._files()[number]
+        if fd is None:
+            _complain(file, os.strerror(errno.EMFILE))
+            return
+        file.go_on_in(fd)
+        os.close(fd)
+
+    def _files(self) -> list[LogFile]:
+        opened = (destination.file for destination in self._open.values())
+        return [file for file in opened if file is not None]
 
     def unwritten(self) -> list[int]:
         """Return the descriptors that must have room before `write` can go on."""
@@ -118,9 +147,13 @@ class Logs:
                     structlog.get_logger().warning("log_lines_dropped", to=str(name), count=lost)
 
 
-def _reopen(file: LogFile) -> None:
+def _reopen(file: LogFile) -> int | None:
     try:
-        file.reopen()
+        return file.reopen()
     except OSError as error:
-        why = error.strerror or str(error)
-        structlog.get_logger().error("log_not_reopened", file=file.path, error=why)
+        _complain(file, error.strerror or str(error))
+        return None
+
+
+def _complain(file: LogFile, why: str) -> None:
+    structlog.get_logger().error("log_not_reopened", file=file.path, error=why)

@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Iterable
 
+from spliceproxy.settings.accounts import parse_account
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.listen import parse_account
 from spliceproxy.settings.listen_address import ListenAddress
 
 LEAST_TOKEN_LENGTH = 16

@@ -18,6 +18,15 @@ RELOAD_DRAIN_TIMEOUT = (
 )
 WORKERS = "Worker processes; 'auto' is one for each CPU that may be used."
 BACKLOG = "Connections that may wait to be accepted; net.core.somaxconn is the ceiling."
+USER = (
+    "Run workers, the admin process and commands of mirrors as this user, a name or number, "
+    "without any of root's rights. Takes a start as root, or as that user."
+)
+GROUP = "Their group, and no other. Without it: all groups of the user."
+SANDBOX = (
+    "With a user: 'auto' has the kernel hold them back from all files but those that they need, "
+    "by Landlock, where it can; 'off' does not."
+)
 RAISE_NOFILE = "Lift the limit on open files as far as it is needed and allowed."
 MIRROR_BUDGET = "Per worker: bytes that all mirrors together may lag behind."
 MIRROR_BUDGET_DEFAULT = "an eighth of the memory, divided among the workers; at most 1GiB each"

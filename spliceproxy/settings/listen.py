@@ -6,12 +6,11 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer, ValidationInfo, field_validator
 
 from spliceproxy.errors import quote
+from spliceproxy.settings.accounts import ACCOUNT_PATTERN, parse_account
 from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.fields import described, reads
 from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress, parse_listen
 from spliceproxy.settings.model import Model
-
-_ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?|[0-9]{1,9}"
 
 
 def parse_mode(text: str) -> int:
@@ -19,13 +18,6 @@ def parse_mode(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError(f"{quote(text)} is not a mode: expected three octal digits, as in '0660'")
     return int(text, 8)
-
-
-def parse_account(text: str) -> str:
-    """Return the name or number of a user or group; whether it exists is not asked yet."""
-    if not re.fullmatch(_ACCOUNT, text):
-        raise ValueError(f"{quote(text)} is no name or number of a user or group")
-    return text
 
 
 def _write_mode(mode: int | None) -> str | None:
@@ -44,13 +36,16 @@ _Mode = Annotated[
     PlainSerializer(_write_mode),
     described("mode", {"type": "string", "pattern": "^0?[0-7]{3}$"}, {"type": "integer"}),
 ]
-_Account = Annotated[
+Account = Annotated[
     str | None,
     reads(parse_account),
     described(
-        "name or number", {"type": "string", "pattern": f"^({_ACCOUNT})$"}, {"type": "integer"}
+        "name or number",
+        {"type": "string", "pattern": f"^({ACCOUNT_PATTERN})$"},
+        {"type": "integer"},
     ),
 ]
+"""A user or group, looked up at the start."""
 
 
 class ListenSettings(Model):
@@ -62,10 +57,10 @@ class ListenSettings(Model):
         description="Of a unix socket's file, in octal and quotes: who may write to it may "
         "connect. Without it: `0600`.",
     )
-    owner: _Account = Field(
+    owner: Account = Field(
         default=None, description="Of a unix socket's file. Without it: who started the command."
     )
-    group: _Account = Field(default=None, description="Of a unix socket's file.")
+    group: Account = Field(default=None, description="Of a unix socket's file.")
 
     @field_validator("mode", "owner", "group")
     @classmethod

@@ -28,9 +28,10 @@ from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import LISTEN_FORMS
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.mirror_entry import MirrorEntry
-from spliceproxy.settings.model import Model, key
+from spliceproxy.settings.model import key
 from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.settings.preamble import PreambleSettings
+from spliceproxy.settings.privileges import PrivilegeSettings
 from spliceproxy.settings.sample_key import SampleKey
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
@@ -92,7 +93,7 @@ class RouteSettings(PreambleSettings, RouteDefaults):
         return tuple(backend.address for backend in self.backends)
 
 
-class Settings(Model):
+class Settings(PrivilegeSettings):
     """All routes, and what their workers share."""
 
     workers: Workers = Field(

@@ -19,6 +19,7 @@ from spliceproxy.settings.log import (
 from spliceproxy.settings.log_destination import LogDestination
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.model import Model
+from spliceproxy.settings.privileges import SandboxMode
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
 
@@ -60,6 +61,9 @@ class Options(TypedDict, total=False):
     backlog: int
     splice: bool
     raise_nofile: bool
+    user: str | None
+    group: str | None
+    sandbox: SandboxMode
     mirrors: tuple[MirrorSettings, ...]
     mirror_budget_bytes: int
     sample_key: str | None

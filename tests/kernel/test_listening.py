@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.kernel.listening import (
+    OWNER_ONLY,
     Permissions,
     adjust,
     find_tcp,
@@ -27,6 +28,11 @@ from tests.streams import needs_ipv6
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as closing:
         yield closing
+
+
+def unix_listener(path: str, backlog: int, permissions: Permissions = OWNER_ONLY) -> socket.socket:
+    sock, _ = listen_unix(path, backlog, permissions)
+    return sock
 
 
 def listen(stack: ExitStack, host: str | None, port: int = 0) -> list[socket.socket]:
@@ -100,7 +106,7 @@ def test_a_unix_socket_is_for_its_owner_only(tmp_path: Path, stack: ExitStack) -
     path = tmp_path / "socket"
     umask = os.umask(0o022)
     os.umask(umask)
-    sock = stack.enter_context(listen_unix(str(path), 16))
+    sock = stack.enter_context(unix_listener(str(path), 16))
     assert sock.gettimeout() == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.umask(umask) == umask
@@ -108,18 +114,18 @@ def test_a_unix_socket_is_for_its_owner_only(tmp_path: Path, stack: ExitStack) -
 
 def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path: Path, stack: ExitStack) -> None:
     path = str(tmp_path / "socket")
-    listen_unix(path, 16).close()
+    unix_listener(path, 16).close()
     assert Path(path).is_socket()
-    stack.enter_context(listen_unix(path, 16))
+    stack.enter_context(unix_listener(path, 16))
     client = stack.enter_context(socket.socket(socket.AF_UNIX))
     client.connect(path)
 
 
 def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path: Path, stack: ExitStack) -> None:
     path = str(tmp_path / "socket")
-    stack.enter_context(listen_unix(path, 16))
+    stack.enter_context(unix_listener(path, 16))
     with pytest.raises(OSError, match="Address already in use"):
-        listen_unix(path, 16)
+        unix_listener(path, 16)
     client = stack.enter_context(socket.socket(socket.AF_UNIX))
     client.connect(path)
 
@@ -128,14 +134,14 @@ def test_a_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("precious")
     with pytest.raises(OSError, match="not a socket") as caught:
-        listen_unix(str(path), 16)
+        unix_listener(str(path), 16)
     assert caught.value.errno == errno.EADDRINUSE
     assert path.read_text() == "precious"
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        listen_unix(str(tmp_path / "absent" / "socket"), 16)
+        unix_listener(str(tmp_path / "absent" / "socket"), 16)
 
 
 def test_permissions_are_set_before_anybody_can_connect(
@@ -150,7 +156,7 @@ def test_permissions_are_set_before_anybody_can_connect(
         seen.append((stat.S_IMODE(Path(path).stat().st_mode), permissions.mode))
 
     monkeypatch.setattr("spliceproxy.kernel.listening.permit", permit)
-    stack.enter_context(listen_unix(str(path), 16, Permissions(0o666)))
+    stack.enter_context(unix_listener(str(path), 16, Permissions(0o666)))
     assert seen == [(0o600, 0o666)]
 
 
@@ -160,10 +166,10 @@ def test_nothing_is_left_when_permissions_cannot_be_set(
     def chown(*_: object) -> None:
         raise PermissionError(errno.EPERM, "no")
 
-    monkeypatch.setattr(os, "lchown", chown)
+    monkeypatch.setattr(os, "chown", chown)
     before = open_descriptors()
     with pytest.raises(PermissionError):
-        listen_unix(str(tmp_path / "socket"), 16, Permissions(uid=0))
+        unix_listener(str(tmp_path / "socket"), 16, Permissions(uid=0))
     assert list(tmp_path.iterdir()) == []
     assert open_descriptors() == before
 
@@ -178,7 +184,7 @@ def test_an_open_listener_can_be_adjusted(stack: ExitStack) -> None:
 
 def test_what_can_be_listened_on(tmp_path: Path, stack: ExitStack) -> None:
     tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-    unix = stack.enter_context(listen_unix(str(tmp_path / "socket"), 16))
+    unix = stack.enter_context(unix_listener(str(tmp_path / "socket"), 16))
     assert is_listening_stream(tcp.fileno())
     assert is_listening_stream(unix.fileno())
     idle = stack.enter_context(socket.socket())

@@ -40,7 +40,7 @@ def keeper(tmp_path: Path) -> Iterator[AdminProcessKeeper]:
         socket.socket() as sock,
     ):
         door = Door(sock, Guard())
-        yield AdminProcessKeeper([door], table, logs, lambda: None)
+        yield AdminProcessKeeper([door], table, logs, lambda: None, lambda: None)
 
 
 def test_without_a_line_no_slot_is_taken(

@@ -67,7 +67,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         closing(OpenListeners()) as listeners,
         closing(SharedTable(TABLE_ROWS)) as table,
     ):
-        admin = AdminProcessKeeper([], table, logs, lambda: None)
+        admin = AdminProcessKeeper([], table, logs, lambda: None, lambda: None)
         yield Parts(before, listeners, logs, WorkerSlots(table), admin)
 
 

@@ -51,7 +51,7 @@ def test_a_renamed_file_is_left_when_it_is_opened_again(file: LogFile, path: Pat
     renamed = path.rename(path.with_name("log.1"))
     file.send(b"two\n")
     fd = file.fd
-    file.reopen()
+    os.close(file.reopen())
     file.send(b"three\n")
     assert (renamed.read_bytes(), path.read_bytes()) == (b"one\ntwo\n", b"three\n")
     assert file.fd == fd
@@ -62,7 +62,7 @@ def test_what_cannot_be_opened_again_goes_on_as_it_was(file: LogFile, path: Path
     renamed = path.rename(path.with_name("log.1"))
     path.mkdir()
     with pytest.raises(IsADirectoryError):
-        file.reopen()
+        os.close(file.reopen())
     file.send(b"on\n")
     assert renamed.read_bytes() == b"on\n"
 
@@ -81,7 +81,7 @@ def test_a_closed_file_takes_nothing(path: Path) -> None:
     file = LogFile(str(path))
     file.close()
     file.close()
-    file.reopen()
+    os.close(file.reopen())
     with pytest.raises(OSError, match="Bad file"):
         file.send(b"line\n")
 

@@ -115,6 +115,11 @@ def test_a_gap_is_told_in_their_form(
     assert is_report(access.read_text().rstrip())
 
 
+def reopen(logs: Logs) -> None:
+    with logs.reopened():
+        pass
+
+
 def test_all_files_are_opened_again(tmp_path: Path) -> None:
     paths = [tmp_path / "log", tmp_path / "access"]
     with logging(paths[0], f"file:{paths[1]}") as logs:
@@ -124,10 +129,32 @@ def test_all_files_are_opened_again(tmp_path: Path) -> None:
             if number == 1:
                 for path in paths:
                     path.rename(f"{path}.1")
-                logs.reopen()
+                reopen(logs)
     assert events(tmp_path / "log.1") == ["round_1"]
     assert events(tmp_path / "log") == ["round_2"]
     assert events(tmp_path / "access.1") == events(tmp_path / "access") == ["connection"]
+
+
+def test_a_process_goes_on_in_what_another_one_has_opened_again(tmp_path: Path) -> None:
+    paths = [tmp_path / "log", tmp_path / "access"]
+    with logging(paths[0], f"file:{paths[1]}") as logs:
+        tell(logs)
+        structlog.get_logger().info("round_1")
+        for number, path in enumerate(paths):
+            path.rename(f"{path}.1")
+            logs.go_on_in(number, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
+        tell(logs)
+        structlog.get_logger().info("round_2")
+    assert events(tmp_path / "log.1") == ["round_1"]
+    assert events(tmp_path / "log") == ["round_2"]
+    assert events(tmp_path / "access.1") == events(tmp_path / "access") == ["connection"]
+
+
+def test_a_file_that_did_not_arrive_is_an_error(tmp_path: Path) -> None:
+    with logging(tmp_path / "log", "log") as logs:
+        logs.go_on_in(0, None)
+        structlog.get_logger().info("on")
+    assert events(tmp_path / "log") == ["log_not_reopened", "on"]
 
 
 def test_a_file_that_cannot_be_opened_again_is_an_error_and_goes_on(tmp_path: Path) -> None:
@@ -135,7 +162,7 @@ def test_a_file_that_cannot_be_opened_again_is_an_error_and_goes_on(tmp_path: Pa
     with logging(tmp_path / "log", f"file:{access}") as logs:
         renamed = access.rename(tmp_path / "access.1")
         access.mkdir()
-        logs.reopen()
+        reopen(logs)
         tell(logs)
     assert events(renamed) == ["connection"]
     error = json.loads((tmp_path / "log").read_text())

@@ -72,7 +72,7 @@ The traffic never waits for a reader: up to 8 MiB of lines do, in each process. 
 or cannot be delivered, is dropped, and counted in a line (`log_lines_dropped`) where it is missing.
 
 **Files** are opened by the master, mode 0640 less the umask. Lines of all workers go to the same
-file and stay whole. After SIGUSR1 to the master, it and its workers open the name again, so
+file and stay whole. After SIGUSR1 the master opens the name again, for its workers too, so
 logrotate's `postrotate` sends that; lines that were on their way are in the file that was renamed.
 A name that cannot be opened is an error (`log_not_reopened`), and the old file stays in use. The
 name must not be a symbolic link, FIFO or device. Root does not log into a directory that is another

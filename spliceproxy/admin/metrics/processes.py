@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client.core import Metric
@@ -29,10 +30,24 @@ def process_metrics(status: Status) -> Iterator[Metric]:
         directory = Path("/proc", str(pid))
         try:
             fields = (directory / "stat").read_text().rpartition(")")[2].split()
-            open_descriptors = sum(1 for _ in (directory / "fd").iterdir())
         except OSError:  # it has just ended
             continue
         cpu.add_metric([name], (int(fields[_UTIME]) + int(fields[_STIME])) / _CLOCK_TICKS)
         memory.add_metric([name], int(fields[_RSS]) * _PAGE_BYTES)
-        descriptors.add_metric([name], open_descriptors)
+        if open_descriptors := _count_descriptors(directory / "fd"):
+            descriptors.add_metric([name], open_descriptors)
     yield from (cpu, memory, descriptors)
+
+
+def _count_descriptors(directory: Path) -> int:
+    """Count them; 0 where they are not this process's to see.
+
+    Those of another user's process, and of one that has changed its user, may be counted since
+    Linux 6.2, where their number is the size of the directory (proc_pid_fd(5)).
+    """
+    try:
+        return sum(1 for _ in directory.iterdir())
+    except OSError:
+        with suppress(OSError):  # it has just ended
+            return directory.stat().st_size
+    return 0

@@ -58,6 +58,7 @@ class ExecKind(MirrorKind):
         "shell": flag("shell"),
     }
     has_plain_question_marks = True
+    starts_programs = True
 
     def split(self, text: str) -> tuple[str, str]:
         """See `MirrorKind.split`."""

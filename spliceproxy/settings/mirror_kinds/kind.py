@@ -52,6 +52,8 @@ class MirrorKind(ABC):
     """Operators may attach it to a running proxy, if the configuration does not say otherwise."""
     is_directory: ClassVar[bool] = False
     """The target is a directory: what may be attached are those below one that is granted."""
+    starts_programs: ClassVar[bool] = False
+    """What holds back a worker would hold back its programs."""
 
     def split(self, text: str) -> tuple[str, str]:
         """Return the mirror without its options, and the options."""
