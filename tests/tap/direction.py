@@ -81,11 +81,12 @@ class Direction:
         await say(self.it, data)
 
     async def pause(self) -> int:
-        """Send until the flow is paused; how many bytes."""
-        sent = 0
-        while not self.flow.paused:
+        """Send until the flow is paused, and stays so: a kernel may find room yet; how many bytes."""
+        sent = paused_in_a_row = 0
+        while paused_in_a_row < 5:
             sent += fill_up(self.it.client)
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(0.005)
+            paused_in_a_row = paused_in_a_row + 1 if self.flow.paused else 0
         return sent
 
     async def refuse(self, call: int, data: bytes) -> None:

@@ -123,7 +123,7 @@ def measured(way: Way) -> Measure:
             stage.connected("drain") as destination,
         ):
             clock, moved_bytes = Clock(), 0
-            while clock.elapsed_s < stage.seconds:
+            while not moved_bytes or clock.elapsed_s < stage.seconds:
                 moved_bytes += relay(move, source, destination, 1 << 20)
             wait_acknowledged(destination)
             sample = clock.sample(moved_bytes)
