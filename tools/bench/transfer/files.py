@@ -57,7 +57,7 @@ def _warm(method: Method, buffer_bytes: int) -> Measure:
         path = stage.file(FILE_BYTES)
         with opened(path) as fd, stage.connected("drain") as sock:
             clock, moved_bytes = Clock(), 0
-            while clock.elapsed_s < stage.seconds:
+            while not moved_bytes or clock.elapsed_s < stage.seconds:
                 send(method, fd, FILE_BYTES, buffer_bytes, sock)
                 moved_bytes += FILE_BYTES
             wait_acknowledged(sock)

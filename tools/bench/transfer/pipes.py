@@ -52,7 +52,7 @@ def _file(capacity_bytes: int | None) -> Measure:
         made = Pipe(capacity_bytes, capacity_bytes) if capacity_bytes else GrowingPipe()
         with closing(made) as pipe, opened(path) as fd, stage.connected("drain") as sock:
             clock, moved_bytes = Clock(), 0
-            while clock.elapsed_s < stage.seconds:
+            while not moved_bytes or clock.elapsed_s < stage.seconds:
                 send(fd, pipe, sock)
                 moved_bytes += FILE_BYTES
             wait_acknowledged(sock)

@@ -59,7 +59,7 @@ def _measure(method: Method, sizes: Sequence[int], stage: Stage) -> Sample:
             wait_acknowledged(sock)
             clock, count = Clock(), 0
             at_once = max(1, min(_MOST_AT_ONCE, (1 << 20) // size_bytes))
-            while clock.elapsed_s < stage.seconds / len(sizes):
+            while not count or clock.elapsed_s < stage.seconds / len(sizes):
                 for _number in range(at_once):
                     send(method, fd, size_bytes, BUFFER_BYTES, sock)
                 count += at_once
