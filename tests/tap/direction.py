@@ -81,7 +81,7 @@ class Direction:
         await say(self.it, data)
 
     async def pause(self) -> int:
-        """Send until the flow is paused and stays so, for a kernel may find room; how many bytes."""
+        """Send until the flow is paused and stays so: a kernel may find room; how many bytes."""
         sent = paused_in_a_row = 0
         while paused_in_a_row < 5:
             sent += fill_up(self.it.client)
