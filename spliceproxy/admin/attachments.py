@@ -92,7 +92,7 @@ class AttachmentDirectory:
             request = parse_attach_request(given)
         except ValueError as problem:
             raise RefusedError(400, str(problem)) from None
-        request = await check_granted(request, self._grants)
+        request = await check_granted(request, self._grants, self._taken_directories())
         route = await self._find_route(request)
         targets = await _find_targets(request.mirror)
         async with self._turn:
@@ -103,6 +103,10 @@ class AttachmentDirectory:
             await self._attach_everywhere(attachment)
             self._learn(attachment)
         return {"id": attachment.number, "mirror": attachment.name, "route": route}
+
+    def _taken_directories(self) -> list[str]:
+        mirrors = [one for route in self._operations.description.routes for one in route.mirrors]
+        return [mirror.directory for mirror in mirrors if mirror.directory]
 
     async def _find_route(self, request: AttachRequest) -> str:
         """Return the route that is meant, which a connection has by itself."""
@@ -168,11 +172,14 @@ class AttachmentDirectory:
                     "max_bytes": known.attachment.mirror.max_bytes,
                     "asker": known.attachment.asker,
                     "state": status[number].state,
+                    "reason": status[number].reason,
+                    "since": status[number].since,
                     "streams": status[number].streams,
                     "open": status[number].open,
                     "lag_bytes": status[number].lag_bytes,
                     "delivered_bytes": status[number].delivered_bytes,
                     "dropped_bytes": status[number].dropped_bytes,
+                    "left_out": status[number].left_out,
                 }
                 for number, known in self._known.items()
                 if number in status

@@ -6,7 +6,7 @@ tells them.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
@@ -15,7 +15,11 @@ import trio
 
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.ipc.attachment import AttachRequest
-from spliceproxy.settings.attach_grants import AttachGrant, why_not_granted
+from spliceproxy.settings.attach_grants import (
+    AttachGrant,
+    why_directory_is_taken,
+    why_not_granted,
+)
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.mirror_kinds.table import KINDS
 
@@ -24,28 +28,40 @@ _THREADS = trio.CapacityLimiter(2)
 """A disk that hangs keeps its thread; so there are few of them."""
 
 
-async def check_granted(request: AttachRequest, grants: Iterable[AttachGrant]) -> AttachRequest:
+async def check_granted(
+    request: AttachRequest, grants: Iterable[AttachGrant], taken: Iterable[str] = ()
+) -> AttachRequest:
     """Refuse what is not granted; a directory is from now on the one that its links lead to.
+
+    In directories that mirrors of the configuration have taken nothing else is written.
 
     Whoever changes a link afterwards changes nothing.
 
     Raises:
-        RefusedError: the mirror is not granted, or its disk does not answer.
+        RefusedError: the mirror is not granted, its directory is taken, or its disk does not
+            answer.
     """
     if KINDS[request.mirror.kind].is_directory:
         with trio.move_on_after(_TIMEOUT_S) as scope:
-            request = await trio.to_thread.run_sync(
-                partial(_resolve, request), abandon_on_cancel=True, limiter=_THREADS
+            request, taken = await trio.to_thread.run_sync(
+                partial(_resolve, request, tuple(taken)), abandon_on_cancel=True, limiter=_THREADS
             )
         if scope.cancelled_caught:
             raise RefusedError(504, f"the directory's disk takes more than {_TIMEOUT_S:g} s")
     why = why_not_granted(request.mirror, grants)
     if why is not None:
         raise RefusedError(403, why)
+    why = why_directory_is_taken(request.mirror, taken)
+    if why is not None:
+        raise RefusedError(409, why)
     return request
 
 
-def _resolve(request: AttachRequest) -> AttachRequest:
+def _resolve(request: AttachRequest, taken: Sequence[str]) -> tuple[AttachRequest, list[str]]:
+    return _resolve_directory(request), [os.path.realpath(path) for path in taken]
+
+
+def _resolve_directory(request: AttachRequest) -> AttachRequest:
     directory = os.path.realpath(request.mirror.target)
     if directory == request.mirror.target:
         return request

@@ -10,6 +10,7 @@ from spliceproxy.cli.admin_client import AdminClient
 from spliceproxy.cli.asking import asking
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
 from spliceproxy.cli.ctl_mirror import mirror
+from spliceproxy.cli.mirror_state import why_ill
 from spliceproxy.cli.options import LOG_LEVELS
 from spliceproxy.errors import ExitStatus
 from spliceproxy.settings.units import format_percent
@@ -92,7 +93,7 @@ def _describe_route(route: dict[str, Any]) -> Iterator[str]:
     if route["mirrors"]:
         yield _indent(
             align(
-                ("mirror", "state", "sample", "open", "lag", "delivered", "lost", "why"),
+                ("mirror", "state", "sample", "open", "lag", "delivered", "lost", "why", "reason"),
                 (
                     (
                         one["name"],
@@ -103,6 +104,7 @@ def _describe_route(route: dict[str, Any]) -> Iterator[str]:
                         human_bytes(one["delivered_bytes"]),
                         human_bytes(one["dropped_bytes"]),
                         by_reason(one["dropped"]),
+                        why_ill(one),
                     )
                     for one in route["mirrors"]
                 ),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spliceproxy.cli.columns import align, human_bytes, human_seconds
+from spliceproxy.cli.mirror_state import why_ill
 
 if TYPE_CHECKING:
     from spliceproxy.cli.ctl import Ctl
@@ -71,7 +72,10 @@ def detach(to: "Ctl", number: int) -> int:
 def list_attached(to: "Ctl") -> int:
     """List what is attached, and what has been of late."""
     answer = to.client.get("/api/mirrors/attached")
-    headings = ("id", "mirror", "route", "of", "state", "left", "open", "lag", "delivered", "lost")
+    headings = (
+        *("id", "mirror", "route", "of", "state", "left", "open", "lag", "delivered", "lost"),
+        *("left out", "reason"),
+    )
     rows = (
         (
             one["id"],
@@ -84,6 +88,8 @@ def list_attached(to: "Ctl") -> int:
             human_bytes(one["lag_bytes"]),
             human_bytes(one["delivered_bytes"]),
             human_bytes(one["dropped_bytes"]),
+            one["left_out"],
+            why_ill(one),
         )
         for one in answer["found"]
     )

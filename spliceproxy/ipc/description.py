@@ -30,6 +30,8 @@ class MirrorDescription:
     """The row of the shared table with what an operator wants of it; empty if it has none."""
     attached: int | None = None
     """Its number, if somebody has attached it while the proxy ran."""
+    directory: str = ""
+    """What it writes into; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,17 @@ class MirrorCell:
     DROPPED_BYTES = 5
     LAG_BYTES = 6
     ATTACHED = 7  # 1 as long as it gets new streams, if it was attached while the proxy ran
+    CONDITION = 8  # a `MirrorCondition`; the row's text is the reason
+    SINCE_US = 9  # when that began, by the clock on the wall
+    LEFT_OUT = 10  # connections that an attached mirror was to copy, for which it had no room
+
+
+class MirrorCondition(IntEnum):
+    """How a mirror is, the worse the larger; in small letters as people read it."""
+
+    OK = 0
+    BEHIND = 1
+    FAILING = 2
 
 
 COUNT = 0

@@ -24,7 +24,13 @@ _GAUGES: dict[Kind, tuple[int, ...]] = {
     Kind.WORKER: (WorkerCell.PIPES_IN_USE, WorkerCell.PIPES_IDLE, WorkerCell.PIPES_BYTES),
     Kind.ROUTE: (RouteCell.ACTIVE, RouteCell.LIMIT, RouteCell.MIRRORING),
     Kind.BACKEND: (BackendCell.ACTIVE,),
-    Kind.MIRROR: (MirrorCell.OPEN, MirrorCell.LAG_BYTES, MirrorCell.ATTACHED),
+    Kind.MIRROR: (
+        MirrorCell.OPEN,
+        MirrorCell.LAG_BYTES,
+        MirrorCell.ATTACHED,
+        MirrorCell.CONDITION,
+        MirrorCell.SINCE_US,
+    ),
 }
 """What is true of a worker only while it lives. The other cells count on."""
 

@@ -13,6 +13,7 @@ from spliceproxy.ipc.description import (
 from spliceproxy.ipc.mirror_orders import mirror_orders_row_name
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.worker_mirrors import mirror_names
+from spliceproxy.settings.attach_grants import written_directory
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.upstream.health import judging
 
@@ -90,6 +91,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
                 mirror.overflow,
                 mirror.sample,
                 mirror_orders_row_name(route.settings.name, name),
+                directory=written_directory(mirror),
             )
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)
         ),

@@ -69,6 +69,11 @@ class BackendStatus:
     """Connects that failed, by reason."""
 
 
+MIRROR_OFF = "off"
+MIRROR_STATES = ("ok", "behind", "failing", MIRROR_OFF)
+"""One that is attached is ``closing`` and then ``over`` after that."""
+
+
 @dataclass(slots=True)
 class MirrorStatus:
     """A mirror of a route."""
@@ -79,7 +84,12 @@ class MirrorStatus:
     sample: float
     """What is copied now; an operator may have changed it."""
     state: str
-    """``on`` or ``off``; of one that is attached ``on``, ``closing`` or ``over``."""
+    """``ok``, ``behind``, ``failing`` or ``off``; of one that is attached and has ended ``closing``
+    or ``over``."""
+    reason: str = ""
+    """Why it is behind or failing."""
+    since: float = 0.0
+    """When it began to be so: seconds since 1970; 0 where no worker has said so yet."""
     attached: int | None = None
     """Its number, if somebody has attached it while the proxy ran."""
     streams: int = 0
@@ -91,11 +101,13 @@ class MirrorStatus:
     lag_bytes: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     """Bytes by reason."""
+    left_out: int = 0
+    """Connections that are not copied to it though they should be: there was no room for them."""
 
     @property
     def is_on(self) -> bool:
-        """Whether new connections are copied to it."""
-        return self.state == "on"
+        """Whether new connections are copied to it, or would be if it worked."""
+        return self.state in MIRROR_STATES and self.state != MIRROR_OFF
 
     @property
     def is_alive(self) -> bool:

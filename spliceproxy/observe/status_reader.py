@@ -27,7 +27,9 @@ from spliceproxy.ipc.rows import (
     parse_row_name,
 )
 from spliceproxy.ipc.shared_table import CELLS, Row, SharedTable
+from spliceproxy.observe.mirror_conditions import MirrorConditions
 from spliceproxy.observe.status import (
+    MIRROR_OFF,
     BackendStatus,
     Histogram,
     MirrorStatus,
@@ -58,6 +60,7 @@ class StatusReader:
             for name, row in found
         )
         active = _active_by_slot(rows[Kind.ROUTE])
+        conditions = MirrorConditions(rows[Kind.WORKER], rows[Kind.MIRROR])
         return Status(
             version=__version__,
             pid=description.pid,
@@ -71,7 +74,7 @@ class StatusReader:
             last_reload=description.last_reload,
             log_level=description.log_level,
             workers=_workers(rows[Kind.WORKER], active),
-            routes=[_route(route, sums, self._others) for route in description.routes],
+            routes=[_route(route, sums, self._others, conditions) for route in description.routes],
         )
 
     def find(self, name: str) -> Row | None:
@@ -167,14 +170,16 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
     return found
 
 
-def _route(route: RouteDescription, sums: Sums, rows: Mapping[str, Row]) -> RouteStatus:
+def _route(
+    route: RouteDescription, sums: Sums, rows: Mapping[str, Row], conditions: MirrorConditions
+) -> RouteStatus:
     cells = sums.cells(Kind.ROUTE, route.name)
     return RouteStatus(
         name=route.name,
         listeners=list(route.listeners),
         balance=route.balance,
         backends=[_backend(route.name, backend, sums, rows) for backend in route.backends],
-        mirrors=[_mirror(route.name, mirror, sums, rows) for mirror in route.mirrors],
+        mirrors=[_mirror(route.name, mirror, sums, rows, conditions) for mirror in route.mirrors],
         accepted=cells[RouteCell.ACCEPTED],
         active=cells[RouteCell.ACTIVE],
         limit=cells[RouteCell.LIMIT],
@@ -211,8 +216,13 @@ def _backend(
 
 
 def _mirror(
-    route: str, mirror: MirrorDescription, sums: Sums, orders: Mapping[str, Row]
+    route: str,
+    mirror: MirrorDescription,
+    sums: Sums,
+    orders: Mapping[str, Row],
+    conditions: MirrorConditions,
 ) -> MirrorStatus:
+    found = conditions.of(route, mirror.name)
     cells = sums.cells(Kind.MIRROR, route, mirror.name)
     order = orders.get(mirror.order_row)
     return MirrorStatus(
@@ -220,7 +230,9 @@ def _mirror(
         direction=mirror.direction,
         overflow=mirror.overflow,
         sample=mirror.sample if order is None else sample_of(order.cells, mirror.sample),
-        state=_mirror_state(mirror, cells, order),
+        state=_without_condition(mirror, cells, order) or found.condition.name.lower(),
+        reason=found.reason,
+        since=found.since_s,
         attached=mirror.attached,
         streams=cells[MirrorCell.STREAMS],
         open=cells[MirrorCell.OPEN],
@@ -230,12 +242,16 @@ def _mirror(
         dropped_bytes=cells[MirrorCell.DROPPED_BYTES],
         lag_bytes=cells[MirrorCell.LAG_BYTES],
         dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
+        left_out=cells[MirrorCell.LEFT_OUT],
     )
 
 
-def _mirror_state(mirror: MirrorDescription, cells: Sequence[int], order: Row | None) -> str:
+def _without_condition(
+    mirror: MirrorDescription, cells: Sequence[int], order: Row | None
+) -> str | None:
+    """Return the state of a mirror that gets no new streams, whether it works or not; or None."""
     if mirror.attached is None:
-        return "on" if order is None or is_on(order.cells) else "off"
+        return None if order is None or is_on(order.cells) else MIRROR_OFF
     if cells[MirrorCell.ATTACHED]:
-        return "on"
+        return None
     return "closing" if cells[MirrorCell.OPEN] else "over"

@@ -4,6 +4,7 @@ Bytes of open connections are added a few times a second, and the rest when they
 long transfer shows while it runs, and nothing is counted in the path of the bytes.
 """
 
+from collections import Counter
 from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ from spliceproxy.ipc.rows import (
     BackendCell,
     Kind,
     MirrorCell,
+    MirrorCondition,
     RouteCell,
     bucket,
     row_name,
@@ -56,9 +58,13 @@ class Tally:
         self._full = False
 
     def cells(self, kind: Kind, *labels: str) -> Cells:
-        """Return the cells of a row.
+        """Return the cells of a row; see `row`."""
+        return self.row(kind, *labels).cells
 
-        When no row is left, they are cells that nobody reads; the log tells so once.
+    def row(self, kind: Kind, *labels: str) -> Row:
+        """Return a row.
+
+        When none is left, it is one that nobody reads; the log tells so once.
         """
 
         def tell_full(error: TableFullError) -> None:
@@ -67,7 +73,7 @@ class Tally:
                 structlog.get_logger().error("counters_lost", row=kind, error=str(error))
 
         name = row_name(kind, self.slot, *labels)
-        return self.table.claim_or_private(name, tell_full).cells
+        return self.table.claim_or_private(name, tell_full)
 
     def order(self, route: str, mirror: str) -> Row:
         """Return the row with what an operator wants of a mirror; one for itself if none is left.
@@ -199,10 +205,20 @@ class MirrorTally:
     """What one mirror of a route is offered and gets."""
 
     def __init__(self, tally: Tally, route: str, mirror: str) -> None:
-        self.cells = cells = tally.cells(Kind.MIRROR, route, mirror)
+        self._row = tally.row(Kind.MIRROR, route, mirror)
+        self.cells = cells = self._row.cells
+        self.lost = Counter[str]()
+        """Bytes by reason that this worker's streams did not get."""
         self._dropped = Reasons(tally, Kind.DROPPED, route, mirror)
         self._open: dict[Stream, tuple[int, int, int]] = {}
         cells[MirrorCell.OPEN] = cells[MirrorCell.LAG_BYTES] = 0
+        self.tell(MirrorCondition.OK, 0.0, "")
+
+    def tell(self, condition: MirrorCondition, since_s: float, reason: str) -> None:
+        """Say how the mirror is, since when by the clock on the wall, and why."""
+        self._row.text = reason
+        self.cells[MirrorCell.SINCE_US] = int(since_s * 1e6)
+        self.cells[MirrorCell.CONDITION] = condition
 
     def opened(self, stream: Stream) -> None:
         """Count a stream."""
@@ -231,7 +247,9 @@ class MirrorTally:
         self.cells[MirrorCell.DELIVERED_BYTES] += now[1] - delivered
         if now[2] > dropped:
             self.cells[MirrorCell.DROPPED_BYTES] += now[2] - dropped
-            self._dropped.add(stream.reason or "unknown", now[2] - dropped)
+            reason = stream.reason or "unknown"
+            self.lost[reason] += now[2] - dropped
+            self._dropped.add(reason, now[2] - dropped)
 
 
 def _traffic(record: ConnectionRecord) -> Traffic:

@@ -1,6 +1,7 @@
 """A worker's answers to the admin process: about its connections, and orders that concern them."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,12 @@ from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.session import Session
-from spliceproxy.settings.attach_grants import AttachGrant, why_not_granted
+from spliceproxy.settings.attach_grants import (
+    AttachGrant,
+    why_directory_is_taken,
+    why_not_granted,
+    written_directory,
+)
 
 _PIECE = 50
 """Connections looked at in one go: half a millisecond in which no byte moves."""
@@ -52,6 +58,9 @@ class AdminAnswers:
         # Resolved here, once, and then held against names alone: a look at a disk that hangs
         # would hold up all traffic.
         self._grants = tuple(grant.resolved() for grant in grants)
+        configured = [one.settings for frontend in frontends for one in frontend.route.mirrors]
+        directories = filter(None, map(written_directory, configured))
+        self._taken = tuple(map(os.path.realpath, directories))
         self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
             Question.ATTACH: self._attach,
             Question.DETACH: lambda asked: iter([attachments.detach(asked["attachment"])]),
@@ -123,7 +132,10 @@ class AdminAnswers:
     def _attach(self, request: Message) -> Iterator[Any]:
         """Attach a mirror: nothing if it concerns no client here, else whether it was done."""
         attachment = Attachment.from_message(request["attachment"])
-        why_not = why_not_granted(attachment.mirror, self._grants)
+        mirror = attachment.mirror
+        why_not = why_not_granted(mirror, self._grants) or why_directory_is_taken(
+            mirror, self._taken
+        )
         if why_not is not None:
             return iter([{"refused": why_not}])
         session = None

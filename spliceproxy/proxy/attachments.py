@@ -30,9 +30,10 @@ from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import NoPipeError, PipeLender, PipePool, fitting_pipes
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
-from spliceproxy.observe.tally import MirrorTally
 from spliceproxy.policy.selection import Selection
+from spliceproxy.proxy.attachment_limit import AttachmentLimit, NoRoomForStreamsError
 from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.proxy.mirror_counters import MirrorCounters
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors, mirror_names
 from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
@@ -66,14 +67,16 @@ class AttachedMirror:
         shared: Mirrors,
         mirror: Mirror,
         pipes: PipeLender | None,
-        tally: MirrorTally,
+        counters: MirrorCounters,
         unused: Callable[["AttachedMirror"], None],
     ) -> None:
         self.attachment = attachment
         self.shared = shared
         self.mirror = mirror
         self.pipes = pipes
-        self.tally = tally
+        self.counters = counters
+        self.left_out = 0
+        """Connections that are not copied, as there is no room for their streams."""
         self._unused = unused
         self._selection = Selection.parse(
             {} if attachment.client is None else {"client": attachment.client}
@@ -92,17 +95,25 @@ class AttachedMirror:
         host, _ = split_port(client)
         return self._selection.has_client(host) and bool(choose([self.mirror], client))
 
+    def find_room(self, streams: int) -> bool:
+        """Whether a connection's streams can be opened; if not, it is counted as left out."""
+        if streams * self.mirror.weight <= self.mirror.limit.left:
+            return True
+        self.left_out += 1
+        self.counters.leave_out()
+        return False
+
     def opened(self, tapped: TappedConnection) -> None:
         """Count the streams of a connection."""
         self._connections.add(tapped)
         for _, branch in tapped.branches:
-            self.tally.opened(branch)
+            self.counters.opened(branch)
 
     def closed(self, tapped: TappedConnection) -> None:
         """Count streams that are over; the only connection's end is the attachment's."""
         self._connections.discard(tapped)
         for _, branch in tapped.branches:
-            self.tally.ended(branch)
+            self.counters.ended(branch)
         if self.attachment.connection is not None:
             self.end("", STREAMS_ENDED)
         elif self.ended_why:
@@ -164,7 +175,7 @@ class WorkerAttachments:
         self._mirrors = mirrors
         self._pipes = pipes
         self._frontends = frontends
-        self._limit = StreamLimit(max(0, descriptors))
+        self._limit = AttachmentLimit(descriptors)
         self._attached: dict[int, AttachedMirror] = {}
         self._leaving: list[AttachedMirror] = []
 
@@ -181,11 +192,12 @@ class WorkerAttachments:
             return True
         if len(self._attached) >= MOST_ATTACHED:
             raise AttachRefusedError(f"{MOST_ATTACHED} mirrors are attached: detach one of them")
-        if not self._limit.most:
-            raise AttachRefusedError(
-                "connections may use all descriptors: set max_connections, or raise the file limit"
-            )
-        attached = self._open(attachment, frontend)
+        connections = frontend.route.max_connections if session is None else 1
+        try:
+            limit = self._limit.find_room(attachment.mirror, connections, one=session is not None)
+        except NoRoomForStreamsError as error:
+            raise AttachRefusedError(str(error)) from None
+        attached = self._open(attachment, frontend, limit)
         if session is not None and not session.attach(attached):
             attached.end("", STREAMS_ENDED)
             raise AttachRefusedError("the connection has ended, or the direction that is wanted")
@@ -203,22 +215,26 @@ class WorkerAttachments:
                 return frontend
         return None
 
-    def _open(self, attachment: Attachment, frontend: Frontend) -> AttachedMirror:
+    def _open(
+        self, attachment: Attachment, frontend: Frontend, limit: StreamLimit
+    ) -> AttachedMirror:
         settings = attachment.mirror
         try:
             shared = self._mirrors.acquire()
             targets = partial(iter, attachment.targets) if attachment.targets else None
-            mirror = shared.attach(settings, targets, self._limit)
+            mirror = shared.attach(settings, targets, limit)
         except NoPipeError as error:
+            self._limit.give_back(limit)
             raise AttachRefusedError(f"no pipe is to be had: {error}") from None
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread
+            self._limit.give_back(limit)
             raise AttachRefusedError(f"nothing is left for a mirror: {error}") from None
         attached = self._attached[attachment.number] = AttachedMirror(
             attachment,
             shared,
             mirror,
             fitting_pipes(self._pipes, shared.pipe_bytes),
-            frontend.counters.attach(settings.text),
+            frontend.counters.attach(mirror),
             partial(self._close_later, frontend),
         )
         return attached
@@ -259,8 +275,15 @@ class WorkerAttachments:
             return
         if attached in frontend.route.attached:
             frontend.route.attached.remove(attached)
-        frontend.counters.detach(attached.mirror.settings.text)
-        self._log(attached).info("mirror_detached", reason=attached.ended_why)
+        frontend.counters.detach(attached.mirror)
+        self._limit.give_back(attached.mirror.limit)
+        self._log(attached).info(
+            "mirror_detached",
+            reason=attached.ended_why,
+            lost_streams=attached.mirror.state.lost_streams,
+            lost_bytes=attached.counters.lost_bytes,
+            left_out=attached.left_out,
+        )
         self._leaving.append(attached)
         self._reactor.timers.after(0.0, self)
 

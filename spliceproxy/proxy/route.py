@@ -29,6 +29,8 @@ class Route:
     """Where clients that a route's listeners accept are relayed to, and how."""
 
     name: str
+    max_connections: int
+    """With those that other routes hand to it."""
     backends: BackendPool
     mirrors: Sequence[Mirror]
     tapping: Mirrors | None

@@ -42,6 +42,7 @@ class RouteOpener:
         self.mirror_targets += filter(None, prepared.upstreams.mirrors)
         return Route(
             name=prepared.settings.name,
+            max_connections=prepared.max_sessions,
             backends=self._open_backends(prepared),
             mirrors=mirrors,
             vital=[mirror for mirror in mirrors if mirror.is_vital],

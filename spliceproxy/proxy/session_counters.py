@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from spliceproxy.ipc.rows import BackendCell, MirrorCell
-from spliceproxy.observe.tally import MirrorTally, RouteTally, Tally
+from spliceproxy.ipc.rows import BackendCell
+from spliceproxy.observe.tally import RouteTally, Tally
+from spliceproxy.proxy.mirror_counters import MirrorCounters
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.sinks.mirrors import Mirror
@@ -19,25 +20,25 @@ class SessionCounters:
         self.slot = tally.slot
         """The worker's, in the shared table."""
         self._route_name = route
-        self._attached: dict[str, MirrorTally] = {}
+        self._attached: dict[str, MirrorCounters] = {}
         self.route = RouteTally(tally, route, max_connections)
         names = mirror_names(mirror.settings for mirror in mirrors)
         self._mirrors = {
-            id(mirror): MirrorTally(tally, route, name)
+            id(mirror): MirrorCounters(tally, route, name, mirror)
             for mirror, name in zip(mirrors, names, strict=True)
         }
 
-    def attach(self, name: str) -> MirrorTally:
+    def attach(self, mirror: Mirror) -> MirrorCounters:
         """Count a mirror of the route that is attached while it runs."""
-        tally = self._attached[name] = MirrorTally(self._tally, self._route_name, name)
-        tally.cells[MirrorCell.ATTACHED] = 1
-        return tally
+        name = mirror.settings.text
+        counters = MirrorCounters(self._tally, self._route_name, name, mirror)
+        self._attached[name] = counters
+        counters.attach()
+        return counters
 
-    def detach(self, name: str) -> None:
+    def detach(self, mirror: Mirror) -> None:
         """Count for the last time a mirror that is attached no more."""
-        tally = self._attached.pop(name)
-        tally.look()
-        tally.cells[MirrorCell.ATTACHED] = 0
+        self._attached.pop(mirror.settings.text).detach()
 
     def mirrored(self, session: Session) -> None:
         """Count the streams that a session's mirrors get."""
@@ -66,6 +67,6 @@ class SessionCounters:
                 self.route.moved(session, session.backend_name, traffic)
 
     def look_at_mirrors(self) -> None:
-        """Count what has become of open streams since the last time."""
-        for tally in (*self._mirrors.values(), *self._attached.values()):
-            tally.look()
+        """Count what has become of open streams since the last time, and say how mirrors are."""
+        for counters in (*self._mirrors.values(), *self._attached.values()):
+            counters.look()

@@ -55,7 +55,10 @@ class SessionMirrors:
             hold(link.response)
 
     def attach(self, attached: "AttachedMirror") -> bool:
-        """Copy to another mirror from now on; False: the directions that it wants have ended."""
+        """Copy to another mirror from now on.
+
+        False: the directions that it wants have ended, or it has no room for their copies.
+        """
         link = self._session.link
         if link is None:
             return False
@@ -66,7 +69,7 @@ class SessionMirrors:
             for direction, flow in flows.items()
             if wanted in (direction, "both") and not flow.done
         }
-        if not offsets:
+        if not offsets or not attached.find_room(len(offsets)):
             return False
         shared = attached.shared
         listener, client = self._whose()

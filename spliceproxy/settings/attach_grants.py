@@ -52,8 +52,31 @@ def parse_grant(text: str) -> AttachGrant:
     return AttachGrant(name, directory)
 
 
+def written_directory(mirror: MirrorSettings) -> str:
+    """Return the directory that a mirror writes into; empty if it has none."""
+    return mirror.target if KINDS[mirror.kind].is_directory else ""
+
+
+def why_directory_is_taken(mirror: MirrorSettings, taken: Iterable[str]) -> str | None:
+    """Return why a mirror may not write where one of the configuration does; None: it may.
+
+    All paths as links lead to them.
+    """
+    directory = written_directory(mirror)
+    for other in taken if directory else ():
+        if PurePath(directory).is_relative_to(other):
+            return (
+                f"a mirror of the configuration writes into {quote(other)}: attach one with a "
+                "directory of its own"
+            )
+    return None
+
+
 def why_not_granted(mirror: MirrorSettings, grants: Iterable[AttachGrant]) -> str | None:
     """Return why a mirror may not be attached, and what to do about it; None: it may."""
+    reserved = KINDS[mirror.kind].reserved_options(mirror)
+    if reserved:
+        return f"{reserved[0]} is for mirrors of the configuration alone: attach without it"
     if any(grant.covers(mirror) for grant in grants):
         return None
     if KINDS[mirror.kind].is_directory:

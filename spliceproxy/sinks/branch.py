@@ -83,6 +83,17 @@ class Branch(Account):
         return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)
 
     @property
+    def fill(self) -> float:
+        """How much it holds of what it may; from 1.0 on a copy finds no room in memory."""
+        if self.spool is not None and self.spool.active:
+            return 1.0
+        if not self.queued_bytes:
+            return 0.0
+        limit_bytes = self._share.limit_bytes
+        of_share = self._share.used_bytes / limit_bytes if limit_bytes else 1.0
+        return max(of_share, self.queued_bytes / self._most_bytes)
+
+    @property
     def has_all(self) -> bool:
         """Whether nothing waits for the outlet, in memory or on disk."""
         return not self.queue and not (self.spool is not None and self.spool.active)

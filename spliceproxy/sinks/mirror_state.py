@@ -16,7 +16,8 @@ phase        a client who comes now   what is next
 `PROVING`    is refused               a second without a failure: `OK`; or as `TRIAL`
 ===========  =======================  ==============================================================
 
-Without that policy there are only `OK` and `WAITING`, which the next stream that ends well ends.
+Without that policy there are only `OK` and `WAITING`, which the next stream ends that ends well, or
+takes bytes.
 
 The back-off grows with each failure until a stream has ended well: a mirror that can be opened, but
 takes nothing, is not trusted anew each second.
@@ -25,7 +26,7 @@ takes nothing, is not trusted anew each second.
 import time
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
+from math import inf
 
 import structlog
 
@@ -39,19 +40,13 @@ _PROVEN_S = 1.0
 _TRIAL_IS_LOST_S = 10.0
 """Its client may never have got a backend. Longer than it takes to connect to a mirror in vain."""
 
-_NOT_ITS_OWN = frozenset(
-    {
-        "",
-        "connection_aborted",
-        "stopped",
-        "stopped_by_operator",
-        "too_many_streams",
-        "copy_failed",
-        "buffer_full",
-        "budget_full",
-        "spool_full",
-    }
+COPIES_LOST = frozenset(
+    {"buffer_full", "budget_full", "spool_full", "too_many_streams", "copy_failed"}
 )
+"""Reasons for bytes that a mirror did not get though nothing is wrong with it: it is slow, or there
+was no room for its copies."""
+
+_NOT_ITS_OWN = COPIES_LOST | {"", "connection_aborted", "stopped", "stopped_by_operator"}
 """Reasons for incomplete streams that say nothing against the mirror, or only that it is slow."""
 
 TryOut = Callable[[Callable[[str], None]], None]
@@ -82,15 +77,16 @@ class MirrorState:
     ) -> None:
         """`try_out`: None where only a stream can tell."""
         self.phase = MirrorPhase.OK
-        self.since_s = time.time()
-        """When it began to fail, or to work."""
         self.reason = ""
-        """Of the last failure; empty while it works."""
+        """Of the last failure."""
+        self.failed_s = -inf
+        """When that was (`time.monotonic`)."""
         self.lost_streams = 0
         """How many it has failed."""
         self._reactor = reactor
         self._name = name
-        self._vital = vital
+        self.vital = vital
+        """More hangs on it: its policy is ``block``."""
         self._heeds_success = _HEEDS_STREAMS if vital else frozenset(MirrorPhase)
         self._try_out = try_out
         self._failures = 0  # in a row
@@ -130,10 +126,16 @@ class MirrorState:
         if reason not in _NOT_ITS_OWN and self.phase in _HEEDS_STREAMS:
             self._fails(reason)
 
+    def stream_delivers(self) -> None:
+        """A stream that was opened after the last failure has brought bytes to the sink."""
+        if not self.vital:
+            self._failures = 0
+            self._works()
+
     def close(self) -> None:
         """Ask no more how it is."""
         self._stop_timer()
-        self._vital = False
+        self.vital = False
 
     def on_deadline(self) -> None:
         """Go on from a phase that lasts for a time."""
@@ -148,11 +150,11 @@ class MirrorState:
 
     def on_crash(self, error: Exception) -> None:
         """Try again later, after an exception that nobody foresaw."""
-        self._log().error("internal_error", exc_info=error)
+        structlog.get_logger(mirror=self._name).error("internal_error", exc_info=error)
         self._fails(f"internal_error: {error}")
 
     def _tried(self, why_not: str) -> None:
-        if self._vital and self.phase is MirrorPhase.TRYING:
+        if self.vital and self.phase is MirrorPhase.TRYING:
             if why_not:
                 self._fails(why_not)
             else:
@@ -160,21 +162,13 @@ class MirrorState:
 
     def _works(self) -> None:
         if self.is_failing:
-            self._set_since()
-            self.reason = ""
             self._enter(MirrorPhase.OK, None)
-            self._log().info("mirror_works_again")
 
     def _fails(self, reason: str) -> None:
-        if not self.is_failing:
-            self._set_since()
-            self._log().warning("mirror_failing", reason=reason)
         self.reason = reason
+        self.failed_s = time.monotonic()
         self._failures += 1
-        self._enter(MirrorPhase.WAITING, BACKOFF.delay_s(self._failures) if self._vital else None)
-
-    def _set_since(self) -> None:
-        self.since_s = time.time()
+        self._enter(MirrorPhase.WAITING, BACKOFF.delay_s(self._failures) if self.vital else None)
 
     def _enter(self, phase: MirrorPhase, for_s: float | None) -> None:
         self._stop_timer()
@@ -186,6 +180,3 @@ class MirrorState:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _log(self) -> Any:
-        return structlog.get_logger(mirror=self._name)

@@ -11,6 +11,11 @@ class StreamLimit:
     taken: int = 0
 
     @property
+    def left(self) -> int:
+        """How many more there may be."""
+        return self.most - self.taken
+
+    @property
     def is_exceeded(self) -> bool:
         """Whether the stream that was counted last is one too many."""
         return self.taken > self.most

@@ -125,7 +125,7 @@ def _mirror(name: str, step: int, **details: Any) -> MirrorStatus:
         name=name,
         direction="request",
         sample=1.0,
-        state="on",
+        state="ok",
         offered_bytes=(40 + 3 * step) * MIB,
         delivered_bytes=(38 + 3 * step) * MIB,
         dropped={"overflow": given.get("dropped_bytes", 0)},

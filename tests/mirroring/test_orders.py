@@ -58,7 +58,7 @@ async def test_another_sample_and_the_configured_one() -> None:
     async with mirrored("null:?sample=100%") as it:
         for sample, told in ((0.0, 0.0), (None, 1.0)):
             write_sample(order(it, "null:"), sample)
-            assert state(it) == ("on", told)
+            assert state(it) == ("ok", told)
             connection = await it.connect()
             await pass_on(connection, AFTER)
             await end_well(connection)

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from spliceproxy.admin.metrics.families import Labels, by_label, counter, gauge, histogram
-from spliceproxy.observe.status import BackendStatus, MirrorStatus, RouteStatus
+from spliceproxy.observe.status import (
+    MIRROR_OFF,
+    MIRROR_STATES,
+    BackendStatus,
+    MirrorStatus,
+    RouteStatus,
+)
 
 _STATES = ("up", "down", "ejected", "draining", "disabled")
 
@@ -52,6 +58,11 @@ _OF_MIRROR = (
     _Value("mirror_offered_bytes", "Bytes that a mirror was to get.", "offered_bytes"),
     _Value("mirror_delivered_bytes", "Bytes that a mirror got.", "delivered_bytes"),
     _Value("mirror_lag_bytes", "Bytes on their way to a mirror.", "lag_bytes", iscounter=False),
+    _Value(
+        "mirror_connections_left_out",
+        "Connections not copied to an attached mirror, for want of descriptors.",
+        "left_out",
+    ),
 )
 
 
@@ -139,6 +150,15 @@ def mirror_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
             family.add_metric(names, getattr(mirror, value.field))
         yield family
     yield by_label(
+        gauge("mirror_state", "1 for the state that a mirror is in.", (*labels, "state")),
+        ((names, _states_of(mirror)) for names, mirror in all_of_them),
+    )
+    yield by_label(
         counter("mirror_dropped_bytes", "Bytes that a mirror did not get.", (*labels, "reason")),
         ((names, mirror.dropped) for names, mirror in all_of_them),
     )
+
+
+def _states_of(mirror: MirrorStatus) -> dict[str, int]:
+    now = mirror.state if mirror.is_on else MIRROR_OFF
+    return {state: int(state == now) for state in MIRROR_STATES}

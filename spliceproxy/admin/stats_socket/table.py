@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from spliceproxy.admin.stats_socket.commands import ANY, ShowStat
 from spliceproxy.admin.stats_socket.fields import BACKEND, FIELDS, FRONTEND, SERVER
-from spliceproxy.observe.status import BackendStatus, RouteStatus, Status
+from spliceproxy.observe.status import BackendStatus, MirrorStatus, RouteStatus, Status
 
 Row = dict[str, object]
 
@@ -17,6 +17,15 @@ SERVER_STATES = {
     "draining": "DRAIN",
     "disabled": "MAINT",
 }
+_MIRROR_STATES = {
+    "ok": "UP",
+    "behind": "UP 1/2",  # of a server: it is about to go down
+    "failing": "DOWN",
+    "off": "MAINT",
+    "closing": "DRAIN",
+}
+_MIRROR = "mirror:"
+"""What their names begin with: a mirror and a backend may have the same place."""
 _ALGORITHMS = {
     "round_robin": "roundrobin",
     "least_connections": "leastconn",
@@ -62,6 +71,9 @@ def _route_rows(route: RouteStatus, iid: int, *, draining: bool) -> Iterator[Row
     yield common | _frontend(route, draining=draining)
     for sid, backend in enumerate(route.backends, 1):
         yield common | {"sid": sid} | _server(backend)
+    alive = [mirror for mirror in route.mirrors if mirror.is_alive]
+    for sid, mirror in enumerate(alive, len(route.backends) + 1):
+        yield common | {"sid": sid} | _mirror(mirror)
     yield common | _backend(route)
 
 
@@ -98,6 +110,26 @@ def _server(backend: BackendStatus) -> Row:
         "act": int(not backend.backup),
         "bck": int(backend.backup),
         "addr": backend.name,
+    }
+
+
+def _mirror(mirror: MirrorStatus) -> Row:
+    """A backup of no weight: nobody takes it for one that clients are sent to."""
+    return {
+        "svname": _MIRROR + mirror.name,
+        "type": SERVER,
+        "status": _MIRROR_STATES[mirror.state],
+        "check_status": mirror.state,
+        "last_chk": mirror.reason,
+        "scur": mirror.open,
+        "stot": mirror.streams,
+        "bin": mirror.delivered_bytes,
+        "eresp": mirror.incomplete,
+        "weight": 0,
+        "uweight": 0,
+        "act": 0,
+        "bck": 1,
+        "addr": mirror.name,
     }
 
 

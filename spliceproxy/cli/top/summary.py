@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from spliceproxy.cli.columns import human_bytes, human_seconds, printable
+from spliceproxy.cli.mirror_state import why_ill
 from spliceproxy.cli.top.look import MAX_CONNECTIONS_SEEN, Look, Rates
 
 
@@ -25,6 +26,10 @@ def summarize(seen: Look, rates: Rates) -> Iterator[str]:
         f"mirrors {human_bytes(rates.total('mirror', 'delivered_bytes'))}/s, "
         f"losing {human_bytes(rates.total('mirror', 'dropped_bytes'))}/s"
     )
+    for route in status["routes"]:
+        for mirror in route["mirrors"]:
+            if mirror["state"] == "failing":
+                yield printable(f"{mirror['name']} of {route['name']} fails: {why_ill(mirror)}")
     if status["last_reload"]:
         yield printable(f"the last reload was refused: {status['last_reload']}")
     if len(seen.connections) == MAX_CONNECTIONS_SEEN:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spliceproxy.cli.columns import by_reason, human_bytes, human_seconds, printable
+from spliceproxy.cli.mirror_state import MARKS, why_ill
 from spliceproxy.cli.top.look import Look, Rates
 
 UNKNOWN = "-"
@@ -123,7 +124,7 @@ def _mirrors(seen: Look, rates: Rates) -> Iterator[Row]:
         yield [
             _text(route["name"]),
             _text(mirror["name"]),
-            _text(mirror["state"], "" if mirror["state"] == "on" else "warn"),
+            _text(mirror["state"], MARKS.get(mirror["state"], "warn")),
             _count(mirror["open"]),
             _bytes(mirror["lag_bytes"]),
             _bytes_per_second(rates.of(*names, "delivered_bytes")),
@@ -131,6 +132,7 @@ def _mirrors(seen: Look, rates: Rates) -> Iterator[Row]:
             _bytes(mirror["dropped_bytes"], "bad"),
             _count(mirror["incomplete"]),
             _reasons(mirror["dropped"]),
+            _text(why_ill(mirror)),
         ]
 
 
@@ -168,6 +170,6 @@ CONNECTIONS = View(
 VIEWS = (
     View("routes", (*_ROUTE, "undelivered", "ended early", "refused", "listeners"), 1, _routes),
     View("backends", (*_BACKEND, "failed connects", "reason"), 4, _backends),
-    View("mirrors", (*_MIRROR, "why lost"), 4, _mirrors),
+    View("mirrors", (*_MIRROR, "why lost", "reason"), 4, _mirrors),
     CONNECTIONS,
 )

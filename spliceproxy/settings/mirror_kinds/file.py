@@ -97,6 +97,18 @@ class FileKind(MirrorKind):
         trusts = options.pop("trust_directory", False)
         return SinkSettings(path, own=FileOptions(Retention(*limits), trusts))
 
+    def reserved_options(self, mirror: "MirrorSettings") -> list[str]:
+        """See `MirrorKind.reserved_options`."""
+        own: FileOptions = mirror.own
+        kept = own.retention
+        given = {
+            "max_age": kept.max_age_s is not None,
+            "max_total": kept.max_total_bytes is not None,
+            "keep_free": kept.keep_free is not None,
+            "trust_directory": own.trust_directory,
+        }
+        return [name for name, is_set in given.items() if is_set]
+
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
         own: FileOptions = mirror.own

@@ -71,6 +71,13 @@ class MirrorKind(ABC):
         """Return an option that another one rules out, and the reason."""
         return None
 
+    def reserved_options(self, mirror: "MirrorSettings") -> list[str]:
+        """Return those of its options, as they are set here, that only a configuration may have.
+
+        An operator who may attach the kind may not, since they concern what others have written.
+        """
+        return []
+
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """Return its own options as a routes file has them."""
         return {}
