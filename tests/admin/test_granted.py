@@ -51,6 +51,30 @@ async def test_what_is_below_is_granted_and_links_are_followed_once(looks: Path,
     assert found.mirror.max_bytes == 1024
 
 
+@pytest.mark.parametrize(
+    "option", ["max_age=1s", "max_total=1MiB", "keep_free=99%", "trust_directory=yes"]
+)
+async def test_options_that_concern_the_files_of_others_are_not_for_operators(
+    looks: Path, option: str
+) -> None:
+    grants = [AttachGrant("file", str(looks))]
+    with pytest.raises(RefusedError, match=f"{option.partition('=')[0]} is for mirrors of the con"):
+        await check_granted(wanted(f"file:{looks}?{option}"), grants)
+    await check_granted(wanted(f"file:{looks}?trust_directory=no"), grants)
+
+
+@pytest.mark.parametrize("way", ["deep", "in", "deep/2026-11-28", "out/../looks/in/new"])
+async def test_nothing_is_written_where_a_mirror_of_the_configuration_writes(
+    looks: Path, way: str
+) -> None:
+    grants, taken = [AttachGrant("file", str(looks.parent))], [str(looks / "in")]
+    with pytest.raises(RefusedError, match="a directory of its own") as refused:
+        await check_granted(wanted(f"file:{looks}/{way}"), grants, taken)
+    assert refused.value.status == 409
+    for free in ("", "/deeper", "/out"):
+        await check_granted(wanted(f"file:{looks}{free}"), grants, taken)
+
+
 @pytest.mark.parametrize("to", ["exec:id>/tmp/x?shell=yes", "exec:true", "file:/etc/cron.d"])
 async def test_no_worker_hears_of_what_is_not_granted(to: str) -> None:
     worker = FakeWorker(0)

@@ -139,7 +139,7 @@ def test_attached_to_a_live_connection_for_a_time(
         assert answer == {"id": 1, "mirror": f"file:{copies}@1", "route": "main"}
         for _ in range(3):
             exchange(client, PAYLOAD)
-        assert it.attached(1)["state"] == "on"
+        assert it.attached(1)["state"] == "ok"
         wait_until(it.is_over(1), 20, "it ends by itself")
         exchange(client, b"after")
         load.complete_more(50)
@@ -210,5 +210,5 @@ def test_what_cannot_be_ordered(start_proxy: StartProxy, backend: str, tmp_path:
     it = Mirroring(start_proxy, backend, tmp_path, mirrors=[{"to": "null:"}])
     for order, complaint in COMPLAINTS:
         assert complaint in it.admin.ctl("mirror", *order, status=1)
-    assert it.mirror("null:")["state"] == "on"
+    assert it.mirror("null:")["state"] == "ok"
     assert it.admin.ctl("mirror", "list") == {"found": []}

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from spliceproxy.ipc.rows import COUNT, Kind, RouteCell, WorkerCell, WorkerState
+from spliceproxy.ipc.rows import COUNT, Kind, MirrorCell, RouteCell, WorkerCell, WorkerState
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.observe.tally import Tally
@@ -32,11 +32,17 @@ def test_what_a_dead_worker_has_left(table: SharedTable) -> None:
         tally.cells(Kind.WORKER)[WorkerCell.STATE] = WorkerState.SERVING
         route = tally.cells(Kind.ROUTE, "web")
         route[RouteCell.ACTIVE], route[RouteCell.ACCEPTED] = 7, 9
+        mirror = tally.cells(Kind.MIRROR, "web", "null:")
+        mirror[MirrorCell.CONDITION] = mirror[MirrorCell.SINCE_US] = 2
+        mirror[MirrorCell.LEFT_OUT] = 3
     slots.free(0)
     assert dead.cells(Kind.WORKER)[WorkerCell.STATE] == WorkerState.FREE
     assert alive.cells(Kind.WORKER)[WorkerCell.STATE] == WorkerState.SERVING
     route = dead.cells(Kind.ROUTE, "web")
     assert (route[RouteCell.ACTIVE], route[RouteCell.ACCEPTED]) == (0, 9)
+    mirror = dead.cells(Kind.MIRROR, "web", "null:")
+    assert (mirror[MirrorCell.CONDITION], mirror[MirrorCell.SINCE_US]) == (0, 0)
+    assert mirror[MirrorCell.LEFT_OUT] == 3
     assert alive.cells(Kind.ROUTE, "web")[RouteCell.ACTIVE] == 7
 
 

@@ -42,28 +42,78 @@ async def test_so_many_mirrors_and_no_more() -> None:
 
 @pytest.mark.usefixtures("few_descriptors")
 async def test_streams_have_the_descriptors_that_connections_leave(tmp_path: Path) -> None:
-    """400 descriptors, less 64 and those of 25 pipes, less two for each of 140 connections: 6."""
+    """400 descriptors, less 64 and those of 25 pipes, less two for each of 140 connections: 6.
+
+    A connection that would need two more of them is not copied, and counted.
+    """
     async with relay(max_connections=140) as it:
         attach(it, to=f"file:{tmp_path}")
         connections = [await it.connect() for _ in range(4)]
         for connection in connections:
             await pass_on(connection, DURING)
         name = f"file:{tmp_path}@1"
-        assert counted(it, name, MirrorCell.STREAMS) == 8
+        assert counted(it, name, MirrorCell.STREAMS) == 6
+        assert counted(it, name, MirrorCell.LEFT_OUT) == 1
         for connection in connections:
             await end_well(connection)
         await eventually(lambda: len(it.events("connection")) == 4)
-        lost = [
-            account
-            for line in it.events("connection")
-            for account in line["mirrors"]
-            if account["reason"] == "too_many_streams"
-        ]
-        assert len(lost) == 2
-        assert counted(it, name, MirrorCell.INCOMPLETE) == 2
+        accounts = [line["mirrors"] for line in it.events("connection")]
+        assert sorted(map(len, accounts)) == [0, 2, 2, 2]
+        assert counted(it, name, MirrorCell.INCOMPLETE) == 0
         it.worker.attachments.detach(1)
         await eventually(lambda: nothing_is_left(it))
+        [ended] = it.events("mirror_detached")
+        assert ended["left_out"] == 1
     assert len(copied(tmp_path, "re")) == 6
+
+
+@pytest.mark.usefixtures("few_descriptors")
+async def test_block_is_refused_where_it_can_not_be_kept_for_all(tmp_path: Path) -> None:
+    """There are 6 descriptors, as above."""
+    async with relay(max_connections=140) as it:
+        to = f"file:{tmp_path}?overflow=block"
+        with pytest.raises(AttachRefusedError, match=r"needs 280 .* 6 are left: lower the route's"):
+            attach(it, to=to)
+        assert nothing_is_left(it)
+        connection = await it.connect()
+        assert attach(it, 2, session=live(it), to=to, connection="0-1")
+        assert attach(it, 3, session=live(it), to=to, connection="0-1")
+        assert attach(it, 4, session=live(it), to=to, connection="0-1")
+        with pytest.raises(AttachRefusedError, match="need 2 descriptors, and 0 are left: detach"):
+            attach(it, 5, session=live(it), to=to, connection="0-1")
+        assert attach(it, 6, to="null:")  # which needs none
+        await pass_on(connection, DURING)
+        await end_well(connection)
+        assert (await it.line())["reason"] == "closed"
+        it.worker.attachments.detach(6)
+        await eventually(lambda: nothing_is_left(it))
+        limit = it.worker.attachments._limit._shared
+        assert (limit.most, limit.taken) == (6, 0)
+
+
+@pytest.mark.usefixtures("few_descriptors")
+async def test_others_leave_what_is_kept_for_block(tmp_path: Path) -> None:
+    """Of 400 descriptors, less 86 and two for each of 70 connections, 140 are kept for `block`."""
+    async with relay(max_connections=70) as it:
+        spare = it.worker.attachments._limit._shared.most
+        for name in ("all", "some"):
+            (tmp_path / name).mkdir()
+        assert attach(it, 1, to=f"file:{tmp_path}/all?overflow=block")
+        assert it.worker.attachments._limit._shared.most == spare - 140
+        assert attach(it, 2, to=f"file:{tmp_path}/some")
+        connections = [await it.connect() for _ in range(20)]
+        for connection in connections:
+            await pass_on(connection, b"12")
+        for connection in connections:
+            await end_well(connection)
+        await eventually(lambda: len(it.events("connection")) == 20)
+        assert {line["reason"] for line in it.events("connection")} == {"closed"}
+        name = f"file:{tmp_path}/some@2"
+        assert counted(it, name, MirrorCell.LEFT_OUT) == 20 - (spare - 140) // 2 > 0
+        for number in (1, 2):
+            it.worker.attachments.detach(number)
+        await eventually(lambda: nothing_is_left(it))
+    assert len(copied(tmp_path / "all", "request")) == 20
 
 
 @pytest.mark.usefixtures("few_descriptors")

@@ -8,7 +8,8 @@ import pytest
 import trio
 
 from spliceproxy.policy.backoff import Backoff
-from spliceproxy.sinks import mirror_state
+from spliceproxy.proxy import publisher
+from spliceproxy.sinks import mirror_state, mirror_watch
 from spliceproxy.sinks.mirror_state import MirrorPhase, MirrorState
 from tests.mirroring.bad_mirrors import reader, refusing
 from tests.mirroring.mirrored import LOCALHOST, Mirrored, mirrored
@@ -26,6 +27,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mirror is tried again before long."""
     monkeypatch.setattr(mirror_state, "BACKOFF", Backoff(first_s=0.05, longest_s=0.1))
     monkeypatch.setattr(mirror_state, "_PROVEN_S", 0.1)
+    monkeypatch.setattr(mirror_watch, "QUIET_S", 0.1)
+    monkeypatch.setattr(publisher, "INTERVAL_S", 0.02)
 
 
 def state_of(proxied: Mirrored) -> MirrorState:
@@ -65,7 +68,7 @@ async def test_a_directory_that_comes_back_is_found_without_a_client(tmp_path: P
             directory.mkdir()
             await eventually(lambda: not state_of(proxied).is_failing)
             assert await served(proxied, 3) == 3
-            assert proxied.events("mirror_works_again")
+            await eventually(lambda: len(proxied.events("mirror_recovered")) == 1)
 
 
 @asynccontextmanager

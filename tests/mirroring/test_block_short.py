@@ -43,7 +43,9 @@ async def test_a_directory_that_is_gone(splice: bool, tmp_path: Path) -> None:
             assert found["mirror_failing"] >= 1
             assert found.total() == 2 * COUNT
             assert found.keys() == {"mirror_failed", "mirror_failing"}
-            assert [line["reason"] for line in proxied.events("mirror_failing")] == ["file_enoent"]
+            await eventually(lambda: len(proxied.events("mirror_failing")) == 1)
+            [line] = proxied.events("mirror_failing")
+            assert (line["route"], line["reason"]) == ("default", "file_enoent")
 
 
 @both_modes

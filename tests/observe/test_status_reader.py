@@ -12,7 +12,7 @@ from spliceproxy.ipc.description import (
     MirrorDescription,
     RouteDescription,
 )
-from spliceproxy.ipc.rows import Kind, MirrorCell, WorkerCell, WorkerState
+from spliceproxy.ipc.rows import Kind, MirrorCell, MirrorCondition, WorkerCell, WorkerState
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.status import MirrorStatus, RouteStatus
@@ -92,6 +92,34 @@ def test_workers_add_up(table: SharedTable) -> None:
     backend = route.backends[0]
     assert (backend.connections, backend.active, backend.request_bytes) == (3, 0, 30)
     assert backend.connect_seconds.count == 3
+
+
+def find(
+    table: SharedTable,
+    slot: int,
+    state: WorkerState,
+    condition: MirrorCondition,
+    since_s: float,
+    reason: str,
+) -> None:
+    """Have a worker say how it finds the mirror."""
+    tally = Tally(table, slot)
+    tally.cells(Kind.WORKER)[WorkerCell.STATE] = state
+    MirrorTally(tally, "web", "null:").tell(condition, since_s, reason)
+
+
+def test_a_mirror_is_as_the_worst_worker_finds_it_that_accepts(table: SharedTable) -> None:
+    assert (mirror(table).state, mirror(table).since) == ("ok", 0)
+    find(table, 3, WorkerState.DRAINING, MirrorCondition.FAILING, 2.0, "old")
+    assert (mirror(table).state, mirror(table).reason) == ("failing", "old")
+    find(table, 0, WorkerState.SERVING, MirrorCondition.OK, 1.0, "")
+    assert (mirror(table).state, mirror(table).reason) == ("ok", "")
+    find(table, 1, WorkerState.SERVING, MirrorCondition.BEHIND, 5.0, "budget_full")
+    assert (mirror(table).state, mirror(table).is_on) == ("behind", True)
+    find(table, 2, WorkerState.SERVING, MirrorCondition.FAILING, 9.0, "later")
+    find(table, 4, WorkerState.SERVING, MirrorCondition.FAILING, 8.0, "earlier")
+    told = mirror(table)
+    assert (told.state, told.reason, told.since) == ("failing", "earlier", 8)
 
 
 def test_an_open_connection_counts_while_it_moves_and_once(table: SharedTable) -> None:

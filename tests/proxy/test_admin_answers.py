@@ -15,9 +15,12 @@ from spliceproxy.proxy.admin_answers import AdminAnswers
 from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.frontend import Frontend
+from spliceproxy.settings.attach_grants import AttachGrant
+from spliceproxy.settings.mirror import parse_mirror
 from tests.mirroring.attaching import make_attachment
 
 NO_ATTACHMENTS = cast(WorkerAttachments, None)
+CONFIGURED = "file:/var/log/audit?max_age=30d"
 MIRRORS = 20  # with them fifty connections are too long for one packet
 
 
@@ -44,12 +47,15 @@ class Session:
 async def answering(count: int) -> AsyncIterator[socket.socket]:
     """Answer about so many connections; the other end of the line."""
     ours, theirs = make_line()
-    frontend = cast(Frontend, SimpleNamespace(sessions={Session() for _ in range(count)}))
+    route = SimpleNamespace(mirrors=[SimpleNamespace(settings=parse_mirror(CONFIGURED))])
+    sessions = {Session() for _ in range(count)}
+    frontend = cast(Frontend, SimpleNamespace(sessions=sessions, route=route))
+    grants = [AttachGrant("file", "/var/log")]
     attachments = cast(WorkerAttachments, SimpleNamespace())
     with ours:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(
-                AdminAnswers(theirs, 0, [frontend], attachments, lambda: None, ()).run
+                AdminAnswers(theirs, 0, [frontend], attachments, lambda: None, grants).run
             )
             yield ours
             nursery.cancel_scope.cancel()
@@ -62,6 +68,18 @@ async def test_what_the_configuration_does_not_grant_is_refused_whoever_let_it_p
             told = make_attachment(1, to=to).as_message()
             [answer] = await line.ask(Question.ATTACH, attachment=told)
             assert f"not granted: add {lacking} to" in answer["refused"]
+
+
+async def test_what_is_not_for_operators_is_refused_whoever_let_it_pass() -> None:
+    async with answering(1) as ours:
+        line = WorkerLine(0, ours)
+        for to, why in (
+            ("file:/var/log/audit/looks", "a mirror of the configuration writes into"),
+            ("file:/var/log/looks?max_total=1MiB", "max_total is for mirrors of the configuration"),
+        ):
+            told = make_attachment(1, to=to).as_message()
+            [answer] = await line.ask(Question.ATTACH, attachment=told)
+            assert why in answer["refused"]
 
 
 async def test_a_look_at_many_connections_leaves_time_for_others_between_pieces() -> None:

@@ -11,6 +11,7 @@ from tests.admin.busy import MIB, busy, busy_connections
 from tests.admin.stats_socket.telegraf import Metric, gather
 
 ALL = ShowStat()
+MIRRORS = ["mirror:shadow", "mirror:audit"]
 BACKENDS = [f"10.0.1.{host}:8443" for host in (11, 12, 13, 14)] + ["10.0.2.20:8443"]
 
 
@@ -25,7 +26,7 @@ def names(found: list[Metric]) -> list[tuple[str, str]]:
 def test_a_route_has_rows_as_a_listen_section() -> None:
     assert names(metrics()) == [
         ("web", "FRONTEND"),
-        *(("web", name) for name in BACKENDS),
+        *(("web", name) for name in (*BACKENDS, *MIRRORS)),
         ("web", "BACKEND"),
         ("postgres", "FRONTEND"),
         ("postgres", "db-1.internal:5432"),
@@ -34,7 +35,7 @@ def test_a_route_has_rows_as_a_listen_section() -> None:
 
 
 def test_the_numbers_are_those_of_the_status() -> None:
-    frontend, first, second, down, draining, backup, backend = metrics()[:7]
+    frontend, first, second, down, draining, backup, *_, backend = metrics()[:9]
     assert frontend.tags["type"] == "frontend"
     wanted = {"status": "OPEN", "scur": 1141, "slim": 20_000, "stot": 88_395, "dcon": 44}
     assert wanted.items() <= frontend.fields.items()
@@ -49,6 +50,26 @@ def test_the_numbers_are_those_of_the_status() -> None:
     wanted = {"status": "UP", "act": 2, "bck": 1, "weight": 3, "cli_abrt": 812, "srv_abrt": 0}
     assert backend.tags["type"] == "backend"
     assert wanted.items() <= backend.fields.items()
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("ok", "UP"), ("behind", "UP 1/2"), ("failing", "DOWN"), ("off", "MAINT")],
+)
+def test_a_mirror_is_a_backup_of_no_weight(state: str, status: str) -> None:
+    told = busy(5)
+    shadow, audit = told.routes[0].mirrors
+    shadow.state, shadow.reason = state, "mirror_refused"
+    audit.state = "over"
+    found = gather(write_table(select_rows(told, ALL)))
+    assert [name for _, name in names(found)][6:8] == ["mirror:shadow", "BACKEND"]
+    mirror, backend = found[6:8]
+    assert (mirror.tags["type"], mirror.lost) == ("server", [])
+    texts = {"status": status, "check_status": state, "last_chk": "mirror_refused"}
+    assert texts.items() <= mirror.fields.items()
+    numbers = {"scur": 119, "weight": 0, "act": 0, "bck": 1, "sid": 6}
+    assert numbers.items() <= mirror.fields.items()
+    assert (backend.fields["act"], backend.fields["bck"]) == (2, 1)
 
 
 def test_telegraf_loses_nothing_but_the_algorithm() -> None:
@@ -76,10 +97,10 @@ def test_a_row_is_a_line_whatever_its_names_are(name: str, reason: str) -> None:
     status.routes[0].backends[0].reason = reason
     text = write_table(select_rows(status, ALL))
     lines = text.split("\n")
-    assert len(lines) == 1 + 10 + 1
+    assert len(lines) == 1 + 12 + 1
     assert all(line.endswith(",") for line in lines[:-1])
     assert "".join(filter(str.isprintable, text)) == text.replace("\n", "")
-    assert len(gather(text)) == 10
+    assert len(gather(text)) == 12
 
 
 def test_a_proxy_that_drains_is_stopped_in_front() -> None:
