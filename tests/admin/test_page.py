@@ -1,6 +1,7 @@
 """The status page as a browser shows it."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,22 @@ async def test_the_figures_appear(browser: Browser) -> None:
     assert "24 of 1,201" in dom
     assert "203.0.113.10:40000" in dom
     assert 'id="trouble" role="alert" style="display: none;"' in dom
+
+
+async def test_a_mirror_that_fails_is_red_and_says_why(browser: Browser) -> None:
+    def failing(step: int) -> Status:
+        status = busy(step)
+        mirror = status.routes[0].mirrors[1]
+        mirror.state, mirror.reason, mirror.since = "failing", "file_enospc", time.time() - 600
+        return status
+
+    async with page(BusyOperations(failing)) as url:
+        dom = await browser.dom(url)
+    rows = [row for row in dom.split("<tr>") if ">shadow<" in row or ">audit<" in row]
+    assert 'class="state good"' in rows[0]
+    assert 'class="state bad"' in rows[1]
+    assert "file_enospc, for 10 min" in rows[1]
+    assert '<b class="bad">1</b>mirrors failing' in dom
 
 
 async def test_names_are_text_whatever_is_in_them(browser: Browser) -> None:

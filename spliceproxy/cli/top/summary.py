@@ -29,7 +29,8 @@ def summarize(seen: Look, rates: Rates) -> Iterator[str]:
     for route in status["routes"]:
         for mirror in route["mirrors"]:
             if mirror["state"] == "failing":
-                yield printable(f"{mirror['name']} of {route['name']} fails: {why_ill(mirror)}")
+                where = f"mirror {mirror['name']} of {route['name']}"
+                yield printable(f"{where} is failing: {why_ill(mirror)}")
     if status["last_reload"]:
         yield printable(f"the last reload was refused: {status['last_reload']}")
     if len(seen.connections) == MAX_CONNECTIONS_SEEN:
