@@ -89,9 +89,7 @@ class Branch(Account):
             return 1.0
         if not self.queued_bytes:
             return 0.0
-        limit_bytes = self._share.limit_bytes
-        of_share = self._share.used_bytes / limit_bytes if limit_bytes else 1.0
-        return max(of_share, self.queued_bytes / self._most_bytes)
+        return max(self._share.fill, self.queued_bytes / self._most_bytes)
 
     @property
     def has_all(self) -> bool:

@@ -111,6 +111,12 @@ class ClientShare:
         left = for_mirror - mirror.used_bytes + self.used_bytes
         return left * 2 // 3 if left > 0 else 0
 
+    @property
+    def fill(self) -> float:
+        """How much of that is held."""
+        limit_bytes = self.limit_bytes
+        return self.used_bytes / limit_bytes if limit_bytes else 1.0
+
     def has_room(self, count: int) -> bool:
         """Whether so many more bytes may wait."""
         budget = self._mirror.budget
