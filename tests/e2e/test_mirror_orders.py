@@ -200,6 +200,8 @@ COMPLAINTS = [
     (("attach", "null:", "--route", "main", "--client", "x"), "not an address or a network"),
     (("attach", "file:/proc/no/such", "--route", "main"), "cannot create files there"),
     (("attach", "file:/srv/no/such", "--route", "main"), "not granted: add file:/srv/no/such to"),
+    (("attach", "file:/proc/x?max_age=1d", "--route", "main"), "max_age is for mirrors of the"),
+    (("attach", "tcp://127.0.0.1:9?overflow=block", "--route", "main"), "overflow=block needs"),
     (("attach", "exec:no-such-program", "--route", "main"), "is not in PATH"),
     (("attach", "tcp://no.such.invalid:1", "--route", "main"), "no.such.invalid"),
     (("detach", "7"), "there is no attachment 7"),
