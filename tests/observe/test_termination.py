@@ -7,12 +7,14 @@ from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.termination import CAUSES, OTHER_ERRORS, Phase, cause_of, letters
 from spliceproxy.policy import admission
 
+OF_ATTEMPTS_ALONE = {reasons.OVERTAKEN, reasons.NO_CPU_TIME}
+"""Why a connect or a check came to nothing; no connection ends for them."""
 NAMED = {
     value
     for module in (reasons, admission)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, str)
-}
+} - OF_ATTEMPTS_ALONE
 OF_ERRORS = {
     reasons.name_error(side, number) for side in ("client", "backend") for number in errno.errorcode
 }
