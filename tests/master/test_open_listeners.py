@@ -235,5 +235,5 @@ def test_a_port_of_a_name_that_is_taken_is_refused(
             for host in ("127.0.0.1", "127.0.0.2")
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        with pytest.raises(StartProblem, match="in use"):
+        with pytest.raises(StartProblem, match="cannot listen on name"):
             change(listeners, route("a", NAMED))
