@@ -1,6 +1,7 @@
-"""A proxy in a network of its own, without IPv6, and with an /etc/hosts of its own."""
+"""A proxy in namespaces of its own: without IPv6 and with another /etc/hosts, or without /tmp."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,28 @@ echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
 exec "$@"
 """
 
+_WITHOUT_TMP = """\
+set -e
+for directory in /tmp /var/tmp; do mount --bind /proc "$directory"; done
+exec "$@"
+"""
+
 
 def launcher_without_ipv6(hosts: Path) -> Launcher:
     """Start the command where IPv6 is switched off; skips where no namespace can be had."""
-    before = ("unshare", "--net", "--mount", "sh", "-c", _WITHOUT_IPV6, "sh", str(hosts))
+    return _launcher("unshare", "--net", "--mount", "sh", "-c", _WITHOUT_IPV6, "sh", str(hosts))
+
+
+def launcher_without_tmp() -> Launcher:
+    """Start the command where no temporary file can be made; skips likewise."""
+    launcher = _launcher("unshare", "--mount", "sh", "-c", _WITHOUT_TMP, "sh")
+    environment = {name: text for name, text in launcher.environment.items() if name != "TMPDIR"}
+    return replace(launcher, environment=environment, directory="/proc")
+
+
+def _launcher(*before: str) -> Launcher:
     try:
         subprocess.run([*before, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a network namespace takes rights that this user does not have")
+        pytest.skip("namespaces take rights that this user does not have")
     return Launcher((*before, *Launcher().argv))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.ports import free_port
 
+from .namespaces import launcher_without_tmp
 from .proxy_command import Launcher
 from .unprivileged import unprivileged_launcher
 
@@ -97,3 +98,11 @@ def test_a_privileged_port_without_rights() -> None:
     assert status == 3
     assert "127.0.0.1:80" in line
     assert "ermission" in line
+
+
+def test_a_spool_without_a_temporary_directory() -> None:
+    mirror = ("--mirror", "tcp://127.0.0.1:9?overflow=spill")
+    status, line = refusal((*LISTEN, *BACKEND, *mirror), launcher_without_tmp())
+    assert status == 2
+    assert "overflow=spill has no directory for its spool" in line
+    assert "TMPDIR" in line
