@@ -41,6 +41,12 @@ class LoadedConfiguration:
     settings: Settings
     upstreams: list[Upstreams]
     targets: list[list[ListenTarget]]
+
+    @property
+    def listeners(self) -> int:
+        """How many sockets it listens on, at most."""
+        return sum(map(len, self.targets))
+
     sample_key: bytes | None = field(default=None, repr=False)
     """Of the settings, if they have one."""
 

@@ -272,5 +272,6 @@ def _spare_descriptors(routes: Sequence[PreparedRoute]) -> int:
     return spare_descriptors(
         [route.settings for route in routes],
         [route.max_connections for route in routes],
+        sum(len(route.listening) for route in routes),
         file_limit(),
     )

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -13,8 +13,22 @@ from spliceproxy.sinks.segment import open_unlinked
 _REMEDY = "set TMPDIR to a directory that this user can write into"
 
 
+SpoolWarning = tuple[str, dict[str, str | int]]
+"""An event for the log, and what it tells."""
+
+
 def check_spools(mirrors: Iterable[MirrorSettings]) -> None:
     """Write a byte where spools would go, and warn where the disk has less room than one may take.
+
+    Raises:
+        UsageProblem: no directory for temporary files can be written into.
+    """
+    for event, told in find_spool_warnings(mirrors):
+        structlog.get_logger().warning(event, **told)
+
+
+def find_spool_warnings(mirrors: Iterable[MirrorSettings]) -> list[SpoolWarning]:
+    """Write a byte where spools would go; what to warn of.
 
     Raises:
         UsageProblem: no directory for temporary files can be written into.
@@ -25,7 +39,7 @@ def check_spools(mirrors: Iterable[MirrorSettings]) -> None:
         default=None,
     )
     if largest is None:
-        return
+        return []
     try:
         free_bytes = _try_out()
     except OSError as error:
@@ -34,7 +48,7 @@ def check_spools(mirrors: Iterable[MirrorSettings]) -> None:
             f"({error.strerror})",
             _REMEDY,
         ) from error
-    _warn(largest, free_bytes)
+    return list(_judge(largest, free_bytes))
 
 
 def _try_out() -> int:
@@ -52,17 +66,19 @@ def _try_out() -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def _warn(largest: MirrorSettings, free_bytes: int) -> None:
-    log, directory = structlog.get_logger(), tempfile.gettempdir()
-    wanted = os.environ.get("TMPDIR")
+def _judge(largest: MirrorSettings, free_bytes: int) -> Iterator[SpoolWarning]:
+    directory, wanted = tempfile.gettempdir(), os.environ.get("TMPDIR")
     if wanted and os.path.realpath(wanted) != os.path.realpath(directory):
-        log.warning("tmpdir_not_used", tmpdir=wanted, spool_directory=directory, remedy=_REMEDY)
+        told: dict[str, str | int] = {"tmpdir": wanted, "spool_directory": directory}
+        yield "tmpdir_not_used", {**told, "remedy": _REMEDY}
     if free_bytes < largest.spool_bytes:
-        log.warning(
+        yield (
             "spool_directory_small",
-            spool_directory=directory,
-            mirror=largest.text,
-            free_bytes=free_bytes,
-            spool_bytes=largest.spool_bytes,
-            remedy="set TMPDIR to a larger disk, or spool= to what there is",
+            {
+                "spool_directory": directory,
+                "mirror": largest.text,
+                "free_bytes": free_bytes,
+                "spool_bytes": largest.spool_bytes,
+                "remedy": "set TMPDIR to a larger disk, or spool= to what there is",
+            },
         )
