@@ -41,14 +41,13 @@ class LoadedConfiguration:
     settings: Settings
     upstreams: list[Upstreams]
     targets: list[list[ListenTarget]]
+    sample_key: bytes | None = field(default=None, repr=False)
+    """Of the settings, if they have one."""
 
     @property
     def listeners(self) -> int:
         """How many sockets it listens on, at most."""
         return sum(map(len, self.targets))
-
-    sample_key: bytes | None = field(default=None, repr=False)
-    """Of the settings, if they have one."""
 
 
 class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve

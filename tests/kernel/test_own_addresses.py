@@ -54,7 +54,7 @@ def test_what_is_said_is_what_connecting_shows(
 
 def test_unix_sockets_by_any_path(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("socket")
-    with listen_unix(str(tmp_path / "socket"), 16) as sock:
+    with listen_unix(str(tmp_path / "socket"), 16)[0] as sock:
         bound = bound_address(sock)
         assert bound is not None
         for name, reached in (("socket", True), ("link", True), ("other", False)):
