@@ -66,8 +66,12 @@ def look_up(settings: Settings) -> list[Upstreams]:
     """
     _refuse_dead_ends(settings.routes)
     resolver = Resolver(settings.dns)
+    strict = settings.strict_names
     upstreams = [
-        Upstreams(find_groups(route.backends, resolver), resolve_mirrors(route.mirrors))
+        Upstreams(
+            find_groups(route.backends, resolver, strict=strict),
+            resolve_mirrors(route.mirrors, strict=strict),
+        )
         for route in settings.routes
     ]
     check_mirrors(mirror for route in settings.routes for mirror in route.mirrors)
