@@ -12,6 +12,8 @@ CONNECT_TIMEOUT = "connect_timeout"
 OVERTAKEN = "connect_overtaken"
 """Another address of the backend, tried later, has answered before this one."""
 NO_BACKEND_ADDRESS = "no_backend_address"
+LOOP = "loop"
+"""The backend is a listener of this proxy that leads back to the same route."""
 CLIENT_LEFT = "client_left"
 UNTRUSTED = "untrusted"
 """Not one of the proxies whose PROXY headers are believed."""
@@ -71,7 +73,7 @@ EXHAUSTION_ERRNOS = frozenset(_EXHAUSTION)
 """This process or machine has used up what a socket takes: any other call for one would fail, too,
 until something is closed (accept(2), socket(2))."""
 
-OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE, NO_CPU_TIME, INTERNAL_ERROR})
+OWN = frozenset({*_OWN_ERRORS.values(), SOURCE_UNAVAILABLE, LOOP, NO_CPU_TIME, INTERNAL_ERROR})
 """Those that are this proxy's or this machine's, and say nothing of the peer."""
 
 EXHAUSTED = frozenset(_EXHAUSTION.values())

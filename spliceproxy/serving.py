@@ -11,7 +11,6 @@ from spliceproxy.ipc.description import Description
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import find_inherited
-from spliceproxy.kernel.limits import descriptors_left, file_limit
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.open_listeners import open_listeners
@@ -20,7 +19,7 @@ from spliceproxy.observe.access_log import access_log_of_program
 from spliceproxy.observe.status import Status
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.observe.tally import Tally
-from spliceproxy.proxy.capacity import Capacity, share
+from spliceproxy.proxy.capacity import check_limit, fit_routes
 from spliceproxy.proxy.prepared import prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.proxy import Settings
@@ -52,10 +51,11 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
     loaded = await trio.to_thread.run_sync(load_configuration, lambda: settings, find_inherited())
+    check_limit(settings, loaded.listeners)
     with open_listeners(settings.routes, loaded.targets) as listening:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in listening]
-        capacity = Capacity(file_limit(), share(settings.routes, descriptors_left(file_limit())))
+        capacity = fit_routes(settings, loaded.listeners)
         routes = prepare(settings.routes, loaded.upstreams, served, capacity)
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)

@@ -66,7 +66,7 @@ class AdminClient:
         except (OSError, http.client.HTTPException) as error:
             raise AskingProblem(
                 f"no answer from the admin interface at {self._address} ({error})",
-                "is the proxy running with that --admin address? (SPLICEPROXY_ADMIN)",
+                "is the proxy running with that --admin address? (SPLICEPROXY_CTL)",
             ) from None
         finally:
             connection.close()

@@ -13,13 +13,13 @@ _OPTIONS = (
         "address",
         default=DEFAULT_ADMIN,
         show_default=True,
-        envvar="SPLICEPROXY_ADMIN",
+        envvar="SPLICEPROXY_CTL",
         callback=reads(parse_backend),
         metavar="ADDRESS",
         help=f"The proxy's admin interface: {BACKEND_FORMS}.",
     ),
     click.option(
-        "--token", envvar="SPLICEPROXY_ADMIN_TOKEN", metavar="TOKEN", help="If it needs one."
+        "--token", envvar="SPLICEPROXY_CTL_TOKEN", metavar="TOKEN", help="If it needs one."
     ),
 )
 

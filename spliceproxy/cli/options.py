@@ -35,7 +35,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 SECTIONS = {
     "Routes file": ("config",),
-    "Traffic": ("listen", "backends", "splice"),
+    "Traffic": ("listen", "backends", "splice", "strict_names"),
     "Timeouts": (
         "connect_timeout_s",
         "idle_timeout_s",
@@ -171,6 +171,12 @@ PROXY_OPTIONS = (
         "raise_nofile",
         default=True,
         help=help_texts.RAISE_NOFILE,
+    ),
+    setting(
+        "--strict-names/--no-strict-names",
+        "strict_names",
+        default=False,
+        help=help_texts.STRICT_NAMES,
     ),
     setting(
         "--mirror",

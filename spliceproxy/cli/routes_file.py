@@ -8,7 +8,12 @@ from spliceproxy.errors import ExitStatus
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--show", is_flag=True, help="Print the effective configuration, as YAML.")
-def check(file: str, *, show: bool) -> int:
+@click.option(
+    "--limits",
+    is_flag=True,
+    help="Print how many connections each route would get under the limits of this shell.",
+)
+def check(file: str, *, show: bool, limits: bool) -> int:
     """Check a routes file, and tell every mistake in it."""
     from spliceproxy.routes_file.load import load
     from spliceproxy.routes_file.show import show as shown
@@ -17,6 +22,13 @@ def check(file: str, *, show: bool) -> int:
     count = len(settings.routes)
     done = f"{file}: correct, {count} route{'s' if count > 1 else ''}\n"
     click.echo(shown(settings) if show else done, nl=False)
+    if limits:
+        # Late: what counts descriptors knows all kinds of mirrors.
+        from spliceproxy.cli.limits_report import report_limits
+
+        lines, fits = report_limits(settings)
+        click.echo("\n".join(lines), err=show)
+        return ExitStatus.OK if fits else ExitStatus.UNFIT
     return ExitStatus.OK
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from spliceproxy.doctor.finding import Finding, fail, ok, warn
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.kernel.limits import descriptors_left, file_limit, raised_file_limit
-from spliceproxy.proxy.capacity import file_limit_wanted, share
+from spliceproxy.proxy.capacity import file_limit_wanted, fit
+from spliceproxy.proxy.reserve import count_listeners
 from spliceproxy.settings.proxy import RouteSettings, Settings
 
 FEW_CONNECTIONS = 1000
@@ -17,7 +18,8 @@ _SOCKETS = 2
 def check_file_limit(machine: Machine, settings: Settings | None) -> Iterator[Finding]:
     """Raise the limit as the proxy would, see what fits, and put it back."""
     before = file_limit()
-    wanted = file_limit_wanted(settings.routes) if settings else 0
+    listeners = count_listeners(settings.routes) if settings else 0
+    wanted = file_limit_wanted(settings, listeners) if settings else 0
     if settings and not settings.raise_nofile:
         limit = before
     else:
@@ -25,10 +27,9 @@ def check_file_limit(machine: Machine, settings: Settings | None) -> Iterator[Fi
             pass
     yield judge_limit(before, limit)
     if settings:
-        routes = settings.routes
-        for route, fit in zip(routes, share(routes, descriptors_left(limit)), strict=True):
+        for route, most in zip(settings.routes, fit(settings, listeners, limit), strict=True):
             if route.listen:  # else its connections are those of the route that leads to it
-                yield judge_route(route, fit, raise_limit(machine, wanted))
+                yield judge_route(route, most, raise_limit(machine, wanted))
 
 
 def judge_limit(before: int, limit: int) -> Finding:
@@ -49,12 +50,13 @@ def raise_limit(machine: Machine, wanted: int) -> str:
     return f"{first}ulimit -Hn {wanted}, or LimitNOFILE={wanted} of systemd"
 
 
-def judge_route(route: RouteSettings, fit: int, remedy: str) -> Finding:
+def judge_route(route: RouteSettings, most: int, remedy: str) -> Finding:
     """Compare what a route asks for with what fits; without a wish it gets what is left."""
     check = f"files.route:{route.name}"
     asked = route.max_connections
-    fact = f"route {route.name}: {fit} connections in each worker"
-    if asked is None or asked <= fit:
-        return ok(check, fact, fit=fit, asked=asked)
-    fact += f", where max_connections asks for {asked}"
-    return fail(check, fact, remedy, fit=fit, asked=asked)
+    fact = f"route {route.name}: {most} connections in each worker"
+    if most and (asked is None or asked <= most):
+        return ok(check, fact, fit=most, asked=asked)
+    if asked is not None:
+        fact += f", where max_connections asks for {asked}"
+    return fail(check, fact, remedy, fit=most, asked=asked)

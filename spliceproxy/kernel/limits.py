@@ -4,7 +4,10 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OTHER_DESCRIPTORS = 64  # logs, epoll sets, listeners, name lookups, 16 health checks at once
+INCLUDED_LISTENERS = 16
+"""So many are in the reserve; what listens on more keeps one more for each."""
+
+_OTHER_DESCRIPTORS = 64  # logs, epoll sets, 16 listeners, name lookups, 16 health checks at once
 _FEWEST_PIPES, _MOST_PIPES = 16, 1024
 
 

@@ -14,7 +14,8 @@ from spliceproxy.admin.server import Door
 from spliceproxy.admin.stats_socket.server import StatsDoor
 from spliceproxy.errors import StartProblem, quote
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.listen_targets import find_targets, refusal
+from spliceproxy.master.listen_targets import ListenTarget, find_targets, refusal
+from spliceproxy.master.missing_addresses import open_available
 from spliceproxy.master.open_listeners import ListenerSpec, open_listener
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admin_access import GROUP_PREFIX
@@ -33,14 +34,13 @@ def open_doors(settings: Settings, inherited: InheritedSockets) -> Iterator[list
     """
     with contextlib.ExitStack() as on_exit:
 
-        def listen_at(where: ListenSettings) -> Iterator[socket.socket]:
-            for target in find_targets(where, inherited):
-                try:
-                    listener = open_listener(ListenerSpec(target, _BACKLOG, 0.0))
-                except OSError as error:
-                    raise refusal(target, error) from error
-                on_exit.callback(listener.close)
-                yield listener.sock
+        def open_one(target: ListenTarget) -> socket.socket:
+            listener = open_listener(ListenerSpec(target, _BACKLOG, 0.0))
+            on_exit.callback(listener.close)
+            return listener.sock
+
+        def listen_at(where: ListenSettings) -> list[socket.socket]:
+            return open_available(find_targets(where, inherited), open_one, refusal)
 
         operators = _find_operators(settings.admin.operators)
         doors: list[AnyDoor] = [

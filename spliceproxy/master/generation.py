@@ -92,7 +92,7 @@ def make_generation(
 ) -> Generation:
     """Prepare a generation; its workers are not started yet."""
     settings = loaded.settings
-    capacity = fit_routes(settings)
+    capacity = fit_routes(settings, sum(map(len, listening)))
     routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
 
     def body(assignment: Assignment) -> int:

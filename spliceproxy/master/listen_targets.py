@@ -18,6 +18,7 @@ from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.listen_address import InheritedAddress, ListenAddress, SystemdAddress
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.upstream.resolver import needs_lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class ListenTarget:
     """What the settings call it."""
     permissions: Permissions = OWNER_ONLY
     """Of a unix socket."""
+    of_name: bool = False
+    """It is one of the addresses of a name, which may have others."""
 
 
 def look_up_targets(
@@ -81,7 +84,8 @@ def find_targets(listen: ListenSettings, inherited: InheritedSockets) -> list[Li
     if isinstance(address, UnixAddress):
         return [ListenTarget(UnixBind(address.path), text, _permissions(listen))]
     if isinstance(address, TcpAddress):
-        return [ListenTarget(bind, text) for bind in _find_tcp(address)]
+        of_name = address.host is not None and needs_lookup(address)
+        return [ListenTarget(bind, text, of_name=of_name) for bind in _find_tcp(address)]
     return [ListenTarget(InheritedFd(fd), text) for fd in _find_inherited(address, inherited)]
 
 
@@ -154,6 +158,7 @@ _REMEDIES = {
     ),
     errno.EPERM: "giving a socket to another owner needs CAP_CHOWN",
     errno.EADDRNOTAVAIL: "no interface of this machine has that address",
+    errno.EAFNOSUPPORT: "this kernel has no IPv6",
     errno.ENOENT: "the directory of the socket does not exist",
     errno.EMFILE: "raise the file limit (ulimit -n)",
     errno.ESTALE: "its path is somebody else's by now, whose rights are not changed; restart",

@@ -44,6 +44,11 @@ class LoadedConfiguration:
     sample_key: bytes | None = field(default=None, repr=False)
     """Of the settings, if they have one."""
 
+    @property
+    def listeners(self) -> int:
+        """How many sockets it listens on, at most."""
+        return sum(map(len, self.targets))
+
 
 class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
     """The new configuration is not put into effect; the old one stays."""

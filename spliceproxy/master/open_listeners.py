@@ -1,6 +1,7 @@
 """The open listeners of all routes, and their change as a whole: all of it, or nothing."""
 
 import errno
+import itertools
 import os
 import socket
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from spliceproxy.kernel.listening import (
     take_over,
 )
 from spliceproxy.master.listen_targets import InheritedFd, ListenTarget, TcpBind, UnixBind, refusal
+from spliceproxy.master.missing_addresses import open_available
 from spliceproxy.settings.proxy import RouteSettings
 
 
@@ -145,14 +147,13 @@ class ListenerChange:
 
     def take_all(self, route: RouteSettings, targets: Sequence[ListenTarget]) -> None:
         """Open, or keep, the listeners of a route."""
-        taken = []
-        for number, target in enumerate(targets):
+        numbers = itertools.count()
+
+        def take(target: ListenTarget) -> socket.socket:
             spec = ListenerSpec(target, route.backlog, route.timeouts.tcp_user_s)
-            try:
-                taken.append(self._take(_key(target, route.name, number), spec))
-            except OSError as error:
-                raise self._refusal(target, error) from error
-        self.sockets.append(taken)
+            return self._take(_key(target, route.name, next(numbers)), spec)
+
+        self.sockets.append(open_available(targets, take, self._refusal))
 
     def _take(self, key: Hashable, spec: ListenerSpec) -> socket.socket:
         if key in self._keys:

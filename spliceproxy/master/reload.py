@@ -9,6 +9,7 @@ from spliceproxy.errors import Problem
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.loader import LoadedConfiguration, LoaderProcess, ReloadRefused
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
+from spliceproxy.proxy.capacity import raise_limit
 
 BOOT_TIMEOUT_S = 30.0
 """What workers may take until they accept. Forking one takes a few milliseconds."""
@@ -135,6 +136,7 @@ class Reloader:
         loaded = loader.tend()
         if loaded is None:
             return
+        raise_limit(loaded.settings, loaded.listeners)
         change = self._listeners.change(loaded.settings.routes, loaded.targets)
         try:
             generation = self._make_generation(loaded, change.sockets)

@@ -14,6 +14,7 @@ from spliceproxy.master.privileges import find_privileges
 from spliceproxy.master.signals import signals_to_pipe
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
+from spliceproxy.proxy.capacity import raise_limit
 from spliceproxy.settings.proxy import Settings
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
@@ -40,6 +41,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
         privileges = find_privileges(settings)
         loaded = load_configuration(lambda: settings, inherited, (), privileges.identity)
+        raise_limit(loaded.settings, loaded.listeners)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
         table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))

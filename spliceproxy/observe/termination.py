@@ -123,6 +123,9 @@ CAUSES = {
         "P", "a mirror with `overflow=block` is known to fail, so no backend was asked"
     ),
     reasons.SOURCE_UNAVAILABLE: _proxy("R", "the address to connect from is not this machine's"),
+    reasons.LOOP: _proxy(
+        "P", "the backend is a listener of this proxy that leads back to the same route"
+    ),
     "no_local_port": _proxy("R", "all local ports to that backend are in use"),
     "no_descriptors": _proxy("R", "this process or machine has no file descriptor left"),
     "no_memory": _proxy("R", "this machine has no memory left for sockets"),

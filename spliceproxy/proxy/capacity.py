@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from spliceproxy.errors import StartProblem
 from spliceproxy.kernel import limits
 from spliceproxy.kernel.memory import usable_memory_bytes
+from spliceproxy.proxy.reserve import count_reserved, least_file_limit
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.sinks.mirrors import count_descriptors
 
@@ -38,42 +40,89 @@ class Capacity:
     max_connections: tuple[int, ...]
 
 
-def fit_routes(settings: Settings) -> Capacity:
-    """Raise the file limit if that is wanted, and share it among the routes."""
-    routes = settings.routes
-    wanted = file_limit_wanted(routes)
-    nofile = limits.raise_file_limit(wanted) if settings.raise_nofile else limits.file_limit()
-    left = limits.descriptors_left(nofile)
-    if settings.admin.listen:
-        left -= min(_ATTACHED_DESCRIPTORS, left // 8)
-    fit = share(routes, left)
-    for route, connections in zip(routes, fit, strict=True):
+def raise_limit(settings: Settings, listeners: int) -> None:
+    """Raise the file limit if that is wanted, before so many listeners are opened.
+
+    Raises:
+        StartProblem: even so a route would get no connection.
+    """
+    if settings.raise_nofile:
+        limits.raise_file_limit(file_limit_wanted(settings, listeners))
+    check_limit(settings, listeners)
+
+
+def check_limit(settings: Settings, listeners: int) -> None:
+    """Make sure that each route can have a connection.
+
+    Raises:
+        StartProblem: the file limit is too low.
+    """
+    nofile = limits.file_limit()
+    if not any(fit(settings, listeners, nofile)):
+        raise StartProblem(
+            f"the file limit of {nofile} leaves no connections beside {listeners} listeners",
+            f"raise it to {file_limit_wanted(settings, listeners)} or more (ulimit -n, or "
+            "LimitNOFILE= of systemd), or see what spliceproxy check --limits tells",
+        )
+
+
+def fit_routes(settings: Settings, listeners: int) -> Capacity:
+    """Share the file limit among the routes, and tell of those that get less than they ask for."""
+    nofile = limits.file_limit()
+    most = fit(settings, listeners, nofile)
+    for route, connections in zip(settings.routes, most, strict=True):
         if route.max_connections is not None and route.max_connections > connections:
             structlog.get_logger().warning(
                 "max_connections_lowered",
                 route=route.name,
                 wanted=route.max_connections,
                 fit=connections,
-                remedy=f"raise the file limit to {wanted} (ulimit -n)",
+                remedy=f"raise the file limit to {file_limit_wanted(settings, listeners)} "
+                "(ulimit -n)",
             )
-    return Capacity(nofile, fit)
+    return Capacity(nofile, most)
 
 
-def file_limit_wanted(routes: Sequence[RouteSettings]) -> int:
+def fit(settings: Settings, listeners: int, nofile: int) -> tuple[int, ...]:
+    """Most connections of each route within a file limit.
+
+    None at all where processes and listeners need all of it. Above that, and below what
+    connections and their pipes should have, a route has one.
+    """
+    routes = settings.routes
+    each = [need if route.listen else 0 for route, need in _needs(routes)]
+    if nofile < least_file_limit(settings, listeners, sum(each)):
+        return (0,) * len(routes)
+    left = max(0, limits.descriptors_left(nofile) - count_reserved(routes, listeners))
+    if settings.admin.listen:
+        left -= min(_ATTACHED_DESCRIPTORS, left // 8)
+    room = max(left, sum(each))
+    most = share(routes, left)
+    while left and (over := _used(routes, most) - room) > 0:  # by the one that each has at least
+        left = max(0, left - over)
+        most = share(routes, left)
+    return most
+
+
+def file_limit_wanted(settings: Settings, listeners: int) -> int:
     """File limit of a worker with which all connections that the routes ask for fit."""
-    each = _descriptors(routes)
-    return limits.file_limit_for(
-        sum((route.max_connections or 0) * need for route, need in zip(routes, each, strict=True))
+    asked = sum(
+        (route.max_connections or 1) * need
+        for route, need in _needs(settings.routes)
+        if route.listen
     )
+    attached = _ATTACHED_DESCRIPTORS if settings.admin.listen else 0
+    reserved = count_reserved(settings.routes, listeners)
+    least = least_file_limit(settings, listeners, asked)
+    return max(least, limits.file_limit_for(asked + attached + reserved))
 
 
 def spare_descriptors(
-    routes: Sequence[RouteSettings], max_connections: Sequence[int], nofile: int
+    routes: Sequence[RouteSettings], max_connections: Sequence[int], listeners: int, nofile: int
 ) -> int:
     """How many descriptors of a worker are left when each route has all its connections."""
-    each = _descriptors(routes)
-    used = sum(own * need for own, need in zip(max_connections, each, strict=True))
-    return limits.descriptors_left(nofile) - used
+    left = limits.descriptors_left(nofile) - count_reserved(routes, listeners)
+    return left - _used(routes, max_connections)
 
 
 def share(routes: Sequence[RouteSettings], descriptors: int) -> tuple[int, ...]:
@@ -104,6 +153,14 @@ def max_sessions(routes: Sequence[RouteSettings], max_connections: Sequence[int]
         for name in _leads_to(route):
             most[name] += own
     return [most[route.name] for route in routes]
+
+
+def _used(routes: Sequence[RouteSettings], connections: Sequence[int]) -> int:
+    return sum(own * need for own, (_, need) in zip(connections, _needs(routes), strict=True))
+
+
+def _needs(routes: Sequence[RouteSettings]) -> list[tuple[RouteSettings, int]]:
+    return list(zip(routes, _descriptors(routes), strict=True))
 
 
 def _descriptors(routes: Sequence[RouteSettings]) -> list[int]:

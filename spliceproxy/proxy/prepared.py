@@ -8,6 +8,7 @@ from typing import Any
 from spliceproxy.errors import UsageProblem
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity, max_sessions
+from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends
 from spliceproxy.sinks.checks import check_mirrors
@@ -59,14 +60,18 @@ def look_up(settings: Settings) -> list[Upstreams]:
     """Check how routes lead to one another, and the mirrors; resolve all names. Blocks.
 
     Raises:
-        UsageProblem: a route cannot be reached, or leads nowhere; a mirror cannot work, such as
-            one whose directory is another's too.
+        UsageProblem: a route cannot be reached, or leads nowhere, or back to itself; a mirror
+            cannot work, such as one whose directory is another's too.
         StartProblem: a name does not resolve.
     """
     _refuse_dead_ends(settings.routes)
     resolver = Resolver(settings.dns)
+    strict = settings.strict_names
     upstreams = [
-        Upstreams(find_groups(route.backends, resolver), resolve_mirrors(route.mirrors))
+        Upstreams(
+            find_groups(route.backends, resolver, strict=strict),
+            resolve_mirrors(route.mirrors, strict=strict),
+        )
         for route in settings.routes
     ]
     check_mirrors(mirror for route in settings.routes for mirror in route.mirrors)
@@ -75,7 +80,8 @@ def look_up(settings: Settings) -> list[Upstreams]:
 
 def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
     """Say what a routes file would be refused for, of settings that come from no file."""
-    for number, path, what in find_dead_ends([Outline.of(route) for route in routes]):
+    wrong = [*find_dead_ends([Outline.of(route) for route in routes]), *find_loops(routes)]
+    for number, path, what in wrong:
         key = ".".join(map(str, path))
         raise UsageProblem(f"route {routes[number].name!r}: {key}: {what}", "see the routes")
 

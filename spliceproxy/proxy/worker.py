@@ -22,6 +22,7 @@ from spliceproxy.proxy.attachments import WorkerAttachments
 from spliceproxy.proxy.capacity import mirror_budget_bytes, spare_descriptors
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.health_watch import HealthWatch
+from spliceproxy.proxy.loop_guard import LoopGuard
 from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
@@ -96,6 +97,9 @@ class Worker:
     def _make_frontends(self, routes: Sequence[PreparedRoute]) -> list[Frontend]:
         frontends = [self._make_frontend(route, self.opener.open(route)) for route in routes]
         by_name = {frontend.name: frontend for frontend in frontends}
+        LoopGuard(
+            routes, dict(zip(by_name, self.opener.pools, strict=True)), tells=self._number == 0
+        )
         for route, frontend in zip(routes, frontends, strict=True):
             frontend.open_reception(route.settings, by_name)
         return frontends
@@ -272,5 +276,6 @@ def _spare_descriptors(routes: Sequence[PreparedRoute]) -> int:
     return spare_descriptors(
         [route.settings for route in routes],
         [route.max_connections for route in routes],
+        sum(len(route.listening) for route in routes),
         file_limit(),
     )

@@ -14,7 +14,7 @@ def find_wrong_references(root: Value) -> Iterator[Mistake]:
         return
     mappings = [route for route in routes.content if isinstance(route.content, dict)]
     for number, path, what in find_dead_ends([_outline(route) for route in mappings]):
-        yield _mistake(mappings[number], path, what)
+        yield mistake_at(mappings[number], path, what)
 
 
 def _outline(route: Value) -> Outline:
@@ -36,7 +36,8 @@ def _target(entry: Value) -> str:
     return route.content if route is not None and isinstance(route.content, str) else ""
 
 
-def _mistake(route: Value, path: Path, what: str) -> Mistake:
+def mistake_at(route: Value, path: Path, what: str) -> Mistake:
+    """Return a mistake at the nearest value to a path within a route."""
     value = route
     for step in path:
         child = value.child(step)

@@ -27,6 +27,10 @@ SANDBOX = (
     "With a user: 'auto' has the kernel hold them back from all files but those that they need, "
     "by Landlock, where it can; 'off' does not."
 )
+STRICT_NAMES = (
+    "Refuse to start or reload if any name of a backend or mirror does not resolve, not only where "
+    "a route has no other backend."
+)
 RAISE_NOFILE = "Lift the limit on open files as far as it is needed and allowed."
 MIRROR_BUDGET = "Per worker: bytes that all mirrors together may lag behind."
 MIRROR_BUDGET_DEFAULT = "an eighth of the memory, divided among the workers; at most 1GiB each"

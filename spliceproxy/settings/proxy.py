@@ -125,6 +125,10 @@ class Settings(PrivilegeSettings):
         default=True,
         description=help_texts.RAISE_NOFILE,
     )
+    strict_names: Flag = Field(
+        default=False,
+        description=help_texts.STRICT_NAMES,
+    )
     mirror_budget_bytes: Size | None = key(
         "mirror_budget",
         f"{help_texts.MIRROR_BUDGET} Without it: {help_texts.MIRROR_BUDGET_DEFAULT}.",

@@ -61,6 +61,7 @@ class Options(TypedDict, total=False):
     backlog: int
     splice: bool
     raise_nofile: bool
+    strict_names: bool
     user: str | None
     group: str | None
     sandbox: SandboxMode

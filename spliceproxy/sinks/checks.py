@@ -9,6 +9,7 @@ from pathlib import Path
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.spool_directory import check_spools
 
 
 def check_mirrors(mirrors: Iterable[MirrorSettings]) -> None:
@@ -16,9 +17,11 @@ def check_mirrors(mirrors: Iterable[MirrorSettings]) -> None:
 
     Raises:
         UsageProblem: a directory cannot be written into, or is another mirror's already; a
-            program cannot be executed.
+            program cannot be executed; there is no directory for spools.
     """
     seen: set[tuple[int, int]] = set()
+    mirrors = list(mirrors)
+    check_spools(mirrors)
     for mirror in mirrors:
         sink = sink_of(mirror)
         sink.check(mirror)

@@ -21,6 +21,7 @@ class ExecSink(Sink):
     """Has the commands; with ``scope=route`` there is one, started for the first stream."""
 
     descriptors = 3
+    own_descriptors = 3  # of the one command of `scope=route`
     medium = Medium.PIPE
 
     def __init__(

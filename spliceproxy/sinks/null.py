@@ -14,6 +14,7 @@ class NullSink(Sink):
     """Has /dev/null open."""
 
     descriptors = 0
+    own_descriptors = 1
     medium = Medium.DEVICE
 
     def __init__(

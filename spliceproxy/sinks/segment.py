@@ -24,7 +24,7 @@ class Segment:
     def write(self, chunks: list[Chunk]) -> None:
         """Write chunks behind what is there; the caller counts them when all has gone well."""
         if self._fd is None:
-            self._fd = _open_unlinked()
+            self._fd = open_unlinked()
         os.lseek(self._fd, self.written_bytes, os.SEEK_SET)
         for chunk in chunks:
             while chunk.size:
@@ -43,7 +43,12 @@ class Segment:
             self._fd = None
 
 
-def _open_unlinked() -> int:
+def open_unlinked() -> int:
+    """Make a file without a name in the directory for temporary files, and return its descriptor.
+
+    Raises:
+        OSError: there is no such directory that can be written into, or as open(2).
+    """
     directory = tempfile.gettempdir()
     with contextlib.suppress(OSError):  # not every file system can make a file without a name
         return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -36,6 +36,8 @@ class Sink(ABC):
 
     descriptors: ClassVar[int]
     """Of one stream, without its spool's; those of chunks on their way are in the reserve."""
+    own_descriptors: ClassVar[int] = 0
+    """Of the sink itself, at most, however many streams there are."""
     medium: ClassVar[Medium]
     keeps_records: ClassVar[bool] = False
     """It writes down what became of each connection."""

@@ -205,6 +205,8 @@ class Attempt:
         """Go on with another backend."""
         assert self._backend is not None  # noqa: S101
         self._dial = None
+        if why == reasons.NO_BACKEND_ADDRESS and self._backend.loops:
+            why = reasons.LOOP
         self._why = why
         self.tried += (self._backend.state,)
         self._backend.health.connect_failed(why)

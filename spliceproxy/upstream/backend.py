@@ -1,7 +1,7 @@
 """A backend in one worker: where it is, how it is connected to, and who is connected."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol import version1, version2
@@ -22,7 +22,16 @@ HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encod
 class Backend:
     """What a route knows of one of its backends; `state` is what balancing knows of it."""
 
-    __slots__ = ("addresses", "header", "health", "resolved", "settings", "sockets", "state")
+    __slots__ = (
+        "addresses",
+        "header",
+        "health",
+        "loops",
+        "resolved",
+        "settings",
+        "sockets",
+        "state",
+    )
 
     def __init__(
         self,
@@ -35,6 +44,8 @@ class Backend:
         self.resolved = member.resolved
         self.addresses: AddressOrder | None = None
         """Which of several addresses is tried first; None if there is one at most."""
+        self.loops = False
+        """Whether addresses are avoided, as they lead back to its own route."""
         self._take_sockets()
         self.header = HEADERS.get(settings.send_proxy)
         """What a connection begins with; None if with the client's first byte."""
@@ -57,9 +68,14 @@ class Backend:
         self.state.tier = member.tier
         self.health.set_weight(member.weight)
 
-    def _take_sockets(self) -> None:
+    def avoid(self, looping: Set[SocketAddress]) -> None:
+        """Connect to none of these."""
+        self._take_sockets(looping)
+
+    def _take_sockets(self, avoided: Set[SocketAddress] = frozenset()) -> None:
         source = self.settings.source
-        self.sockets = self.resolved.sockets
+        self.sockets = tuple(each for each in self.resolved.sockets if each not in avoided)
+        self.loops = len(self.sockets) < len(self.resolved.sockets)
         if source is not None:
             family = family_of(source)
             self.sockets = tuple(each for each in self.sockets if each.family == family)

@@ -48,21 +48,47 @@ class Group:
     """Whether it is worth while to look it up again."""
 
 
-def find_groups(backends: Sequence[BackendSettings], resolver: Resolver) -> list[Group]:
+def find_groups(
+    backends: Sequence[BackendSettings], resolver: Resolver, *, strict: bool = True
+) -> list[Group]:
     """Look all backends of a route up. Blocks.
+
+    Unless it is strict, one that resolves is enough; the others are told of, and looked up again
+    with the others.
 
     Raises:
         StartProblem: a name does not resolve, or no interface has an address to connect from.
     """
-    groups = [find_group(backend, resolver) for backend in backends]
+    groups, problems = [], []
+    for backend in backends:
+        _check_source(backend.source)
+        try:
+            groups.append(_find_some(backend, resolver))
+        except StartProblem as problem:
+            groups.append(_unresolved(backend))
+            problems.append(problem)
+    if problems and (strict or len(problems) == len(backends)):
+        raise problems[0]
+    for told in problems:
+        structlog.get_logger().warning("name_unresolved", problem=str(told))
     _tell_apart(member for group in groups for member in group.members)
-    for group in groups:
-        _check_source(group.settings.source)
-        if not any(member.resolved.sockets for member in group.members):
-            raise StartProblem(
-                f"no target of {group.settings.address} resolves", "check the records"
-            )
     return groups
+
+
+def _find_some(backend: BackendSettings, resolver: Resolver) -> Group:
+    group = find_group(backend, resolver)
+    if not any(member.resolved.sockets for member in group.members):
+        raise StartProblem(f"no target of {backend.address} resolves", "check the records")
+    return group
+
+
+def _unresolved(backend: BackendSettings) -> Group:
+    """Return what stands for a backend until its name resolves."""
+    address, tier = backend.address, _BACKUP_TIER * backend.backup
+    if isinstance(address, SrvAddress):
+        return Group(backend, (), None, changes=True)
+    member = Member(backend, Resolved(address, str(address), ()), backend.weight, tier)
+    return Group(backend, (member,), None, changes=True)
 
 
 def _check_source(ip: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.loop.reactor import Reactor
@@ -46,6 +46,8 @@ class BackendPool:
         """Whether connections end when their backend goes down."""
         self._balance = settings.balance
         self.membership = Membership(groups, settings, table, tells=worker == 0)
+        self.changed: Callable[[], None] = _do_nothing
+        """Called when backends have other addresses."""
         self._arrange(skipped_turns=worker)
 
     @property
@@ -89,7 +91,13 @@ class BackendPool:
     def replace(self, number: int, group: Group) -> None:
         """Let other backends follow those of an entry; live connections go on."""
         self.reactor.refresh_clock()
-        if self.membership.replace(number, group):
+        arrange = self.membership.replace(number, group)
+        self.changed()
+        if arrange:
             self._arrange()
             self.queue.move_soon()
         self.reactor.end_batch()
+
+
+def _do_nothing() -> None:
+    pass

@@ -45,18 +45,31 @@ async def keep_resolved(kept: Sequence[Resolved], interval_s: float) -> None:
                 log.warning("lookup_failed", backend=each.name, error=str(error))
 
 
-def resolve_mirrors(mirrors: tuple[MirrorSettings, ...]) -> list[Resolved | None]:
+def resolve_mirrors(
+    mirrors: tuple[MirrorSettings, ...], *, strict: bool = True
+) -> list[Resolved | None]:
     """Look up those mirrors that are connected to; None stands for the others.
+
+    Unless it is strict, a mirror that traffic can do without may be found later.
 
     Raises:
         StartProblem: a name does not resolve.
     """
-    return [None if mirror.address is None else _find(mirror, mirror.address) for mirror in mirrors]
+    return [
+        None if mirror.address is None else _find(mirror, mirror.address, strict=strict)
+        for mirror in mirrors
+    ]
 
 
-def _find(mirror: MirrorSettings, address: Address) -> Resolved:
+def _find(mirror: MirrorSettings, address: Address, *, strict: bool) -> Resolved:
     name = mirror.text if isinstance(mirror.text, Written) else str(address)
-    return Resolved(address, name, _resolve(address, name))
+    try:
+        return Resolved(address, name, _resolve(address, name))
+    except StartProblem as problem:
+        if strict or mirror.overflow == "block":
+            raise
+        structlog.get_logger().warning("name_unresolved", problem=str(problem))
+        return Resolved(address, name, ())
 
 
 def _resolve(address: Address, name: str) -> tuple[SocketAddress, ...]:

@@ -8,6 +8,9 @@ import pytest
 
 from tests.ports import free_port
 
+from .conftest import StartProxy
+from .namespaces import launcher_without_tmp
+from .peers import Backend
 from .proxy_command import Launcher
 from .unprivileged import unprivileged_launcher
 
@@ -97,3 +100,26 @@ def test_a_privileged_port_without_rights() -> None:
     assert status == 3
     assert "127.0.0.1:80" in line
     assert "ermission" in line
+
+
+def test_a_spool_without_a_temporary_directory() -> None:
+    mirror = ("--mirror", "tcp://127.0.0.1:9?overflow=spill")
+    status, line = refusal((*LISTEN, *BACKEND, *mirror), launcher_without_tmp())
+    assert status == 2
+    assert "overflow=spill has no directory for its spool" in line
+    assert "TMPDIR" in line
+
+
+def test_a_name_that_one_can_do_without(start_proxy: StartProxy) -> None:
+    with Backend() as backend:
+        names = ("--backend", "nowhere.invalid:80", "--mirror", "tcp://nowhere.invalid:81")
+        proxy = start_proxy(*names, "--backend", backend.address)
+        told = [event["problem"].split()[0] for event in proxy.log.all("name_unresolved")]
+        assert told == ["nowhere.invalid:80", "nowhere.invalid:81"]
+        for _ in range(2):
+            with proxy.connect() as client, backend.accept() as accepted:
+                accepted.sendall(b"x")
+                assert client.recv(1) == b"x"
+        status, line = refusal((*LISTEN, "--strict-names", *names, *BACKEND))
+        assert status == 3
+        assert "nowhere.invalid:80" in line

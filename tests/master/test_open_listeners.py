@@ -184,3 +184,56 @@ def test_a_child_closes_what_is_not_its_business(listeners: OpenListeners) -> No
     [[one], [other]] = change(listeners, route("a", ANY), route("b", ANY))
     listeners.forget_all_but([one])
     assert (one.fileno() >= 0, other.fileno()) == (True, -1)
+
+
+def names_have(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+NAMED = TcpAddress("name.example", 0)
+MISSING = "192.0.2.1"  # reserved for documentation: no machine has it
+
+
+def test_the_addresses_of_a_name_that_are_here(
+    listeners: OpenListeners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_have(monkeypatch, MISSING, "127.0.0.1")
+    with capture_logs() as logs:
+        [[sock]] = change(listeners, route("a", NAMED))
+    assert sock.getsockname()[0] == "127.0.0.1"
+    assert logs == [
+        {
+            "log_level": "warning",
+            "event": "address_not_listened_on",
+            "listen": "name.example:0",
+            "address": f"{MISSING}:0",
+            "error": "Cannot assign requested address",
+        }
+    ]
+    assert change(listeners, route("a", NAMED)) == [[sock]]  # a reload keeps it
+
+
+def test_a_name_with_no_address_that_is_here(
+    listeners: OpenListeners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [[kept]] = change(listeners, route("a", ANY))
+    names_have(monkeypatch, MISSING)
+    before = open_descriptors()
+    with pytest.raises(StartProblem, match=r"cannot listen on name\.example:0"):
+        change(listeners, route("a", NAMED))
+    assert kept.fileno() >= 0
+    assert open_descriptors() == before
+
+
+def test_a_port_of_a_name_that_is_taken_is_refused(
+    listeners: OpenListeners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, taken.getsockname()[1]))
+            for host in ("127.0.0.1", "127.0.0.2")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with pytest.raises(StartProblem, match="cannot listen on name"):
+            change(listeners, route("a", NAMED))

@@ -4,8 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spliceproxy.errors import StartProblem
+from spliceproxy.kernel.limits import file_limit
 from spliceproxy.proxy import capacity
-from spliceproxy.proxy.capacity import max_sessions, mirror_budget_bytes, share
+from spliceproxy.proxy.capacity import (
+    check_limit,
+    file_limit_wanted,
+    fit,
+    max_sessions,
+    mirror_budget_bytes,
+    share,
+)
+from spliceproxy.proxy.reserve import count_listeners, least_file_limit
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
@@ -97,3 +107,48 @@ def test_mirrors_have_an_eighth_of_the_memory_and_a_gigabyte_at_most(
     settings = Settings(workers=workers, routes=(route(None),))
     assert mirror_budget_bytes(settings) == expected
     assert mirror_budget_bytes(settings.model_copy(update={"mirror_budget_bytes": 1})) == 1
+
+
+@pytest.mark.parametrize(
+    ("listeners", "mirrors", "expected"),
+    [
+        (16, (), 416),
+        (300, (), (1024 - 64 - 128 - 284) // 2),
+        (800, (), 24),
+        (900, (), 1),
+        (1000, (), 0),
+        (1, ("file:/a", "null:"), (1024 - 64 - 128 - 64 - 6 - 2) // 4),
+    ],
+)
+def test_listeners_and_mirrors_take_what_connections_do_not_get(
+    listeners: int, mirrors: tuple[str, ...], expected: int
+) -> None:
+    settings = Settings(workers=1, routes=(route(None, *mirrors),))
+    assert fit(settings, listeners, 1024) == (expected,)
+
+
+@given(
+    st.lists(st.none() | st.integers(1, 10_000), min_size=1, max_size=80),
+    st.integers(0, 5000),
+    st.integers(30, 5000),
+)
+def test_what_is_promised_can_be_had(wishes: list[int | None], listeners: int, nofile: int) -> None:
+    settings = Settings(workers=1, routes=tuple(map(route, wishes)))
+    promised = sum(fit(settings, listeners, nofile))
+    if promised:
+        assert least_file_limit(settings, listeners, 2 * promised) <= nofile
+    wanted = file_limit_wanted(settings, listeners)
+    most = fit(settings, listeners, wanted)
+    assert all(got >= (wish or 1) for got, wish in zip(most, wishes, strict=True))
+
+
+def test_listeners_that_leave_no_connection_are_refused() -> None:
+    settings = Settings(workers=1, routes=(route(None),))
+    check_limit(settings, 1)
+    with pytest.raises(StartProblem, match=r"leaves no connections .*; raise it to \d+ or more"):
+        check_limit(settings, file_limit() - 20)
+
+
+def test_a_name_may_be_two_listeners() -> None:
+    listen = tuple(ListenSettings(address=TcpAddress(host, 0)) for host in (None, "::1", "name"))
+    assert count_listeners([route(None).model_copy(update={"listen": listen})]) == 4

@@ -90,6 +90,7 @@ def test_everything_is_shown_with_its_unit() -> None:
         "hang_timeout": "10s",
         "splice": True,
         "raise_nofile": True,
+        "strict_names": False,
         "sandbox": "auto",
         "admin": {
             "listen": [],

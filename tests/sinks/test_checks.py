@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from structlog.testing import capture_logs
 
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.sinks import spool_directory
 from spliceproxy.sinks.checks import check_mirrors
+from tests.descriptors import open_descriptors
 
 
 def check(*texts: str) -> None:
@@ -143,3 +146,43 @@ def test_peers_need_not_be_there_yet() -> None:
 def test_every_mirror_is_checked(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="no-such-program"):
         check("null:", f"file:{tmp_path}", "exec:no-such-program")
+
+
+SPILLING = "tcp://127.0.0.1:9?overflow=spill"
+
+
+def test_a_spool_that_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = open_descriptors()
+    with capture_logs() as logs:
+        check(f"{SPILLING}&spool=1MiB", "null:")
+    assert (logs, list(tmp_path.iterdir()), open_descriptors()) == ([], [], before)
+
+
+def test_a_spool_without_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")  # root cannot write there either
+    check("tcp://127.0.0.1:9")
+    with pytest.raises(UsageProblem, match=r"no directory for its spool .*; set TMPDIR"):
+        check("null:", SPILLING)
+
+
+def test_a_spool_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_directory, "open_unlinked", lambda: os.open("/dev/full", os.O_RDWR))
+    before = open_descriptors()
+    with pytest.raises(UsageProblem, match="No space left on device"):
+        check(SPILLING)
+    assert open_descriptors() == before
+
+
+def test_a_spool_that_is_larger_than_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    with capture_logs() as logs:
+        check(f"{SPILLING}&spool=1PiB", SPILLING)
+    ignored, small = logs
+    assert (ignored["event"], ignored["tmpdir"]) == ("tmpdir_not_used", "/nowhere")
+    assert (small["event"], small["spool_bytes"]) == ("spool_directory_small", 1 << 50)
+    assert ignored["spool_directory"] == small["spool_directory"] == str(tmp_path)

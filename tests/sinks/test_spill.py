@@ -91,7 +91,7 @@ async def test_a_full_spool_ends_the_copy_behind_what_it_holds(held_place: Place
 async def test_a_disk_that_is_full_ends_the_copy(
     held_place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "_open_unlinked", lambda: os.open("/dev/full", os.O_RDWR))
+    monkeypatch.setattr(segment, "open_unlinked", lambda: os.open("/dev/full", os.O_RDWR))
     data = random_bytes(8_000_000)  # more than the kernel takes on its own
     with trio.fail_after(30):
         async with held_place.open(), rig(spilling(held_place), mode=mode) as mirrored:

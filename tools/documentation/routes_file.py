@@ -31,8 +31,9 @@ _INTRODUCTION = """\
 
 `spliceproxy --config FILE` reads its routes from a YAML file; [config](../config) has examples.
 `spliceproxy check FILE` tells every mistake in it with line and column, `check --show FILE`
-prints what is in effect, and `spliceproxy schema` prints a JSON Schema for editors. Options that
-concern no single route may be given beside `--config`, and go before the file.
+prints what is in effect, `check --limits FILE` [how many connections](operations.md#limits) each
+route would get, and `spliceproxy schema` prints a JSON Schema for editors. Options that concern no
+single route may be given beside `--config`, and go before the file.
 
 - Values are texts, with or without quotes, and each key says how its text is read. Flags are
   `true` and `false`. A number with a leading zero is refused.
