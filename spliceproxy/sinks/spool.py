@@ -49,7 +49,9 @@ class Spool:
 
     @property
     def held_bytes(self) -> int:
-        """How much of the stream is in here."""
+        """How much of the stream is in here; what is lost is not, though a thread may have it."""
+        if self._closed:
+            return 0
         on_disk = sum(s.written_bytes - s.read_bytes for s in self._segments)
         return self._waiting_bytes + self._batch_bytes + on_disk
 
@@ -139,8 +141,8 @@ class Spool:
 
     def close(self) -> list[tuple[int, int]]:
         """Drop all; the (offset, length) in the stream of what was in here."""
-        self._closed = True
         held = self.held_bytes
+        self._closed = True
         lost = [(self._next_offset, held)] if held else []
         while self._waiting:
             self._waiting.popleft().discard()
