@@ -141,6 +141,25 @@ async def test_what_a_thread_has_when_a_mirror_fails_is_lost_and_not_queued(
             held_place.release()
 
 
+async def test_what_comes_back_from_the_disk_stays_within_the_memory(held_place: Place) -> None:
+    data = random_bytes(8_000_000)
+    budget_bytes = 1 << 20
+    with trio.fail_after(30):
+        async with (
+            held_place.open(),
+            rig(f"{held_place.text}?overflow=spill", budget_bytes=budget_bytes) as mirrored,
+        ):
+            await offer_slowly(mirrored, data, 40_000)
+            disk = mirrored.mirrors.mirrors[0].disk
+            await eventually(lambda: not disk.jobs)
+            assert mirrored.branch.open
+            assert mirrored.mirrors.budget.used_bytes <= budget_bytes
+            mirrored.end()
+            held_place.release()
+            await mirrored.over()
+            assert await held_place.received() == data
+
+
 async def test_the_spool_has_no_name(
     held_place: Place,
     tmp_path_factory: pytest.TempPathFactory,
