@@ -38,6 +38,7 @@ class FileOutlet(Outlet):
         self._name = f"{connection}-{branch.direction}"
         self._part = self._name + PART_SUFFIX
         self._fd: int | None = None
+        self._position = 0  # in the file, as in the stream
         self._batch: list[Chunk] = []  # in the thread's hands
         self._busy = False
         self._finishing = False
@@ -90,10 +91,13 @@ class FileOutlet(Outlet):
             else:
                 self._directory.admit()
             for chunk in self._batch:
-                os.lseek(self._fd, chunk.offset, os.SEEK_SET)
+                if chunk.offset != self._position:
+                    os.lseek(self._fd, chunk.offset, os.SEEK_SET)
                 while chunk.size:
                     written.count += chunk.write_to(self._fd)
+                self._position = chunk.offset
         except OSError as error:
+            self._position = -1
             written.error = error
         return written
 
