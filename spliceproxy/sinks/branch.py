@@ -120,8 +120,11 @@ class Branch(Account):
         self._look_at_hold()
 
     def recorded(self) -> None:
-        """The outlet has handed the whole stream over; it may take its time to say goodbye."""
-        if not self.open:
+        """The outlet has handed over all that it got; it may take its time to say goodbye.
+
+        That is the whole stream, unless a copy is missing: then the connection fails.
+        """
+        if not self.open and not self.reason:
             self.vital = False
             self._look_at_hold()
 
