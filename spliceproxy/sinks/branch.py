@@ -120,8 +120,11 @@ class Branch(Account):
         self._look_at_hold()
 
     def recorded(self) -> None:
-        """The outlet has handed the whole stream over; it may take its time to say goodbye."""
-        if not self.open:
+        """The outlet has handed over all that it got; it may take its time to say goodbye.
+
+        That is the whole stream, unless a copy is missing: then the connection fails.
+        """
+        if not self.open and not self.reason:
             self.vital = False
             self._look_at_hold()
 
@@ -142,9 +145,12 @@ class Branch(Account):
         return self._overflow(count)
 
     def _has_room(self, count: int) -> bool:
-        if self.spool is not None and self.spool.active:
-            return False  # what comes later goes behind what is on disk
-        return self.queued_bytes + count <= self._most_bytes and self._share.has_room(count)
+        if self.queued_bytes + count > self._most_bytes:
+            return False
+        if self.spool is None:
+            return self._share.has_room(count)
+        # What comes later goes behind what is on disk.
+        return not self.spool.active and self._share.has_room_in_half(count)
 
     def _overflow(self, count: int) -> int:
         if self.spool is not None and self.spool.has_room(count):

@@ -126,6 +126,10 @@ class ClientShare:
             and budget.used_bytes + count <= budget.limit_bytes
         )
 
+    def has_room_in_half(self, count: int) -> bool:
+        """Whether so many more bytes may wait in the first half; the other is for the disk's."""
+        return 2 * (self.used_bytes + count) <= self.limit_bytes and self.has_room(count)
+
     def hold(self, count: int) -> None:
         """Count bytes that wait from now on."""
         mirror = self._mirror

@@ -1,7 +1,9 @@
 """The directory of a `file:` mirror: all is done relative to its descriptor.
 
 So a path that leads elsewhere meanwhile redirects nothing. It is opened at the start, and again
-when it has been removed; whether it can be trusted is looked at each time.
+when it has been removed; whether it can be trusted is looked at each time. The directory of the
+last day stays open, too: each system call of a thread costs the reactor a change of the
+interpreter's lock.
 """
 
 import errno
@@ -38,6 +40,17 @@ def name_failure(error: OSError) -> str:
     return f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"
 
 
+class _Day:
+    """An open directory, and how many use it, the one who keeps it open among them."""
+
+    __slots__ = ("fd", "name", "users")
+
+    def __init__(self, name: str, fd: int) -> None:
+        self.name = name
+        self.fd = fd
+        self.users = 1
+
+
 class FileDirectory:
     """Used by the threads of one mirror; every call may block, and raise OSError."""
 
@@ -46,6 +59,7 @@ class FileDirectory:
         self._trusted = trusted
         self._fd = -1
         self._is_closed = False
+        self._kept: _Day | None = None
         self._lock = threading.Lock()
         self.exceeded = ""
         """The limit that nothing more can be written for; set by the reactor."""
@@ -76,6 +90,14 @@ class FileDirectory:
     def create(self, connection: str, name: str) -> int:
         """Create a file, with the directory of its day if that is missing."""
         self.admit()
+        return self._create(connection, name)
+
+    def _create(self, connection: str, name: str) -> int:
+        try:
+            with self._day(connection) as day:
+                return os.open(name, _NEW, _FILE_MODE, dir_fd=day)
+        except FileNotFoundError:  # the day's directory has been removed
+            self._keep(None)
         with self._day(connection) as day:
             return os.open(name, _NEW, _FILE_MODE, dir_fd=day)
 
@@ -103,12 +125,11 @@ class FileDirectory:
         """Write a connection's record, whole or not at all."""
         name = connection + RECORD_SUFFIX
         part = name + PART_SUFFIX
+        data = json.dumps(record, default=str, indent=1).encode() + b"\n"
+        fd = self._create(connection, part)
         with self._day(connection) as day:
-            fd = os.open(part, _NEW, _FILE_MODE, dir_fd=day)
             try:
-                with os.fdopen(fd, "w", encoding="utf-8") as file:
-                    json.dump(record, file, default=str, indent=1)
-                    file.write("\n")
+                _write_and_close(fd, data)
                 os.rename(part, name, src_dir_fd=day, dst_dir_fd=day)
             except OSError:
                 os.unlink(part, dir_fd=day)
@@ -116,11 +137,39 @@ class FileDirectory:
 
     @contextmanager
     def _day(self, connection: str) -> Iterator[int]:
-        day = self._open_day(day_of(connection))
+        day = self._use_day(day_of(connection))
         try:
-            yield day
+            yield day.fd
         finally:
-            os.close(day)
+            self._leave(day)
+
+    def _use_day(self, name: str) -> _Day:
+        with self._lock:
+            if self._kept is not None and self._kept.name == name:
+                self._kept.users += 1
+                return self._kept
+        day = _Day(name, self._open_day(name))  # may hang
+        self._keep(day)
+        return day
+
+    def _keep(self, day: _Day | None) -> None:
+        """Keep a day's directory open instead of an earlier one; None: keep none."""
+        with self._lock:
+            before = self._kept
+            if day is not None:
+                if self._is_closed or (before is not None and before.name >= day.name):
+                    return
+                day.users += 1
+            self._kept = day
+        if before is not None:
+            self._leave(before)
+
+    def _leave(self, day: _Day) -> None:
+        with self._lock:
+            day.users -= 1
+            is_unused = not day.users
+        if is_unused:
+            os.close(day.fd)
 
     def _open_day(self, name: str) -> int:
         try:
@@ -143,3 +192,12 @@ class FileDirectory:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
+        self._keep(None)
+
+
+def _write_and_close(fd: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)

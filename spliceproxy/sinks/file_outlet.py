@@ -20,7 +20,7 @@ bytes, or when the first of them is so old."""
 @dataclass(slots=True)
 class _Written:
     count: int = 0
-    error: OSError | None = None
+    error: Exception | None = None
 
 
 class FileOutlet(Outlet):
@@ -38,6 +38,7 @@ class FileOutlet(Outlet):
         self._name = f"{connection}-{branch.direction}"
         self._part = self._name + PART_SUFFIX
         self._fd: int | None = None
+        self._position = 0  # in the file, as in the stream
         self._batch: list[Chunk] = []  # in the thread's hands
         self._busy = False
         self._finishing = False
@@ -90,10 +91,13 @@ class FileOutlet(Outlet):
             else:
                 self._directory.admit()
             for chunk in self._batch:
-                os.lseek(self._fd, chunk.offset, os.SEEK_SET)
+                if chunk.offset != self._position:
+                    os.lseek(self._fd, chunk.offset, os.SEEK_SET)
                 while chunk.size:
                     written.count += chunk.write_to(self._fd)
-        except OSError as error:
+                self._position = chunk.offset
+        except Exception as error:  # what nobody foresaw is raised when the bytes are accounted for
+            self._position = -1
             written.error = error
         return written
 
@@ -115,10 +119,11 @@ class FileOutlet(Outlet):
             self.flush()
         else:
             self._branch.gather()
+        _raise_unforeseen(written.error)
 
-    def _give_up(self, left: list[tuple[int, int]], error: OSError) -> None:
+    def _give_up(self, left: list[tuple[int, int]], error: Exception) -> None:
         """Account for what could not be written; go on behind it if the policy is ``gap``."""
-        why = name_failure(error)
+        why = _name(error)
         for offset, size in left:
             self._branch.skip(size, offset, why)
         if self._branch.settings.overflow != "gap":
@@ -144,8 +149,16 @@ class FileOutlet(Outlet):
 
     def _completed(self, job: "Future[None]") -> None:
         error = job.exception()
-        if isinstance(error, OSError):
-            self._branch.reason = self._branch.reason or name_failure(error)
-        elif error is not None:
-            raise error
+        if error is not None:
+            self._branch.reason = self._branch.reason or _name(error)
         self._branch.closed()
+        _raise_unforeseen(error)
+
+
+def _name(error: BaseException) -> str:
+    return name_failure(error) if isinstance(error, OSError) else f"internal_error: {error}"
+
+
+def _raise_unforeseen(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, OSError):
+        raise error

@@ -26,7 +26,8 @@ class Spool:
     """First in, first out, behind a branch's queue; one disk job at a time.
 
     Chunks wait in memory for the disk, which takes a gigabyte a second in fits and starts, within
-    the client's share of the memory; a disk that is slower than that ends the branch.
+    the client's share of the memory; a disk that is slower than that ends the branch. The queue
+    leaves half of the share to them: else nothing could go to the disk once the memory is full.
     """
 
     def __init__(self, branch: "Branch", disk: Disk, share: ClientShare) -> None:
@@ -49,7 +50,9 @@ class Spool:
 
     @property
     def held_bytes(self) -> int:
-        """How much of the stream is in here."""
+        """How much of the stream is in here; what is lost is not, though a thread may have it."""
+        if self._closed:
+            return 0
         on_disk = sum(s.written_bytes - s.read_bytes for s in self._segments)
         return self._waiting_bytes + self._batch_bytes + on_disk
 
@@ -79,13 +82,19 @@ class Spool:
         if self._waiting:
             self._submit_write()
         elif self._segments:
-            if self._branch.queued_bytes <= self._refill_bytes:
+            if self._queue_has_room():
                 self._busy = True
                 read = partial(self._segments[0].read, _READ_BYTES)
                 self._disk.submit(read, self._has_read)
         elif self.active:
             self.active = False
             self._branch.spool_drained()
+
+    def _queue_has_room(self) -> bool:
+        queued_bytes = self._branch.queued_bytes
+        return not queued_bytes or (
+            queued_bytes <= self._refill_bytes and self._share.has_room_in_half(_READ_BYTES)
+        )
 
     def _submit_write(self) -> None:
         self._batch, self._waiting = list(self._waiting), deque()
@@ -139,8 +148,8 @@ class Spool:
 
     def close(self) -> list[tuple[int, int]]:
         """Drop all; the (offset, length) in the stream of what was in here."""
-        self._closed = True
         held = self.held_bytes
+        self._closed = True
         lost = [(self._next_offset, held)] if held else []
         while self._waiting:
             self._waiting.popleft().discard()

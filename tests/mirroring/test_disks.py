@@ -1,7 +1,6 @@
 """`file:` mirrors on disks that misbehave, with each policy."""
 
 import errno
-import json
 import os
 import shutil
 import stat
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from spliceproxy.sinks import file_directory
 from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import gaps_of, names_in, paths_in, record_in
 from tests.proxy.judge import exchange
@@ -154,12 +154,13 @@ async def test_gaps_of_a_lagging_disk_are_recorded(
 async def test_a_record_that_cannot_be_written_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*arguments: object, **more: object) -> None:
+    def full(fd: int, data: bytes) -> None:
+        os.close(fd)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with trio.fail_after(20):
         async with mirrored(f"file:{tmp_path}") as proxied:
-            monkeypatch.setattr(json, "dump", full)
+            monkeypatch.setattr(file_directory, "_write_and_close", full)
             connection = await proxied.connect()
             await exchange(connection, b"question", b"answer", seed=1)
             line = await proxied.line()

@@ -1,12 +1,15 @@
 """`overflow=spill`: what the mirror cannot take now waits on disk, and comes later, in order."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 import trio
 
 from spliceproxy.sinks import segment
+from spliceproxy.sinks.segment import Segment
+from spliceproxy.tap.chunk import Chunk
 from tests.descriptors import open_descriptors
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.relay import eventually
@@ -105,6 +108,56 @@ async def test_a_disk_that_is_full_ends_the_copy(
             branch = mirrored.branch
             assert branch.reason.startswith("spool_")
             assert branch.offered_bytes == len(data)
+
+
+async def test_what_a_thread_has_when_a_mirror_fails_is_lost_and_not_queued(
+    held_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_goes_on = threading.Event()
+    write = Segment.write
+
+    def write_late(self: Segment, chunks: list[Chunk]) -> None:
+        disk_goes_on.wait(30)
+        write(self, chunks)
+
+    monkeypatch.setattr(Segment, "write", write_late)
+    with trio.fail_after(30):
+        async with held_place.open(), rig(spilling(held_place)) as mirrored:
+            try:
+                branch = mirrored.branch
+                spool = branch.spool
+                assert spool is not None
+                while not spool._batch_bytes:
+                    mirrored.offer(random_bytes(40_000))
+                    await trio.sleep(0.002)
+                branch.fail("mirror_reset")
+                await eventually(lambda: branch.over)
+                assert spool._batch_bytes > 0
+                assert branch.held_bytes == 0
+                assert branch.offered_bytes == branch.delivered_bytes + branch.dropped_bytes
+            finally:
+                disk_goes_on.set()
+            await eventually(lambda: not mirrored.mirrors.mirrors[0].disk.jobs)
+            held_place.release()
+
+
+async def test_what_comes_back_from_the_disk_stays_within_the_memory(held_place: Place) -> None:
+    data = random_bytes(8_000_000)
+    budget_bytes = 1 << 20
+    with trio.fail_after(30):
+        async with (
+            held_place.open(),
+            rig(f"{held_place.text}?overflow=spill", budget_bytes=budget_bytes) as mirrored,
+        ):
+            await offer_slowly(mirrored, data, 40_000)
+            disk = mirrored.mirrors.mirrors[0].disk
+            await eventually(lambda: not disk.jobs)
+            assert mirrored.branch.open
+            assert mirrored.mirrors.budget.used_bytes <= budget_bytes
+            mirrored.end()
+            held_place.release()
+            await mirrored.over()
+            assert await held_place.received() == data
 
 
 async def test_the_spool_has_no_name(

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 import trio
@@ -12,6 +12,7 @@ import trio.lowlevel
 from spliceproxy.kernel import syscalls
 from tests.faults import ENDLESS, FailAt
 from tests.proxy.payload import assert_same, random_bytes
+from tests.proxy.relay import eventually
 from tests.sinks.gaps import assert_equal_outside_of_gaps
 from tests.sinks.places import FilePlace, Kind, make_place
 from tests.sinks.rig import Rig, rig
@@ -136,3 +137,24 @@ async def test_block_lets_nothing_pass_that_was_not_copied(
             )
             await offer_ten(mirrored, LARGE)
             assert mirrored.owner.failures == ["copy_failed"]
+
+
+@pytest.mark.parametrize("text", ["tcp", "unix", "file", "exec", "exec&scope=route"])
+async def test_with_block_a_copy_that_cannot_be_made_ends_the_connection(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the mirror has all that came before, and so could end well at once."""
+    kind, scope, _ = text.partition("&scope=route")
+    place = make_place(cast(Kind, kind), tmp_path)
+    with trio.fail_after(20):
+        async with place.open(), rig(f"{place.text}?overflow=block{scope}") as mirrored:
+            branch = mirrored.branch
+            await eventually(lambda: not branch.is_opening)
+            mirrored.offer(random_bytes(SMALL))
+            await eventually(lambda: not branch.queued_bytes)
+            await trio.sleep(0.05)  # the command reads it
+            monkeypatch.setattr(syscalls, "tee", FailAt(syscalls.tee, 1, errno.EPERM))
+            mirrored.offer(random_bytes(SMALL))
+            await eventually(lambda: bool(mirrored.owner.failures))
+            assert mirrored.owner.failures == ["copy_failed"]
+            assert branch.reason == "copy_failed"
