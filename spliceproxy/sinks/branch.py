@@ -87,9 +87,8 @@ class Branch(Account):
         """How much it holds of what it may; from 1.0 on a copy finds no room in memory."""
         if self.spool is not None and self.spool.active:
             return 1.0
-        if not self.queued_bytes:
-            return 0.0
-        return max(self._share.fill, self.queued_bytes / self._most_bytes)
+        own = self.queued_bytes / self._most_bytes
+        return max(self._share.fill, own) if self.queued_bytes else 0.0
 
     @property
     def has_all(self) -> bool:
@@ -185,12 +184,11 @@ class Branch(Account):
         chunk.offset = self._accepted_at
         if self.spool is not None and self.spool.active:
             self.spool.put(chunk)
-            return
-        self.queue.append(chunk)
-        self._queued(chunk.size)
+        else:
+            self.requeue(chunk)
 
     def requeue(self, chunk: Chunk) -> None:
-        """Queue what comes back from the spool."""
+        """Queue what comes back from the spool, or never was in it."""
         self.queue.append(chunk)
         self._queued(chunk.size)
 
