@@ -146,10 +146,7 @@ class Branch(Account):
     def _has_room(self, count: int) -> bool:
         if self.queued_bytes + count > self._most_bytes:
             return False
-        if self.spool is None:
-            return self._share.has_room(count)
-        # What comes later goes behind what is on disk.
-        return not self.spool.active and self._share.has_room_in_half(count)
+        return self._share.has_room(count) if self.spool is None else self.spool.leaves_room(count)
 
     def _overflow(self, count: int) -> int:
         if self.spool is not None and self.spool.has_room(count):

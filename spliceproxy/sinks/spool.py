@@ -62,6 +62,11 @@ class Spool:
         space = sum(segment.written_bytes for segment in self._segments)
         return space + in_memory <= self._limit_bytes and self._share.has_room(count)
 
+    def leaves_room(self, count: int) -> bool:
+        """Whether the queue may take so many bytes that have just come."""
+        # What comes later goes behind what is on disk.
+        return not self.active and self._share.has_room_in_half(count)
+
     def expect(self) -> None:
         """From now on copies come here."""
         self.active = True
