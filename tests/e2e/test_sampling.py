@@ -7,7 +7,7 @@ import pytest
 from .conftest import StartProxy
 from .peers import Backend, connect_from
 from .proxy_command import ProxyCommand
-from .reloading import RoutesFile, reload, route
+from .reloading import RoutesFile, reload, route, wait_for_generation
 
 pytestmark = pytest.mark.e2e
 
@@ -29,6 +29,12 @@ def sampled_by(proxy: ProxyCommand, backend: Backend) -> set[str]:
     return set(copied)
 
 
+def sample_anew(proxy: ProxyCommand, generation: int) -> None:
+    """Reload; workers of before, which may still take a client, have ended then."""
+    reload(proxy)
+    wait_for_generation(proxy, generation)
+
+
 def test_who_is_sampled(start_proxy: StartProxy, tmp_path: Path) -> None:
     file = RoutesFile(tmp_path / "routes.yaml", {"workers": 3, "hang_timeout": "0s"})
     with Backend() as backend:
@@ -38,16 +44,16 @@ def test_who_is_sampled(start_proxy: StartProxy, tmp_path: Path) -> None:
         own = sampled_by(first, backend)
         assert 5 < len(own) < 35
         file.write(main | {"mirrors": ["null:?sample=25%"]})
-        reload(first)
+        sample_anew(first, 2)
         assert sampled_by(first, backend) < own
         file.write(main, sample_key=SECRET)
-        reload(first)
+        sample_anew(first, 3)
         shared = sampled_by(first, backend)
         assert shared != own
         second = file.start(start_proxy)
         assert sampled_by(second, backend) == shared
         file.write(main)
-        reload(second)
+        sample_anew(second, 2)
         assert sampled_by(second, backend) == own or second.log.all("sample_key_random")
     for proxy in (first, second):
         assert SECRET not in str(proxy.log.all())
