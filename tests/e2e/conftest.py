@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -17,8 +18,12 @@ class StartProxy(Protocol):
 
 
 @pytest.fixture
-def start_proxy() -> Iterator[StartProxy]:
-    """Start proxies that are checked and stopped when the test ends."""
+def start_proxy(tmp_path: Path) -> Iterator[StartProxy]:
+    """Start proxies that are checked and stopped when the test ends.
+
+    It asks for the test's directory so that this goes after them, who may be working in it.
+    """
+    del tmp_path
     with ExitStack() as stack:
 
         def start(*arguments: str, launcher: Launcher | None = None) -> ProxyCommand:
