@@ -1,12 +1,15 @@
 """What the kernel tells about processes: children, open descriptors, listening ports."""
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 POLL_INTERVAL_S = 0.02
+AUDIT_DAY = re.compile(r"/\d{4}-\d{2}-\d{2}")
+"""Where a path ends in that, it is a directory that a `file:` mirror keeps open."""
 
 
 def children(pid: int) -> list[int]:
@@ -30,9 +33,12 @@ def descriptors(pid: int) -> Counter[str]:
         return kinds  # it has ended since it was found
     for link in links:
         try:
-            kind, colon, _ = str(link.readlink()).partition(":")
+            target = str(link.readlink())
         except FileNotFoundError:
             continue  # closed since the directory was read
+        if AUDIT_DAY.fullmatch(target[-11:]):
+            continue
+        kind, colon, _ = target.partition(":")
         kinds[kind if colon and not kind.startswith("/") else "file"] += 1
     return kinds
 

@@ -119,7 +119,7 @@ def test_the_whole_log_in_rsyslog(rsyslog: Rsyslog) -> None:
     arguments = ("--listen", "127.0.0.1:0", "--backend", "127.0.0.1:9", "--log-to", rsyslog.unix)
     with Launcher().popen(*arguments, stderr=subprocess.STDOUT) as process:
         try:
-            wait_until(rsyslog.messages, 20, "the start line")
+            wait_until(lambda: "started" in str(rsyslog.messages()), 20, "the start line")
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=20)
         finally:
