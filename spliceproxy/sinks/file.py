@@ -47,7 +47,7 @@ class FileSink(Sink):
     """The directory, which is no other mirror's: they would write the same names."""
 
     descriptors = 1
-    own_descriptors = 6  # the directory and a day; a sweeper's eventfd, lease, and a day with its listing
+    own_descriptors = 6  # the directory, a day; a sweeper's eventfd, lease, day and its listing
     medium = Medium.FILE
     keeps_records = True
     can_be_tried = True

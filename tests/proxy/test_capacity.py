@@ -117,7 +117,7 @@ def test_mirrors_have_an_eighth_of_the_memory_and_a_gigabyte_at_most(
         (800, (), 24),
         (900, (), 1),
         (1000, (), 0),
-        (1, ("file:/a", "null:"), (1024 - 64 - 128 - 64 - 6 - 2) // 4),
+        (1, ("file:/a", "null:"), (1024 - 64 - 128 - 64 - 7 - 2) // 4),
     ],
 )
 def test_listeners_and_mirrors_take_what_connections_do_not_get(
