@@ -58,7 +58,9 @@ def _index(routes: Sequence[RouteSettings]) -> _Accepting:
     accepting: _Accepting = {}
     for route in routes:
         for listen in route.listen:
-            accepting.setdefault(_port(listen.address), []).append((listen.address, route.name))
+            port = _port(listen.address)
+            if port != 0:  # which the kernel chooses: no backend's port can be meant to be that
+                accepting.setdefault(port, []).append((listen.address, route.name))
     return accepting
 
 
