@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 POLL_INTERVAL_S = 0.02
-AUDIT_DAY = re.compile(r"/\d{4}-\d{2}-\d{2}")
+AUDIT_DAY = re.compile(r"/\d{4}-\d{2}-\d{2}( \(deleted\))?$")
 """Where a path ends in that, it is a directory that a `file:` mirror keeps open."""
 
 
@@ -36,7 +36,7 @@ def descriptors(pid: int) -> Counter[str]:
             target = str(link.readlink())
         except FileNotFoundError:
             continue  # closed since the directory was read
-        if AUDIT_DAY.fullmatch(target[-11:]):
+        if AUDIT_DAY.search(target):
             continue
         kind, colon, _ = target.partition(":")
         kinds[kind if colon and not kind.startswith("/") else "file"] += 1
