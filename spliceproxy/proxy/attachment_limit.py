@@ -36,7 +36,7 @@ class AttachmentLimit:
             raise NoRoomForStreamsError(
                 f"the copies need {needed} descriptors, and {left} are left: detach another mirror"
             )
-        if mirror.overflow == "block":
+        if mirror.is_vital:
             if needed > left:
                 raise NoRoomForStreamsError(
                     f"overflow=block needs {needed} descriptors in each worker for the "

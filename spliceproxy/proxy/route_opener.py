@@ -45,7 +45,7 @@ class RouteOpener:
             max_connections=prepared.max_sessions,
             backends=self._open_backends(prepared),
             mirrors=mirrors,
-            vital=[mirror for mirror in mirrors if mirror.is_vital],
+            vital=[mirror for mirror in mirrors if mirror.settings.is_vital],
             tapping=self._mirrors.shared if mirrors else None,
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,

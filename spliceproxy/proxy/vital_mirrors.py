@@ -13,7 +13,7 @@ def can_be_recorded(route: Route, client: str) -> bool:
     chosen += [
         attached.mirror
         for attached in route.attached
-        if attached.mirror.is_vital and attached.wants(client)
+        if attached.mirror.settings.is_vital and attached.wants(client)
     ]
     if any(mirror.state.refuses for mirror in chosen):
         return False

@@ -45,6 +45,11 @@ class MirrorSettings:
     own: Any = field(default=None, repr=False)  # what only its kind knows of
     entry: Written | None = None  # its whole URL, where a variable holds options too
 
+    @property
+    def is_vital(self) -> bool:
+        """Whether there is to be no traffic that it has no record of."""
+        return self.overflow == "block"
+
 
 def parse_mirror(text: str) -> MirrorSettings:
     """Return a mirror; ValueError says what is wrong and what is expected, in one line."""

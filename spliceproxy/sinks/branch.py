@@ -55,7 +55,7 @@ class Branch(Account):
         self.direction = direction
         self.queue: deque[Chunk] = deque()
         self.spool: Spool | None = None
-        self.vital = settings.overflow == "block"
+        self.vital = settings.is_vital
         """There is to be no traffic that it has no record of."""
         self.holds = self.vital
         self.open = True
@@ -139,7 +139,7 @@ class Branch(Account):
         if not self.open:
             self.drop(count, self._accepted_at)
             return 0
-        if self.settings.overflow == "block" or self._has_room(count):
+        if self.vital or self._has_room(count):
             return count
         return self._overflow(count)
 

@@ -44,11 +44,6 @@ class Mirror:
     """What an operator wants of it; None: it can't be changed."""
 
     @property
-    def is_vital(self) -> bool:
-        """Whether there is to be no traffic that it has no record of."""
-        return self.settings.overflow == "block"
-
-    @property
     def is_busy(self) -> bool:
         """Whether a thread of it, or the sink, has something to do."""
         return self.disk.jobs > 0 or self.sink.is_busy
@@ -130,9 +125,8 @@ class Mirrors:
         except OSError:
             disk.retire()
             raise
-        vital = settings.overflow == "block"
         try_out = sink.try_out if sink.can_be_tried else None
-        state = MirrorState(self.reactor, settings.text, vital=vital, try_out=try_out)
+        state = MirrorState(self.reactor, settings.text, vital=settings.is_vital, try_out=try_out)
         share = self.budget.open_share()
         mirror = Mirror(settings, disk, sink, limit, share, state, self._sample_key)
         self.mirrors.append(mirror)

@@ -66,7 +66,7 @@ def _find(mirror: MirrorSettings, address: Address, *, strict: bool) -> Resolved
     try:
         return Resolved(address, name, _resolve(address, name))
     except StartProblem as problem:
-        if strict or mirror.overflow == "block":
+        if strict or mirror.is_vital:
             raise
         structlog.get_logger().warning("name_unresolved", problem=str(problem))
         return Resolved(address, name, ())
