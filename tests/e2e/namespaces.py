@@ -1,4 +1,4 @@
-"""A proxy in namespaces of its own: without IPv6 and with another /etc/hosts, or without /tmp."""
+"""A proxy in namespaces of its own: with no IPv6 and another /etc/hosts, or a /tmp that is read-only."""
 
 import subprocess
 from dataclasses import replace
@@ -19,7 +19,10 @@ exec "$@"
 
 _WITHOUT_TMP = """\
 set -e
-for directory in /tmp /var/tmp; do mount --bind /proc "$directory"; done
+for directory in /tmp /var/tmp; do  # read-only, and not hidden: the command may be in there
+    mount --bind "$directory" "$directory"
+    mount -o remount,bind,ro "$directory"
+done
 exec "$@"
 """
 
