@@ -1,4 +1,4 @@
-"""A proxy in namespaces of its own: with no IPv6 and another /etc/hosts, or a /tmp that is read-only."""
+"""A proxy in namespaces of its own: with no IPv6 and another /etc/hosts, or a read-only /tmp."""
 
 import subprocess
 from dataclasses import replace
