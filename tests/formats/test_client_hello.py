@@ -55,6 +55,7 @@ def outcome(beginnings: Iterable[bytes]) -> ClientHello | NeedMore | str:
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(
     name=st.none()
     | st.lists(labels, min_size=2, max_size=4).map(lambda each: ".".join([*each, "org"])),
