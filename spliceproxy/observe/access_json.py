@@ -7,9 +7,9 @@ a short connection costs little more than that in all. A test holds it to `Conne
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as _text
 
+from spliceproxy.formats.timestamps import timestamp
 from spliceproxy.observe.connection import ConnectionRecord
 from spliceproxy.observe.json_lines import encode_json
-from spliceproxy.observe.timestamps import timestamp
 
 
 def json_renderer(worker: int, generation: int) -> Callable[[ConnectionRecord], bytes]:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from spliceproxy.formats.timestamps import Seconds
 from spliceproxy.observe.connection import ConnectionRecord
-from spliceproxy.observe.timestamps import Seconds
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
+from spliceproxy.formats.timestamps import timestamp
 from spliceproxy.observe.json_lines import encode_json
 from spliceproxy.observe.levels import FollowingLogger, set_level
 from spliceproxy.observe.line_buffer import LineBuffer
 from spliceproxy.observe.open_destination import OpenDestination
-from spliceproxy.observe.timestamps import timestamp
 from spliceproxy.settings.log import LogFormat, LogLevel
 
 Renderer = Callable[[Any, str, EventDict], bytes]

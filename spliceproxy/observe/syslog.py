@@ -3,7 +3,7 @@
 import os
 import time
 
-from spliceproxy.observe.timestamps import Seconds, timestamp
+from spliceproxy.formats.timestamps import Seconds, timestamp
 
 MAX_MESSAGE_BYTES = 8192
 """Of a message with its head: what rsyslog takes where nothing else is configured."""

@@ -1,9 +1,10 @@
 """What one connection is copied to: the mirrors of its route, and those that were attached."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from spliceproxy.formats.timestamps import timestamp_at
 from spliceproxy.policy.client_networks import ClientNetworks
 from spliceproxy.sinks.attached_connection import AttachedConnection
 from spliceproxy.sinks.branch import Branch
@@ -91,13 +92,12 @@ class SessionMirrors:
     def facts(self) -> ConnectionFacts:
         """Tell who talks to whom."""
         session = self._session
-        accepted = datetime.now(UTC) - timedelta(seconds=session.client.age_s())
         return ConnectionFacts(
             session.record.route,
             session.record.client,
             session.record.backend,
             session.number,
-            accepted.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            timestamp_at(time.time() - session.client.age_s()),
         )
 
     def _describe(self) -> dict[str, object]:

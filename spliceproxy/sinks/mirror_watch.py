@@ -15,11 +15,11 @@ in that time.
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from math import inf
 
 import structlog
 
+from spliceproxy.formats.timestamps import timestamp_at
 from spliceproxy.ipc.rows import MirrorCondition
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.mirror_state import COPIES_LOST, MirrorState
@@ -114,11 +114,7 @@ class MirrorWatch:
         structlog.get_logger(route=self._route, mirror=self._mirror).warning(
             _EVENTS[condition],
             reason=reason,
-            since=_format_time(since_s),
+            since=timestamp_at(since_s),
             lost_streams=streams,
             lost_bytes=lost_bytes,
         )
-
-
-def _format_time(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,10 +1,10 @@
 """One connection's branches, in both directions, to all its mirrors."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar, Protocol
 
+from spliceproxy.formats.timestamps import timestamp
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.connection_facts import ConnectionFacts
@@ -56,7 +56,7 @@ class TappedConnection:
         self._opening = Opening(mirrors.reactor)
         self._records = 0
         self._record: dict[str, object] | None = None
-        self._started = _now()
+        self._started = timestamp()
         for direction in directions:
             for mirror in chosen:
                 if mirror.settings.direction in (direction, "both"):
@@ -100,7 +100,7 @@ class TappedConnection:
 
     def end(self, record: dict[str, object]) -> None:
         """The connection is over: end what has not ended with its streams."""
-        self._record = {"started": self._started, "ended": _now(), **record}
+        self._record = {"started": self._started, "ended": timestamp(), **record}
         for _, branch in self.branches:
             branch.end(clean=False)
         self._note_if_over()
@@ -175,7 +175,3 @@ class TappedConnection:
         self._records -= 1
         if not self._records:
             self._owner.mirrors_ended(self)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
