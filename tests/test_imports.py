@@ -17,7 +17,7 @@ LAYERS = (
     {"doctor", "serving"},
     {"master"},
     {"admin", "proxy"},
-    {"sinks", "upstream", "observe"},
+    {"sinks", "upstream", "observe", "capture"},
     {"tap", "pacing", "ipc", "routes_file"},
     {"pump", "settings"},
     {"loop", "policy"},

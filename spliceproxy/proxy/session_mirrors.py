@@ -98,6 +98,10 @@ class SessionMirrors:
             session.record.backend,
             session.number,
             timestamp_at(time.time() - session.client.age_s()),
+            session.record.listener,
+            session.record.peer,
+            session.record.backend_name,
+            session.record.server_name,
         )
 
     def _describe(self) -> dict[str, object]:

@@ -44,7 +44,7 @@ class AttachedConnection(TappedConnection):
 
         `describe` tells of the connection what its record is to say.
         """
-        super().__init__(mirrors, owner, [mirror], listener, client, list(offsets))
+        super().__init__(mirrors, owner, [mirror], listener, client, offsets)
         self.mirror = mirror
         self._offsets = offsets
         self._describe = describe

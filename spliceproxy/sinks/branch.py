@@ -1,28 +1,17 @@
 """One direction of one connection on its way to one mirror: its queue, policy and account."""
 
-import sys
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.sinks.account import Account
+from spliceproxy.sinks.branch_queue import BranchQueue
 from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.connection_facts import ConnectionFacts
-from spliceproxy.sinks.gathering import Gathering
 from spliceproxy.sinks.last_flush import LastFlush
-from spliceproxy.tap.chunk import BytesChunk, Chunk, PipeChunk
-
-if TYPE_CHECKING:
-    from spliceproxy.sinks.outlet import Outlet
-    from spliceproxy.sinks.spool import Spool
-
-MERGE_BYTES = 256 << 10
-"""Small copies are merged into the last chunk of the queue until it has this size."""
 
 
-class Branch(Account):
+class Branch(BranchQueue):
     """Accepts copies by the mirror's policy; every byte is delivered, dropped or still queued.
 
     A copy that finds no room, within its own maximum and the client's share of the memory, meets
@@ -35,7 +24,6 @@ class Branch(Account):
     connection.
     """
 
-    outlet: "Outlet"
     facts: Callable[[], ConnectionFacts]
     """Tells of the connection."""
 
@@ -50,11 +38,12 @@ class Branch(Account):
         on_failed: Callable[[str], None],
         on_closed: Callable[["Branch"], None],
     ) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings, reactor, share)
         self.direction = direction
-        self.queue: deque[Chunk] = deque()
-        self.spool: Spool | None = None
+        self.begins_at = 0
+        """Where in the connection's stream the branch's own begins."""
+        self.stream_end: Literal["", "orderly", "broken"] = ""
+        """How the stream has ended, if it has, and not only the copy of it."""
         self.vital = settings.is_vital
         """There is to be no traffic that it has no record of."""
         self.holds = self.vital
@@ -63,7 +52,6 @@ class Branch(Account):
         self.over = False
         """The outlet has ended."""
         self._reactor = reactor
-        self._share = share
         self._on_open = on_open
         self._on_room = on_room
         self._on_failed = on_failed
@@ -71,29 +59,6 @@ class Branch(Account):
         self._opening = self.vital
         self._barred = self.vital  # as long as it, or another one of the connection, is opening
         self._last_flush = LastFlush(self, reactor)
-        self._gathering = Gathering(reactor, self._flush, self.on_crash)
-        own_bytes = settings.buffer_bytes
-        self._most_bytes = sys.maxsize if own_bytes is None else own_bytes
-        self._flush_bytes = self._most_bytes // 2  # before it is full
-        self._accepted_at = 0  # where in the stream the copy that was accepted last begins
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that are neither delivered nor dropped yet."""
-        return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)
-
-    @property
-    def fill(self) -> float:
-        """How much it holds of what it may; from 1.0 on a copy finds no room in memory."""
-        if self.spool is not None and self.spool.active:
-            return 1.0
-        own = self.queued_bytes / self._most_bytes
-        return max(self._share.fill, own) if self.queued_bytes else 0.0
-
-    @property
-    def has_all(self) -> bool:
-        """Whether nothing waits for the outlet, in memory or on disk."""
-        return not self.queue and not (self.spool is not None and self.spool.active)
 
     @property
     def is_opening(self) -> bool:
@@ -165,48 +130,6 @@ class Branch(Account):
             return "budget_full"
         return "buffer_full" if self.spool is None else "spool_full"
 
-    def take_bytes(self, data: bytes) -> None:
-        """Queue a copy; a small one joins the last chunk."""
-        offset = self._accepted_at
-        if self.spool is not None and self.spool.active:
-            self.spool.put(BytesChunk(data, offset))
-            return
-        last = self.queue[-1] if self.queue else None
-        if not (isinstance(last, BytesChunk) and last.merge(data, offset, MERGE_BYTES)):
-            self.queue.append(BytesChunk(data, offset))
-        self._queued(len(data))
-
-    def take_pipe(self, chunk: PipeChunk) -> None:
-        """Queue a copy by page reference."""
-        chunk.offset = self._accepted_at
-        if self.spool is not None and self.spool.active:
-            self.spool.put(chunk)
-        else:
-            self.requeue(chunk)
-
-    def requeue(self, chunk: Chunk) -> None:
-        """Queue what comes back from the spool, or never was in it."""
-        self.queue.append(chunk)
-        self._queued(chunk.size)
-
-    def _queued(self, count: int) -> None:
-        self.queued_bytes += count
-        self._share.hold(count)
-        if self.queued_bytes >= min(self.outlet.gather_bytes, self._flush_bytes):
-            self.outlet.flush()
-        else:
-            self.gather()
-        self.holds = self._wants_source_held()
-
-    def gather(self) -> None:
-        """Have the queue flushed a little later, with what has come until then."""
-        if self.queue:
-            self._gathering.flush_after(self.outlet.gather_s)
-
-    def _flush(self) -> None:
-        if self.queue:
-            self.outlet.flush()
-
     def _wants_source_held(self) -> bool:
         if not self.vital or self.over:
             return False
@@ -267,6 +190,7 @@ class Branch(Account):
     def end(self, *, clean: bool) -> None:
         """No more is coming."""
         if self.open:
+            self.stream_end = "orderly" if clean else "broken"
             if not clean:
                 self.vital = False  # there is no traffic any more that could wait, or fail
                 self.reason = self.reason or "connection_aborted"
@@ -325,10 +249,6 @@ class Branch(Account):
         self.opened()
         self._look_at_hold()
         self._on_closed(self)
-
-    def _leave_queue(self, count: int) -> None:
-        self.queued_bytes -= count
-        self._share.release(count)
 
     def on_crash(self, error: Exception) -> None:
         """Give up after an exception that nobody foresaw."""

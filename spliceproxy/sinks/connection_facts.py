@@ -1,6 +1,6 @@
 """What a mirror may be told of the connection that it gets copies of."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +14,14 @@ class ConnectionFacts:
     """Its number, as `spliceproxy ctl connections` shows it."""
     started: str
     """When it was accepted: ISO 8601, UTC."""
+    listener: str = ""
+    peer: str | None = None
+    """Who connected to the listener, where that is another proxy that spoke for the client."""
+    backend_name: str = ""
+    """The same backend as it is configured."""
+    server_name: str | None = None
+    """What the client's TLS hello asked for."""
+
+    def line(self) -> dict[str, object]:
+        """Return what is known by its names."""
+        return {name: value for name, value in asdict(self).items() if value}

@@ -16,24 +16,17 @@ files behind, and the next start reports them.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import structlog
 
-from spliceproxy.errors import UsageProblem, quote
-from spliceproxy.kernel.trusted_directory import (
-    UntrustedDirectoryError,
-    open_directory,
-    open_parent,
-    split,
-)
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.file import FileOptions
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.directory_check import check_directory
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
@@ -69,31 +62,7 @@ class FileSink(Sink):
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:
         """Create the directory if it is missing; refuse one that is not to be written into."""
-        own: FileOptions = settings.own
-        try:
-            _create(settings.target, trusted=own.trust_directory)
-            os.close(open_directory(settings.target))
-        except UntrustedDirectoryError as problem:
-            if not own.trust_directory:
-                raise _refusal(
-                    settings, str(problem.strerror), f"{problem.remedy}, or set trust_directory"
-                ) from None
-            structlog.get_logger().warning(
-                "directory_not_trusted", mirror=settings.text, reason=problem.strerror
-            )
-        except NotADirectoryError:
-            if not os.path.lexists(settings.target):
-                raise _no_files(settings, "Not a directory") from None
-            link = " but a symbolic link" if Path(settings.target).is_symlink() else ""
-            raise _refusal(
-                settings,
-                f"the path exists and is not a directory{link}",
-                "expected a directory for the files, new or not",
-            ) from None
-        except (OSError, ValueError) as problem:  # ValueError: the name has no form on this disk
-            why = problem.strerror if isinstance(problem, OSError) else problem
-            raise _no_files(settings, why) from None
-        _try_out(settings)
+        check_directory(settings, trusted=settings.own.trust_directory)
 
     @classmethod
     def directory(cls, settings: MirrorSettings) -> Path:
@@ -157,36 +126,6 @@ def _note_opened(job: "Future[int]") -> None:
     error = job.exception()
     if error is not None and not isinstance(error, OSError):
         raise error
-
-
-def _create(path: str, *, trusted: bool) -> None:
-    parent = open_parent(path, trusted=trusted)
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(split(path)[1], 0o700, dir_fd=parent)  # traffic is nobody else's to read
-    finally:
-        os.close(parent)
-
-
-def _try_out(settings: MirrorSettings) -> None:
-    """Create a file: permission bits tell too little, since root passes them, and disks do not."""
-    try:
-        with tempfile.TemporaryFile(dir=settings.target):
-            pass
-    except OSError as problem:
-        raise _no_files(settings, problem.strerror) from None
-
-
-def _refusal(settings: MirrorSettings, why: str, remedy: str) -> UsageProblem:
-    return UsageProblem(f"mirror {quote(settings.text)}: {why}", remedy)
-
-
-def _no_files(settings: MirrorSettings, why: object) -> UsageProblem:
-    return _refusal(
-        settings,
-        f"cannot create files there: {why}",
-        "expected a writable directory, or a new one in a writable directory that exists",
-    )
 
 
 def _find_parts(directory: Path) -> Iterator[str]:

@@ -101,6 +101,20 @@ class FileDirectory:
         with self._day(connection) as day:
             return os.open(name, _NEW, _FILE_MODE, dir_fd=day)
 
+    def create_at_root(self, name: str) -> int:
+        """Create a file in the directory itself."""
+        self.admit()
+        self._follow()
+        return os.open(name, _NEW, _FILE_MODE, dir_fd=self.root())
+
+    def rename_at_root(self, name: str, new_name: str) -> None:
+        """Give a file in the directory itself another name."""
+        os.rename(name, new_name, src_dir_fd=self.root(), dst_dir_fd=self.root())
+
+    def unlink_at_root(self, name: str) -> None:
+        """Remove a file in the directory itself."""
+        os.unlink(name, dir_fd=self.root())
+
     def rename(self, connection: str, name: str, new_name: str) -> None:
         """Give a file another name."""
         with self._day(connection) as day:

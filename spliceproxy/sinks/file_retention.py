@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from spliceproxy.kernel.process_state import read_start_s
-from spliceproxy.settings.mirror_kinds.file import Retention
+from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.file_names import (
     PART_SUFFIX,
     RECORD_SUFFIX,

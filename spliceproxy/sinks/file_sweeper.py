@@ -9,7 +9,7 @@ import structlog
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
-from spliceproxy.settings.mirror_kinds.file import Retention
+from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_lease import Lease

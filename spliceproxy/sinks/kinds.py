@@ -5,11 +5,13 @@ for it is that of the sink here. Nothing else knows one kind from another.
 """
 
 from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.mirror_kinds.capture import CaptureKind
 from spliceproxy.settings.mirror_kinds.exec import ExecKind
 from spliceproxy.settings.mirror_kinds.file import FileKind
 from spliceproxy.settings.mirror_kinds.null import NullKind
 from spliceproxy.settings.mirror_kinds.tcp import TcpKind
 from spliceproxy.settings.mirror_kinds.unix import UnixKind
+from spliceproxy.sinks.capture import CaptureSink
 from spliceproxy.sinks.exec import ExecSink
 from spliceproxy.sinks.file import FileSink
 from spliceproxy.sinks.null import NullSink
@@ -18,6 +20,7 @@ from spliceproxy.sinks.stream import StreamSink
 
 SINKS: dict[str, type[Sink]] = {
     FileKind.name: FileSink,
+    CaptureKind.name: CaptureSink,
     TcpKind.name: StreamSink,
     UnixKind.name: StreamSink,
     ExecKind.name: ExecSink,

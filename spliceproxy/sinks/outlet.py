@@ -1,7 +1,9 @@
 """What brings the copies of one stream to a sink: the interface between a branch and a kind."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from spliceproxy.tap.chunk import PipeChunk
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
@@ -46,6 +48,16 @@ class Outlet(ABC):
     @abstractmethod
     def cut(self) -> None:
         """End at once; a job under way in a thread is waited for, so `closed` may come later."""
+
+
+class Recorder(Protocol):
+    """Takes copies when they come; what it has taken is queued until it is written."""
+
+    def take_bytes(self, data: bytes, offset: int) -> None:
+        """Take what stands at that offset of the branch's stream."""
+
+    def take_pipe(self, chunk: PipeChunk) -> None:
+        """Take what is in a pipe, and stands at the chunk's offset."""
 
 
 class NoOutlet(Outlet):

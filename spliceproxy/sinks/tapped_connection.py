@@ -1,6 +1,6 @@
 """One connection's branches, in both directions, to all its mirrors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -13,6 +13,9 @@ from spliceproxy.sinks.opening import Opening
 from spliceproxy.sinks.outlet import NoOutlet
 from spliceproxy.sinks.spool import Spool
 from spliceproxy.tap.fan_out import Tap
+
+FROM_THE_BEGINNING: Mapping[str, int] = {"request": 0, "response": 0}
+"""Both streams, each from its first byte on."""
 
 
 class TapOwner(Protocol):
@@ -43,9 +46,12 @@ class TappedConnection:
         chosen: Sequence[Mirror],
         listener: str,
         client: bytes,
-        directions: Sequence[str] = ("request", "response"),
+        directions: Mapping[str, int] = FROM_THE_BEGINNING,
     ) -> None:
-        """`client`: whose share of the memory its copies take."""
+        """`client`: whose share of the memory its copies take.
+
+        `directions`: where in each stream that is copied the copies begin.
+        """
         self._mirrors = mirrors
         self._owner = owner
         self._client = client
@@ -57,10 +63,10 @@ class TappedConnection:
         self._records = 0
         self._record: dict[str, object] | None = None
         self._started = timestamp()
-        for direction in directions:
+        for direction, begins_at in directions.items():
             for mirror in chosen:
                 if mirror.settings.direction in (direction, "both"):
-                    self._make_branch(mirror, direction)
+                    self._make_branch(mirror, direction, begins_at)
         self._opening.expect([branch for _, branch in self.branches if branch.vital])
 
     def tap(self, direction: str) -> Tap | None:
@@ -68,7 +74,7 @@ class TappedConnection:
         branches = [branch for _, branch in self.branches if branch.direction == direction]
         return Tap(list(branches), self._mirrors.pipes) if branches else None
 
-    def _make_branch(self, mirror: Mirror, direction: str) -> None:
+    def _make_branch(self, mirror: Mirror, direction: str, begins_at: int) -> None:
         shared = self._mirrors
         share = mirror.share.join(self._client)
         branch = self.branch_class(
@@ -82,6 +88,7 @@ class TappedConnection:
             partial(self._branch_closed, mirror, share),
         )
         branch.facts = self._owner.facts
+        branch.begins_at = begins_at
         self.branches.append((mirror, branch))
         self._open += 1
         mirror.limit.taken += mirror.weight

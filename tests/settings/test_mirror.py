@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
 from spliceproxy.settings.mirror_kinds.exec import SHELL, ExecSettings
-from spliceproxy.settings.mirror_kinds.file import FileOptions, KeepFree, Retention
+from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
+from spliceproxy.settings.mirror_kinds.file import FileOptions
+from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.units import format_size
 
@@ -249,6 +251,9 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
     if kind == "file":
         more, fields["own"] = draw(_file_options())
         options |= more
+    if kind == "capture":
+        more, fields["own"] = draw(_capture_options())
+        options |= more
     if kind == "exec":
         options["shell"] = "yes" if shell else "no"
         fields["own"] = ExecSettings()
@@ -294,6 +299,14 @@ def _file_options(draw: st.DrawFn) -> tuple[dict[str, str], FileOptions]:
     )
     options = {name: possible[name] for name in names}
     return options | {"trust_directory": "yes" if trusts else "no"}, FileOptions(retention, trusts)
+
+
+@st.composite
+def _capture_options(draw: st.DrawFn) -> tuple[dict[str, str], CaptureOptions]:
+    options, kept = draw(_file_options())
+    size, age_s = draw(st.integers(1 << 20, 1 << 40)), draw(st.integers(1, 86400))
+    options |= {"segment_bytes": str(size), "segment_age": f"{age_s}s"}
+    return options, CaptureOptions(size, float(age_s), kept.retention, kept.trust_directory)
 
 
 @given(mirrors())

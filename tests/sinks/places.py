@@ -7,11 +7,13 @@ from typing import Literal
 
 import trio
 
+from spliceproxy.capture.segment import Segment
+from spliceproxy.formats.capture import layout
 from tests.proxy.peer import Acceptor, End, Peer
 from tests.streams import KERNEL_CHOICE, Buffers
 
-Kind = Literal["file", "tcp", "unix", "exec", "null"]
-KINDS: tuple[Kind, ...] = ("file", "tcp", "unix", "exec", "null")
+Kind = Literal["file", "capture", "tcp", "unix", "exec", "null"]
+KINDS: tuple[Kind, ...] = ("file", "capture", "tcp", "unix", "exec", "null")
 
 
 class Place:
@@ -59,6 +61,38 @@ class FilePlace(Place):
 
     async def received(self) -> bytes | None:
         return self.stream()
+
+
+class CapturePlace(Place):
+    """A directory for segments."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.text = f"capture:{directory}"
+
+    def stream(self, direction: str = "request") -> bytes:
+        """The bytes of the only connection, which are whole; empty when nothing was written."""
+        data = b""
+        for record in captured(self.directory):
+            if record.kind == layout.Kind.DATA and record.direction == direction:
+                assert record.offset == len(data)
+                data += record.payload
+        return data
+
+    async def received(self) -> bytes | None:
+        return self.stream()
+
+
+def captured(directory: Path) -> list[layout.Record]:
+    """All records of a directory's segments, which must not be damaged."""
+    records = []
+    for path in sorted(directory.iterdir()):
+        if "-" in path.name:
+            segment = Segment(path)
+            records += list(segment.records())
+            assert segment.damage is None
+            segment.close()
+    return records
 
 
 class CommandPlace(Place):
@@ -131,6 +165,8 @@ def make_place(
     """Make it; a held one, if it is a peer or a command, reads only when it is released."""
     if kind == "file":
         return FilePlace(directory)
+    if kind == "capture":
+        return CapturePlace(directory)
     if kind == "exec":
         return CommandPlace(directory, held=held)
     if kind == "null":

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from spliceproxy.sinks.branch import MERGE_BYTES
+from spliceproxy.sinks.branch_queue import MERGE_BYTES
 from tests.proxy.payload import assert_same, random_bytes
 from tests.sinks.places import Place
 from tests.sinks.rig import MODES, Mode, rig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.settings.mirror_kinds.file import KeepFree, Retention
+from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.sinks import file_retention
 from spliceproxy.sinks.file_retention import DaySizes, Sweep, Swept
 from tests.sinks.audit_files import DAY_S, FILE_BYTES, AuditFiles

@@ -4,6 +4,7 @@
 """
 
 from spliceproxy.errors import alternatives
+from spliceproxy.settings.mirror_kinds.capture import CaptureKind
 from spliceproxy.settings.mirror_kinds.exec import ExecKind
 from spliceproxy.settings.mirror_kinds.file import FileKind
 from spliceproxy.settings.mirror_kinds.kind import MirrorKind
@@ -12,7 +13,8 @@ from spliceproxy.settings.mirror_kinds.tcp import TcpKind
 from spliceproxy.settings.mirror_kinds.unix import UnixKind
 
 KINDS: dict[str, MirrorKind] = {
-    kind.name: kind for kind in (FileKind(), TcpKind(), UnixKind(), ExecKind(), NullKind())
+    kind.name: kind
+    for kind in (FileKind(), CaptureKind(), TcpKind(), UnixKind(), ExecKind(), NullKind())
 }
 
 

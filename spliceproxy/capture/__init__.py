@@ -1,0 +1,1 @@
+"""Captures, read: what `capture:` mirrors have written."""

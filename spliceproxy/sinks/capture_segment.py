@@ -1,0 +1,88 @@
+"""The file of a capture segment; all of it is done in a thread, and may block on the disk."""
+
+import os
+import time
+from zlib import crc32
+
+from spliceproxy.formats.capture.encode import encode_header, encode_record
+from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, Kind, SegmentHeader
+from spliceproxy.formats.capture.names import OPEN_SUFFIX, name_segment
+from spliceproxy.sinks.capture_batch import Batch
+from spliceproxy.sinks.file_directory import FileDirectory
+from spliceproxy.tap.chunk import PipeChunk
+
+
+class SegmentFile:
+    """Grows a block at a time; what could not be written whole is taken back."""
+
+    def __init__(self, directory: FileDirectory, writer: int, number: int) -> None:
+        self._directory = directory
+        self._header = SegmentHeader(writer, number, time.time_ns(), time.monotonic_ns())
+        self._name = name_segment(self._header)
+        self._fd = -1
+        self.size = HEADER_BYTES
+        """What is whole; the place of the next block."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch as one block.
+
+        Raises:
+            OSError: nothing of it is in the file.
+        """
+        self._directory.admit()
+        if self._fd < 0:
+            self._create()
+        try:
+            checksum = 0
+            for part in batch.parts:
+                if isinstance(part, PipeChunk):
+                    while part.size:
+                        part.write_to(self._fd)
+                else:
+                    checksum = crc32(part, checksum)
+                    _write(self._fd, part)
+            end = encode_record(Kind.BLOCK, 0, 0, time.monotonic_ns(), self.size, 0, checksum)
+            _write(self._fd, end)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            os.lseek(self._fd, self.size, os.SEEK_SET)
+            raise
+        self.size += batch.size + RECORD_BYTES
+
+    def _create(self) -> None:
+        name = self._name + OPEN_SUFFIX
+        fd = self._directory.create_at_root(name)
+        try:
+            _write(fd, encode_header(self._header))
+        except OSError:
+            os.close(fd)
+            self._directory.unlink_at_root(name)
+            raise
+        self._fd = fd
+
+    def seal(self, index: bytes) -> None:
+        """Write the index, and give the file its name; once, and last.
+
+        Raises:
+            OSError: it stays as it is, and can be read without an index.
+        """
+        if self._fd < 0:
+            return
+        try:
+            place, now_ns = self.size, time.monotonic_ns()
+            head = encode_record(Kind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
+            trailer = encode_record(Kind.TRAILER, 0, 0, now_ns, place)
+            _write(self._fd, head + index + trailer)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+        finally:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+        self._directory.rename_at_root(self._name + OPEN_SUFFIX, self._name)
+
+
+def _write(fd: int, data: bytes | bytearray) -> None:
+    with memoryview(data) as view:
+        written = 0
+        while written < len(view):
+            written += os.write(fd, view[written:])
