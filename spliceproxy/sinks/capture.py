@@ -6,11 +6,13 @@
 `capture_batch`        what waits to be written
 `capture_segment`      the file
 `capture_index`        which connections a segment has
+`capture_sweep`        which segments go, by age and size
 =====================  ==========================================================================
 
 The format of segments is in `spliceproxy.formats.capture`.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -26,9 +28,11 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
+from spliceproxy.sinks.capture_sweep import SegmentSweep, is_being_written
 from spliceproxy.sinks.directory_check import check_directory
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
+from spliceproxy.sinks.file_sweeper import FileSweeper
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.sink import Medium, Sink, Targets
 
@@ -37,7 +41,7 @@ class CaptureSink(Sink):
     """The log, in a directory that no other mirror writes into."""
 
     descriptors = 0
-    own_descriptors = 3  # the directory; a segment, and the one before it while it is sealed
+    own_descriptors = 6  # the directory, two segments; a sweeper's eventfd, lease and listing
     medium = Medium.FILE
     keeps_records = True
     can_be_tried = True
@@ -51,6 +55,16 @@ class CaptureSink(Sink):
         self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
         self._log = CaptureLog(reactor, disk, self._directory, own, settings.text)
         self._connections: dict[str, CapturedConnection] = {}
+        self._sweeper: FileSweeper | None = None
+        kept = own.retention
+        if kept.is_limited:
+            self._sweeper = FileSweeper(
+                reactor,
+                self._directory,
+                kept,
+                settings.text,
+                lambda root, is_stopped: SegmentSweep(root, kept, is_stopped).run(),
+            )
 
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:
@@ -65,8 +79,10 @@ class CaptureSink(Sink):
     @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:
         """Tell of segments that a crash has left without an index."""
-        names = (parse_segment_name(path.name) for path in Path(settings.target).iterdir())
+        with os.scandir(settings.target) as entries:
+            names = [parse_segment_name(entry.name) for entry in entries]
         left = sorted(name.text for name in names if name is not None and name.is_open)
+        left = [name for name in left if not is_being_written(f"{settings.target}/{name}")]
         if left:
             structlog.get_logger().warning(
                 "unfinished_segments", mirror=settings.text, count=len(left), files=left[:10]
@@ -104,11 +120,13 @@ class CaptureSink(Sink):
     @property
     def is_busy(self) -> bool:
         """See `Sink.is_busy`."""
-        return self._log.is_busy
+        return self._log.is_busy or (self._sweeper is not None and self._sweeper.is_busy)
 
     def close(self) -> None:
-        """End the segment."""
+        """End the segment, and the sweeps."""
         self._log.close()
+        if self._sweeper is not None:
+            self._sweeper.close()
 
     def release(self) -> None:
         """See `Sink.release`."""

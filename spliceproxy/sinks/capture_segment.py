@@ -1,5 +1,6 @@
 """The file of a capture segment; all of it is done in a thread, and may block on the disk."""
 
+import fcntl
 import os
 import time
 from zlib import crc32
@@ -53,6 +54,7 @@ class SegmentFile:
         name = self._name + OPEN_SUFFIX
         fd = self._directory.create_at_root(name)
         try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # tells others that it has a writer
             _write(fd, encode_header(self._header))
         except OSError:
             os.close(fd)

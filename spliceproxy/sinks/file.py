@@ -31,6 +31,7 @@ from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
 from spliceproxy.sinks.file_outlet import FileOutlet
+from spliceproxy.sinks.file_retention import DaySizes, Sweep
 from spliceproxy.sinks.file_sweeper import FileSweeper
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.sink import Medium, Sink, Targets
@@ -53,11 +54,16 @@ class FileSink(Sink):
         own: FileOptions = settings.own
         self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
         disk.submit(self._directory.root, _note_opened)
-        self._sweeper = (
-            FileSweeper(reactor, self._directory, own.retention, settings.text)
-            if own.retention.is_limited
-            else None
-        )
+        self._sweeper: FileSweeper | None = None
+        kept, sizes = own.retention, DaySizes()
+        if kept.is_limited:
+            self._sweeper = FileSweeper(
+                reactor,
+                self._directory,
+                kept,
+                settings.text,
+                lambda root, is_stopped: Sweep(root, kept, sizes, is_stopped).run(),
+            )
 
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:

@@ -1,7 +1,8 @@
-"""Has the directory of a `file:` mirror swept at intervals, by a thread of its own."""
+"""Has the directory of a mirror swept at intervals, by a thread of its own."""
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_lease import Lease
-from spliceproxy.sinks.file_retention import DaySizes, Sweep, Swept
+from spliceproxy.sinks.file_retention import Swept
 
 INTERVAL_S = 30.0
 SOON_S = 2.0
@@ -36,14 +37,20 @@ class FileSweeper:
     """Sweeps if no other process does, and tells the directory whether there is room."""
 
     def __init__(
-        self, reactor: Reactor, directory: FileDirectory, limits: Retention, mirror: str
+        self,
+        reactor: Reactor,
+        directory: FileDirectory,
+        limits: Retention,
+        mirror: str,
+        sweep: Callable[[int, Callable[[], bool]], Swept],
     ) -> None:
+        """`sweep` is given the directory's descriptor, and asks whether it is to end early."""
         self._reactor = reactor
         self._directory = directory
         self._limits = limits
         self._disk = Disk(reactor, threads=1)
         self._log = structlog.get_logger(mirror=mirror)
-        self._sizes = DaySizes()
+        self._sweep_once = sweep
         self._stopped = threading.Event()
         self._is_new = True
         self._wait_s = 0.0
@@ -67,7 +74,7 @@ class FileSweeper:
         try:
             if not lease.take((self._wait_s or INTERVAL_S) * _EARLY, is_new=self._is_new):
                 return _Report(None, lease.last.exceeded, lease.last.exceeded, 0.0)
-            swept = Sweep(root, self._limits, self._sizes, self._stopped.is_set).run()
+            swept = self._sweep_once(root, self._stopped.is_set)
             lease.give_back(swept.exceeded)
         finally:
             lease.close()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
-from spliceproxy.settings.mirror_kinds.exec import SHELL, ExecSettings
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
+from spliceproxy.settings.mirror_kinds.exec import SHELL, ExecSettings
 from spliceproxy.settings.mirror_kinds.file import FileOptions
 from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.settings.mirror_kinds.table import KINDS

@@ -9,6 +9,7 @@ import trio
 
 from spliceproxy.capture.segment import Segment
 from spliceproxy.formats.capture import layout
+from spliceproxy.formats.capture.names import parse_segment_name
 from tests.proxy.peer import Acceptor, End, Peer
 from tests.streams import KERNEL_CHOICE, Buffers
 
@@ -87,7 +88,7 @@ def captured(directory: Path) -> list[layout.Record]:
     """All records of a directory's segments, which must not be damaged."""
     records = []
     for path in sorted(directory.iterdir()):
-        if "-" in path.name:
+        if parse_segment_name(path.name):
             segment = Segment(path)
             records += list(segment.records())
             assert segment.damage is None

@@ -91,7 +91,7 @@ class RecordDecoder:
         return released
 
     def end(self) -> list[Record]:
-        """No more comes: return the whole records that no checksum covers yet."""
+        """No more comes: return the whole records before any damage that no checksum covers."""
         held, self._held = self._held, []
         if self._data and self.damage is None:
             self.damage = Damage(self._place, f"{len(self._data)} bytes are no whole record")
@@ -122,6 +122,7 @@ class RecordDecoder:
         if record.kind == Kind.BLOCK:
             if checksum != self._checksum or record.offset != self._block_place:
                 self.damage = Damage(self._block_place, "a block's checksum is wrong")
+                self._held.clear()
                 return None
         elif record.kind == Kind.INDEX:
             if checksum != crc32(record.payload):

@@ -24,6 +24,8 @@ class SegmentName:
     """The name of a segment, taken apart."""
 
     text: str
+    stamp: str
+    """When it was begun."""
     writer: int
     number: int
     is_open: bool
@@ -41,4 +43,6 @@ def parse_segment_name(text: str) -> SegmentName | None:
     found = _NAME.fullmatch(text)
     if found is None:
         return None
-    return SegmentName(text, int(found["writer"], 16), int(found["number"]), bool(found["open"]))
+    return SegmentName(
+        text, found["stamp"], int(found["writer"], 16), int(found["number"]), bool(found["open"])
+    )
