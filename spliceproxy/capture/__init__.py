@@ -1,1 +1,37 @@
-"""Captures, read: what `capture:` mirrors have written."""
+"""Captures, read: what `capture:` mirrors have written.
+
+import spliceproxy.capture
+
+for connection in spliceproxy.capture.open("/var/lib/captures").connections():
+print(connection.id, connection.facts["client"], connection.reason)
+for event in connection.events():
+print(event)
+"""
+
+from spliceproxy.capture.connection import Connection
+from spliceproxy.capture.events import (
+    Closed,
+    ConnectionId,
+    Data,
+    Direction,
+    End,
+    Event,
+    Missing,
+    Opened,
+)
+from spliceproxy.capture.reader import Capture, Unreadable, open  # noqa: A004
+
+__all__ = [
+    "Capture",
+    "Closed",
+    "Connection",
+    "ConnectionId",
+    "Data",
+    "Direction",
+    "End",
+    "Event",
+    "Missing",
+    "Opened",
+    "Unreadable",
+    "open",
+]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from spliceproxy.capture.events import Event, event_of
 from spliceproxy.errors import UsageProblem
 from spliceproxy.formats.capture.decode import (
     Damage,
@@ -13,7 +14,7 @@ from spliceproxy.formats.capture.decode import (
     decode_trailer,
 )
 from spliceproxy.formats.capture.index import IndexEntry, decode_entries
-from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, Kind, Record
+from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, Record, RecordKind
 from spliceproxy.formats.need_more import NeedMore
 
 _READ_BYTES = 1 << 20
@@ -72,7 +73,7 @@ class Segment:
             return None
         decoder = RecordDecoder(place)
         found = decoder.feed(os.pread(self._fd, size - place, place))
-        if not found or found[0].kind != Kind.INDEX:
+        if not found or found[0].kind != RecordKind.INDEX:
             return None
         try:
             return list(decode_entries(found[0].payload))
@@ -82,3 +83,15 @@ class Segment:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
+
+
+def events_of(segment: Segment, place: int = HEADER_BYTES) -> Iterator[tuple[Event, Record]]:
+    """Read events, and the records that tell them; one that cannot be read is damage, too."""
+    for record in segment.records(place):
+        try:
+            event = event_of(segment.header, record)
+        except ValueError as problem:
+            segment.damage = Damage(record.place, str(problem))
+            return
+        if event is not None:
+            yield event, record

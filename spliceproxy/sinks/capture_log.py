@@ -18,7 +18,7 @@ from time import monotonic_ns
 import structlog
 
 from spliceproxy.formats.capture.encode import encode_record, encode_text
-from spliceproxy.formats.capture.layout import Flag, Kind
+from spliceproxy.formats.capture.layout import Flag, RecordKind
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
 from spliceproxy.sinks.capture_batch import Batch
@@ -79,11 +79,11 @@ class CaptureLog:
         flags = 0 if connection.segment < 0 else Flag.CONTINUED
         connection.segment = self.segment
         connection.first_ns = monotonic_ns()
-        self.put_text(Kind.OPEN, flags, connection, 0, connection.describe())
+        self.put_text(RecordKind.OPEN, flags, connection, 0, connection.describe())
 
     def put_text(
         self,
-        kind: Kind,
+        kind: RecordKind,
         flags: int,
         connection: CapturedConnection,
         offset: int,
@@ -107,7 +107,7 @@ class CaptureLog:
         if connection.segment != self.segment:
             self.introduce(connection)
         connection.is_over = True
-        self.put_text(Kind.CLOSE, 0, connection, 0, facts)
+        self.put_text(RecordKind.CLOSE, 0, connection, 0, facts)
         self.batch.told.append(done)
         self.added()
 

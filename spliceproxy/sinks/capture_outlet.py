@@ -3,7 +3,7 @@
 from time import monotonic_ns
 
 from spliceproxy.formats.capture.encode import encode_record
-from spliceproxy.formats.capture.layout import RECORD_BYTES, Flag, Kind
+from spliceproxy.formats.capture.layout import RECORD_BYTES, Flag, RecordKind
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_batch import Portion
 from spliceproxy.sinks.capture_index import CapturedConnection
@@ -11,7 +11,7 @@ from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.tap.chunk import PipeChunk
 
-_DATA, _UNCHECKED = Kind.DATA, Flag.UNCHECKED
+_DATA, _UNCHECKED = RecordKind.DATA, Flag.UNCHECKED
 
 
 class CaptureOutlet(Outlet):
@@ -81,7 +81,7 @@ class CaptureOutlet(Outlet):
             connection.gaps += 1
             facts: dict[str, object] = {"bytes": offset - self._next, "reason": branch.reason}
             begin = branch.begins_at + self._next
-            log.put_text(Kind.GAP, self._flag, connection, begin, facts)
+            log.put_text(RecordKind.GAP, self._flag, connection, begin, facts)
             self._next = offset
 
     def flush(self) -> None:
@@ -93,18 +93,18 @@ class CaptureOutlet(Outlet):
         self._ends = True
         self._catch_up(branch.delivered_bytes + branch.queued_bytes + branch.dropped_bytes)
         if branch.stream_end:
-            self._put_end(Kind.END if branch.stream_end == "orderly" else Kind.RESET)
+            self._put_end(RecordKind.END if branch.stream_end == "orderly" else RecordKind.RESET)
         self._log.batch.portion(self)
         self._log.added()
         if branch.vital:
             self._log.hurry()
 
-    def _put_end(self, kind: Kind) -> None:
+    def _put_end(self, kind: RecordKind) -> None:
         connection, branch = self.connection, self._branch
         limit = branch.settings.max_bytes
         if limit is not None and branch.offered_bytes >= limit:
             facts: dict[str, object] = {"bytes": None, "reason": "max_bytes"}  # or there was none
-            self._log.put_text(Kind.GAP, self._flag, connection, self.end_offset, facts)
+            self._log.put_text(RecordKind.GAP, self._flag, connection, self.end_offset, facts)
         connection.last_ns = now_ns = monotonic_ns()
         self._log.batch.tail += encode_record(
             kind, self._flag, connection.number, now_ns, self.end_offset

@@ -6,7 +6,7 @@ import time
 from zlib import crc32
 
 from spliceproxy.formats.capture.encode import encode_header, encode_record
-from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, Kind, SegmentHeader
+from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, RecordKind, SegmentHeader
 from spliceproxy.formats.capture.names import OPEN_SUFFIX, name_segment
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.file_directory import FileDirectory
@@ -42,7 +42,7 @@ class SegmentFile:
                 else:
                     checksum = crc32(part, checksum)
                     _write(self._fd, part)
-            end = encode_record(Kind.BLOCK, 0, 0, time.monotonic_ns(), self.size, 0, checksum)
+            end = encode_record(RecordKind.BLOCK, 0, 0, time.monotonic_ns(), self.size, 0, checksum)
             _write(self._fd, end)
         except OSError:
             os.ftruncate(self._fd, self.size)
@@ -72,8 +72,8 @@ class SegmentFile:
             return
         try:
             place, now_ns = self.size, time.monotonic_ns()
-            head = encode_record(Kind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
-            trailer = encode_record(Kind.TRAILER, 0, 0, now_ns, place)
+            head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
+            trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, place)
             _write(self._fd, head + index + trailer)
         except OSError:
             os.ftruncate(self._fd, self.size)

@@ -19,7 +19,7 @@ from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.mirror_state import MirrorState
 from spliceproxy.sinks.sink import Sink, Targets
-from spliceproxy.sinks.spool import MOST_SEGMENTS
+from spliceproxy.sinks.spool import MOST_SPOOL_FILES
 from spliceproxy.sinks.stream_limit import StreamLimit
 from spliceproxy.tap.tap_pipes import TapPipes
 
@@ -57,7 +57,7 @@ def count_streams(settings: MirrorSettings) -> int:
 def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     """How many descriptors the mirrors of one connection need."""
     return sum(
-        (sink_of(mirror).descriptors + MOST_SEGMENTS * (mirror.overflow == "spill"))
+        (sink_of(mirror).descriptors + MOST_SPOOL_FILES * (mirror.overflow == "spill"))
         * count_streams(mirror)
         for mirror in mirrors
     )

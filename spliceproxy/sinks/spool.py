@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spliceproxy.sinks.budget import ClientShare
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.segment import Segment
+from spliceproxy.sinks.spool_file import SpoolFile
 from spliceproxy.tap.chunk import BytesChunk, Chunk
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _READ_BYTES = 256 << 10
 _REFILL_BYTES = 4 << 20  # where the queue has no limit of its own
 
-_SEGMENTS = 4
-MOST_SEGMENTS = _SEGMENTS + 1
-"""A spool's space comes back a segment at a time, so it has a few: a descriptor each."""
+_FILES = 4
+MOST_SPOOL_FILES = _FILES + 1
+"""A spool's space comes back a file at a time, so it has a few: a descriptor each."""
 
 
 class Spool:
@@ -41,7 +41,7 @@ class Spool:
         self._waiting_bytes = 0
         self._batch: list[Chunk] = []  # being written
         self._batch_bytes = 0
-        self._segments: deque[Segment] = deque()
+        self._files: deque[SpoolFile] = deque()
         self._next_offset = 0  # in the stream, of the first byte in here
         self._busy = False
         self._closed = False
@@ -53,13 +53,13 @@ class Spool:
         """How much of the stream is in here; what is lost is not, though a thread may have it."""
         if self._closed:
             return 0
-        on_disk = sum(s.written_bytes - s.read_bytes for s in self._segments)
+        on_disk = sum(s.written_bytes - s.read_bytes for s in self._files)
         return self._waiting_bytes + self._batch_bytes + on_disk
 
     def has_room(self, count: int) -> bool:
         """Whether it can take so many bytes more."""
         in_memory = self._waiting_bytes + self._batch_bytes + count
-        space = sum(segment.written_bytes for segment in self._segments)
+        space = sum(file.written_bytes for file in self._files)
         return space + in_memory <= self._limit_bytes and self._share.has_room(count)
 
     def leaves_room(self, count: int) -> bool:
@@ -86,10 +86,10 @@ class Spool:
             return
         if self._waiting:
             self._submit_write()
-        elif self._segments:
+        elif self._files:
             if self._queue_has_room():
                 self._busy = True
-                read = partial(self._segments[0].read, _READ_BYTES)
+                read = partial(self._files[0].read, _READ_BYTES)
                 self._disk.submit(read, self._has_read)
         elif self.active:
             self.active = False
@@ -104,13 +104,11 @@ class Spool:
     def _submit_write(self) -> None:
         self._batch, self._waiting = list(self._waiting), deque()
         self._batch_bytes, self._waiting_bytes = self._waiting_bytes, 0
-        is_full = self._segments and (
-            self._segments[-1].written_bytes >= self._limit_bytes // _SEGMENTS
-        )
-        if is_full or not self._segments:
-            self._segments.append(Segment())
+        is_full = self._files and (self._files[-1].written_bytes >= self._limit_bytes // _FILES)
+        if is_full or not self._files:
+            self._files.append(SpoolFile())
         self._busy = True
-        self._disk.submit(partial(self._segments[-1].write, self._batch), self._wrote)
+        self._disk.submit(partial(self._files[-1].write, self._batch), self._wrote)
 
     def _wrote(self, job: "Future[None]") -> None:
         self._busy = False
@@ -121,7 +119,7 @@ class Spool:
         count, self._batch_bytes = self._batch_bytes, 0
         self._share.release(count)
         if error is None:
-            self._segments[-1].written_bytes += count
+            self._files[-1].written_bytes += count
         elif not self._closed:
             self._branch.drop(count, self._next_offset + self.held_bytes - self._waiting_bytes)
             self._branch.fail(_name(error))
@@ -137,10 +135,10 @@ class Spool:
         self._go_on()
 
     def _give_back(self, data: bytes) -> None:
-        segment = self._segments[0]
-        segment.read_bytes += len(data)
-        if segment.is_read:
-            self._segments.popleft().close()
+        file = self._files[0]
+        file.read_bytes += len(data)
+        if file.is_read:
+            self._files.popleft().close()
         offset = self._next_offset
         self._next_offset += len(data)
         self._branch.requeue(BytesChunk(data, offset))
@@ -165,8 +163,8 @@ class Spool:
         return lost
 
     def _close_files(self) -> None:
-        while self._segments:
-            self._segments.popleft().close()
+        while self._files:
+            self._files.popleft().close()
 
 
 def _name(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import structlog
 
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.sinks.segment import open_unlinked
+from spliceproxy.sinks.spool_file import open_unlinked
 
 _REMEDY = "set TMPDIR to a directory that this user can write into"
 

@@ -10,7 +10,7 @@ import trio
 
 from spliceproxy.capture.segment import Segment
 from spliceproxy.formats.capture.decode import decode_text
-from spliceproxy.formats.capture.layout import Flag, Kind, Record
+from spliceproxy.formats.capture.layout import Flag, Record, RecordKind
 from spliceproxy.sinks import disk
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.capture_segment import SegmentFile
@@ -28,8 +28,8 @@ DATA = random_bytes(3_000_000)
 
 
 def told(record: Record) -> tuple[str, str, int, bytes]:
-    kind = Kind(record.kind)
-    payload = b"" if kind in (Kind.OPEN, Kind.CLOSE, Kind.GAP) else record.payload
+    kind = RecordKind(record.kind)
+    payload = b"" if kind in (RecordKind.OPEN, RecordKind.CLOSE, RecordKind.GAP) else record.payload
     return kind.name, record.direction, record.offset, payload
 
 
@@ -37,7 +37,7 @@ def stream_of(records: list[Record], direction: str) -> bytes:
     """The bytes of a direction; what is missing is zeros."""
     data = bytearray()
     for record in records:
-        if record.kind == Kind.DATA and record.direction == direction:
+        if record.kind == RecordKind.DATA and record.direction == direction:
             data += bytes(record.offset - len(data)) + record.payload
     return bytes(data)
 
@@ -78,7 +78,7 @@ async def test_the_dialogue_is_in_order_and_each_piece_has_its_time(
     ends = [("END", "request", 30, b""), ("END", "response", 24, b"")]
     expected = [("OPEN", "request", 0, b""), *talk, *ends, ("CLOSE", "request", 0, b"")]
     assert [told(record) for record in records[:-2]] == expected
-    assert [record.kind for record in records[-2:]] == [Kind.INDEX, Kind.TRAILER]
+    assert [record.kind for record in records[-2:]] == [RecordKind.INDEX, RecordKind.TRAILER]
     times = [record.time_ns for record in records[:-2]]
     assert times == sorted(times)
     questions = times[1:7:2]
@@ -102,7 +102,7 @@ async def test_large_streams_both_ways(splice: bool, tmp_path: Path) -> None:
     records = captured(tmp_path)
     assert_same(stream_of(records, "request"), DATA)
     assert_same(stream_of(records, "response"), DATA[::-1])
-    opened = [record for record in records if record.kind == Kind.OPEN]
+    opened = [record for record in records if record.kind == RecordKind.OPEN]
     paths = segments_in(tmp_path, ".capture")
     assert len(opened) == len(paths) >= 4
     assert [record.flags & Flag.CONTINUED for record in opened] == [0] + [2] * (len(paths) - 1)
@@ -116,7 +116,9 @@ async def test_large_streams_both_ways(splice: bool, tmp_path: Path) -> None:
         [entry] = entries
         read = list(segment.records(entry.first_block, entry.end))
         assert segment.damage is None
-        assert read == [r for r in segment.records() if r.kind not in (Kind.INDEX, Kind.TRAILER)]
+        assert read == [
+            r for r in segment.records() if r.kind not in (RecordKind.INDEX, RecordKind.TRAILER)
+        ]
         segment.close()
 
 
@@ -161,7 +163,7 @@ async def test_a_limit_of_bytes_shows(tmp_path: Path) -> None:
             await proxied.line()
     records = captured(tmp_path)
     assert stream_of(records, "request") == b"ques"
-    [gap] = [record for record in records if record.kind == Kind.GAP]
+    [gap] = [record for record in records if record.kind == RecordKind.GAP]
     assert decode_text(gap.payload) == {"bytes": None, "reason": "max_bytes"}
 
 
@@ -193,7 +195,7 @@ async def test_a_full_disk_leaves_a_gap_and_all_else_can_be_read(
     gaps = [
         (record.offset, decode_text(record.payload)["bytes"])
         for record in records
-        if record.kind == Kind.GAP
+        if record.kind == RecordKind.GAP
     ]
     assert sum(int(str(length)) for _, length in gaps) == account["dropped_bytes"] > 0
     expected = bytearray(sent)
@@ -245,7 +247,7 @@ async def test_what_is_attached_begins_in_mid_stream(tmp_path: Path) -> None:
             connection.backend.finish()
             await it.line()
     records = captured(tmp_path)
-    kinds = [told(record) for record in records if record.kind <= Kind.CLOSE]
+    kinds = [told(record) for record in records if record.kind <= RecordKind.CLOSE]
     assert [kind[0] for kind in kinds] == ["OPEN", "DATA", "CLOSE"]  # no end: it went on
     assert kinds[1] == ("DATA", "request", 6, b"after")
     closed = decode_text(records[2].payload)
@@ -283,4 +285,4 @@ async def test_a_disk_that_hangs_holds_up_nobody(
                 outcomes = await exchange(connection, DATA, b"answer", seed=1)
                 assert [outcome.received for outcome in outcomes] == [DATA, b"answer"]
             goes_on.set()
-    assert len([record for record in captured(tmp_path) if record.kind == Kind.CLOSE]) == 5
+    assert len([record for record in captured(tmp_path) if record.kind == RecordKind.CLOSE]) == 5

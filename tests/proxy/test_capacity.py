@@ -22,7 +22,7 @@ from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.sni import SniSettings
-from spliceproxy.sinks.spool import MOST_SEGMENTS
+from spliceproxy.sinks.spool import MOST_SPOOL_FILES
 
 
 def route(max_connections: int | None, *mirrors: str) -> RouteSettings:
@@ -45,7 +45,7 @@ def route(max_connections: int | None, *mirrors: str) -> RouteSettings:
         ([route(100), route(None), route(None)], 1000, (100, 200, 200)),
         ([route(None, "tcp://h:1")], 900, (300,)),
         ([route(None, "file:/a")], 1000, (250,)),
-        ([route(None, "tcp://h:1?overflow=spill")], 30 * (3 + MOST_SEGMENTS), (30,)),
+        ([route(None, "tcp://h:1?overflow=spill")], 30 * (3 + MOST_SPOOL_FILES), (30,)),
         ([route(300), route(900)], 1200, (150, 450)),
         ([route(500), route(None)], 1000, (500, 1)),
     ],

@@ -75,7 +75,7 @@ class CapturePlace(Place):
         """The bytes of the only connection, which are whole; empty when nothing was written."""
         data = b""
         for record in captured(self.directory):
-            if record.kind == layout.Kind.DATA and record.direction == direction:
+            if record.kind == layout.RecordKind.DATA and record.direction == direction:
                 assert record.offset == len(data)
                 data += record.payload
         return data

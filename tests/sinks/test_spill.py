@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from spliceproxy.sinks import segment
-from spliceproxy.sinks.segment import Segment
+from spliceproxy.sinks import spool_file
+from spliceproxy.sinks.spool_file import SpoolFile
 from spliceproxy.tap.chunk import Chunk
 from tests.descriptors import open_descriptors
 from tests.proxy.payload import assert_same, random_bytes
@@ -94,7 +94,7 @@ async def test_a_full_spool_ends_the_copy_behind_what_it_holds(held_place: Place
 async def test_a_disk_that_is_full_ends_the_copy(
     held_place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "open_unlinked", lambda: os.open("/dev/full", os.O_RDWR))
+    monkeypatch.setattr(spool_file, "open_unlinked", lambda: os.open("/dev/full", os.O_RDWR))
     data = random_bytes(8_000_000)  # more than the kernel takes on its own
     with trio.fail_after(30):
         async with held_place.open(), rig(spilling(held_place), mode=mode) as mirrored:
@@ -114,13 +114,13 @@ async def test_what_a_thread_has_when_a_mirror_fails_is_lost_and_not_queued(
     held_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk_goes_on = threading.Event()
-    write = Segment.write
+    write = SpoolFile.write
 
-    def write_late(self: Segment, chunks: list[Chunk]) -> None:
+    def write_late(self: SpoolFile, chunks: list[Chunk]) -> None:
         disk_goes_on.wait(30)
         write(self, chunks)
 
-    monkeypatch.setattr(Segment, "write", write_late)
+    monkeypatch.setattr(SpoolFile, "write", write_late)
     with trio.fail_after(30):
         async with held_place.open(), rig(spilling(held_place)) as mirrored:
             try:

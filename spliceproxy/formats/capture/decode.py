@@ -16,8 +16,8 @@ from spliceproxy.formats.capture.layout import (
     RECORD_BYTES,
     VERSION,
     Flag,
-    Kind,
     Record,
+    RecordKind,
     SegmentHeader,
 )
 from spliceproxy.formats.need_more import NeedMore
@@ -113,18 +113,20 @@ class RecordDecoder:
         elif len(data) - payload_at >= size:
             payload = bytes(data[payload_at : payload_at + size])
             return self._checked(
-                Record(kind, flags, connection, time_ns, offset, payload, place), head, checksum
+                Record(kind, flags, connection, time_ns, offset, payload, place, self._block_place),
+                head,
+                checksum,
             )
         return None
 
     def _checked(self, record: Record, head: bytes, checksum: int) -> Record | None:
         """Look at the checksum that a record brings, if it does, and compute with the others."""
-        if record.kind == Kind.BLOCK:
+        if record.kind == RecordKind.BLOCK:
             if checksum != self._checksum or record.offset != self._block_place:
                 self.damage = Damage(self._block_place, "a block's checksum is wrong")
                 self._held.clear()
                 return None
-        elif record.kind == Kind.INDEX:
+        elif record.kind == RecordKind.INDEX:
             if checksum != crc32(record.payload):
                 self.damage = Damage(record.place, "the index's checksum is wrong")
                 return None
@@ -135,13 +137,13 @@ class RecordDecoder:
         return record
 
     def _take(self, record: Record, released: list[Record]) -> None:
-        if record.kind == Kind.BLOCK:
+        if record.kind == RecordKind.BLOCK:
             released += self._held
             self._held.clear()
             self._block_place = record.place + RECORD_BYTES
             self._block_bytes = self._checksum = 0
             return
-        if record.kind == Kind.INDEX:
+        if record.kind == RecordKind.INDEX:
             released.append(record)
             return
         self._held.append(record)
@@ -157,7 +159,7 @@ def decode_trailer(data: bytes) -> int | None:
     last = data[-RECORD_BYTES:]
     _, kind, _, _, _, _, offset, _ = RECORD.unpack_from(last)
     (checksum,) = CHECKSUM.unpack_from(last, RECORD.size)
-    if kind != Kind.TRAILER or checksum != crc32(last[: RECORD.size]):
+    if kind != RecordKind.TRAILER or checksum != crc32(last[: RECORD.size]):
         return None
     return int(offset)
 

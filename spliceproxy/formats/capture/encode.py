@@ -11,7 +11,7 @@ from spliceproxy.formats.capture.layout import (
     MAGIC,
     MOST_TEXT_BYTES,
     RECORD,
-    Kind,
+    RecordKind,
     SegmentHeader,
 )
 
@@ -35,7 +35,7 @@ def encode_header(header: SegmentHeader) -> bytes:
 
 
 def encode_record(
-    kind: Kind,
+    kind: RecordKind,
     flags: int,
     connection: int,
     time_ns: int,

@@ -45,7 +45,7 @@ MOST_TEXT_BYTES = 64 << 10
 """Of a payload that is JSON."""
 
 
-class Kind(IntEnum):
+class RecordKind(IntEnum):
     """What a record tells."""
 
     OPEN = 1  # a connection has begun, or goes on in this segment: JSON
@@ -87,7 +87,7 @@ class Record:
     """One record; its header's checksum was right."""
 
     kind: int
-    """Of `Kind`, unless a later version of the format has others."""
+    """Of `RecordKind`, unless a later version of the format has others."""
     flags: int
     connection: int
     time_ns: int
@@ -95,6 +95,8 @@ class Record:
     payload: bytes
     place: int
     """Where in the segment its header stands."""
+    block: int
+    """Where the block begins that it is in."""
 
     @property
     def direction(self) -> str:

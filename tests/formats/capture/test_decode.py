@@ -23,8 +23,8 @@ from spliceproxy.formats.capture.layout import (
     MOST_TEXT_BYTES,
     RECORD_BYTES,
     Flag,
-    Kind,
     Record,
+    RecordKind,
     SegmentHeader,
 )
 from spliceproxy.formats.need_more import NeedMore
@@ -121,7 +121,7 @@ def test_anything_at_all_is_read_without_an_exception(data: bytes, pieces: list[
 @given(st.integers(MOST_PAYLOAD_BYTES + 1, 2**32 - 1))
 def test_a_hostile_length_is_refused_at_once(size: int) -> None:
     decoder = RecordDecoder()
-    assert decoder.feed(encode_record(Kind.DATA, 0, 1, 2, 3, size)) == []
+    assert decoder.feed(encode_record(RecordKind.DATA, 0, 1, 2, 3, size)) == []
     assert decoder.damage is not None
     assert decoder.damage.place == HEADER_BYTES
     assert str(size) in decoder.damage.what
@@ -131,17 +131,17 @@ def test_a_block_without_an_end_is_not_held_for_ever() -> None:
     decoder = RecordDecoder()
     piece = bytes(1 << 20)
     for number in range(MOST_BLOCK_BYTES // len(piece) + 1):
-        decoder.feed(encode_record(Kind.DATA, 0, 1, 2, number << 20, len(piece)) + piece)
+        decoder.feed(encode_record(RecordKind.DATA, 0, 1, 2, number << 20, len(piece)) + piece)
     assert decoder.damage is not None
     assert decoder.damage.place == HEADER_BYTES
 
 
 def test_reading_begins_at_any_block() -> None:
     segment = Segment()
-    segment.add(Kind.DATA, 1, 5, 0, b"first")
+    segment.add(RecordKind.DATA, 1, 5, 0, b"first")
     segment.end_block()
     place = len(segment.data)
-    segment.add(Kind.DATA, 1, 6, 5, b"second")
+    segment.add(RecordKind.DATA, 1, 6, 5, b"second")
     segment.end_block()
     decoder = RecordDecoder(place)
     assert decoder.feed(bytes(segment.data[place:])) == segment.records[1:]
@@ -152,17 +152,19 @@ def test_the_index_is_found_from_the_end() -> None:
     entries = [IndexEntry(1, 64, 900, 5, 6, 7, 8, 0), IndexEntry(2, 300, 800, 1, 2, 3, 4, 1)]
     payload = encode_entries(entries)
     segment = Segment()
-    segment.add(Kind.DATA, 1, 5, 0, b"first")
+    segment.add(RecordKind.DATA, 1, 5, 0, b"first")
     segment.end_block()
     place = len(segment.data)
-    segment.data += encode_record(Kind.INDEX, 0, 0, 0, 0, len(payload), crc32(payload)) + payload
-    segment.data += encode_record(Kind.TRAILER, 0, 0, 9, place)
+    segment.data += (
+        encode_record(RecordKind.INDEX, 0, 0, 0, 0, len(payload), crc32(payload)) + payload
+    )
+    segment.data += encode_record(RecordKind.TRAILER, 0, 0, 9, place)
     assert decode_trailer(bytes(segment.data[-100:])) == place
     decoder, records = decode(bytes(segment.data))
-    assert [record.kind for record in records] == [Kind.DATA, Kind.INDEX]
+    assert [record.kind for record in records] == [RecordKind.DATA, RecordKind.INDEX]
     assert list(decode_entries(records[1].payload)) == entries
     [trailer] = decoder.end()
-    assert trailer.kind == Kind.TRAILER
+    assert trailer.kind == RecordKind.TRAILER
     segment.data[place + RECORD_BYTES] ^= 1
     decoder, _ = decode(bytes(segment.data))
     assert decoder.damage is not None

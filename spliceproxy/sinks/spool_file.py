@@ -8,7 +8,7 @@ from pathlib import Path
 from spliceproxy.tap.chunk import Chunk
 
 
-class Segment:
+class SpoolFile:
     """The file; all its methods but `close` may block on the disk and belong in a thread."""
 
     def __init__(self) -> None:

@@ -1,0 +1,96 @@
+"""A captured connection as a whole: who, when, how much, and where in the segments it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spliceproxy.capture.events import Closed, ConnectionId, Data, End, Event, Missing, Opened
+from spliceproxy.capture.segment import Segment, events_of
+
+
+@dataclass(slots=True)
+class Connection:
+    """What is known when its last record has been read; it goes on if `closed` is None."""
+
+    id: ConnectionId
+    facts: dict[str, object] = field(default_factory=dict)
+    """Who talks to whom: `route`, `client`, `backend`, `listener`, …; empty if that is missing."""
+    began_ns: int = 0
+    """Of its first record, since 1970."""
+    last_ns: int = 0
+    """Of its last record."""
+    request_bytes: int = 0
+    """That the capture has."""
+    response_bytes: int = 0
+    missing_bytes: int = 0
+    """Of gaps whose length is known."""
+    gaps: int = 0
+    begins_mid_stream: bool = False
+    """What came before was not captured."""
+    ends: dict[str, str] = field(default_factory=dict)
+    """By direction: ``end`` or ``reset``."""
+    closed: dict[str, object] | None = None
+    """Its line of the access log."""
+    places: list[tuple[Path, int, int]] = field(default_factory=list)
+    """Its segments in order: from which block on, and where its last record stands."""
+    _next: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing, from its first byte to its last."""
+        return self.closed is not None and not self.gaps and not self.begins_mid_stream
+
+    @property
+    def reason(self) -> str:
+        """Why it has ended; empty if that is not known."""
+        return "" if self.closed is None else str(self.closed.get("reason", ""))
+
+    def note(self, event: Event) -> None:
+        """Take one more event into account."""
+        self.last_ns = event.time_ns
+        match event:
+            case Opened():
+                if not self.facts:
+                    self.facts = event.facts
+                    self.begins_mid_stream |= event.is_continued
+            case Data():
+                self._note_data(event)
+            case End():
+                self.ends[event.direction] = "reset" if event.is_reset else "end"
+            case Missing():
+                self.gaps += 1
+                self.missing_bytes += event.length or 0
+                self._next[event.direction] = event.offset + (event.length or 0)
+            case Closed():
+                self.closed = event.facts
+
+    def _note_data(self, event: Data) -> None:
+        length = len(event.data)
+        if event.direction == "request":
+            self.request_bytes += length
+        else:
+            self.response_bytes += length
+        expected = self._next.get(event.direction)
+        if expected is None and event.offset:
+            self.begins_mid_stream = True
+        elif expected is not None and event.offset > expected:  # a segment has gone
+            self.gaps += 1
+            self.missing_bytes += event.offset - expected
+        self._next[event.direction] = event.offset + length
+
+    def events(self) -> Iterator[Event]:
+        """Read it again, event by event, in order.
+
+        Raises:
+            OSError, UsageProblem: as `Segment`; a segment may have gone meanwhile.
+        """
+        for path, block, last in self.places:
+            segment = Segment(path)
+            try:
+                for event, record in events_of(segment, block):
+                    if event.connection == self.id:
+                        yield event
+                    if record.place >= last:
+                        break
+            finally:
+                segment.close()

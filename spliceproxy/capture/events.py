@@ -1,0 +1,129 @@
+"""What happened on a captured connection, piece by piece."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from spliceproxy.formats.capture.decode import decode_text
+from spliceproxy.formats.capture.layout import Flag, Record, RecordKind, SegmentHeader
+
+Direction = Literal["request", "response"]
+
+_ID = re.compile(r"([0-9a-f]{16})-(\d{1,20})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConnectionId:
+    """A connection, unique among all proxies, workers and restarts."""
+
+    writer: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.writer:016x}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ConnectionId":
+        """Read one as it is written.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = _ID.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no connection: expected one as in 6c1f0a9e5b7d2c34-12")
+        return cls(int(found[1], 16), int(found[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes that the proxy moved in one piece."""
+
+    connection: ConnectionId
+    time_ns: int
+    """Since 1970, by a clock that does not jump within a segment."""
+    direction: Direction
+    offset: int
+    """In the stream of this direction."""
+    data: bytes
+    is_checked: bool
+    """A checksum covers the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A direction is over."""
+
+    connection: ConnectionId
+    time_ns: int
+    direction: Direction
+    offset: int
+    is_reset: bool
+    """It was broken off; else it has ended in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A range of a direction that the capture does not have."""
+
+    connection: ConnectionId
+    time_ns: int
+    direction: Direction
+    offset: int
+    length: int | None
+    """In bytes; None: nobody knows, and nothing follows."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection begins, or goes on in another segment."""
+
+    connection: ConnectionId
+    time_ns: int
+    is_continued: bool
+    facts: dict[str, object]
+    """Who talks to whom: `route`, `client`, `backend`, `listener` and others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A connection is over."""
+
+    connection: ConnectionId
+    time_ns: int
+    facts: dict[str, object]
+    """Its line of the access log, with the accounts of its mirrors."""
+
+
+Event = Opened | Data | End | Missing | Closed
+
+
+def event_of(header: SegmentHeader, record: Record) -> Event | None:
+    """Return what a record tells; None: nothing of a connection, or what later versions have.
+
+    Raises:
+        ValueError: its text cannot be read.
+    """
+    connection = ConnectionId(header.writer, record.connection)
+    time_ns = header.wall_ns + record.time_ns - header.monotonic_ns
+    direction: Direction = "response" if record.flags & Flag.RESPONSE else "request"
+    match record.kind:
+        case RecordKind.DATA:
+            is_checked = not record.flags & Flag.UNCHECKED
+            return Data(connection, time_ns, direction, record.offset, record.payload, is_checked)
+        case RecordKind.END | RecordKind.RESET:
+            is_reset = record.kind == RecordKind.RESET
+            return End(connection, time_ns, direction, record.offset, is_reset)
+        case RecordKind.GAP:
+            facts = decode_text(record.payload)
+            length, reason = facts.get("bytes"), str(facts.get("reason", ""))
+            if not (length is None or (isinstance(length, int) and length >= 0)):
+                raise ValueError("a gap of no length")
+            return Missing(connection, time_ns, direction, record.offset, length, reason)
+        case RecordKind.OPEN:
+            is_continued = bool(record.flags & Flag.CONTINUED)
+            return Opened(connection, time_ns, is_continued, decode_text(record.payload))
+        case RecordKind.CLOSE:
+            return Closed(connection, time_ns, decode_text(record.payload))
+    return None

@@ -1,0 +1,143 @@
+"""A capture: the directory that `capture:` mirrors have written, or are writing."""
+
+import heapq
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from spliceproxy.capture.connection import Connection
+from spliceproxy.capture.events import ConnectionId, Event
+from spliceproxy.capture.segment import Segment, events_of
+from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.formats.capture.layout import Record
+from spliceproxy.formats.capture.names import OPEN_SUFFIX, SegmentName, parse_segment_name
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why something of a capture could not be read."""
+
+    path: Path
+    what: str
+
+
+class Capture:
+    """Reads a bounded amount at a time, however large the capture is.
+
+    What cannot be read, such as a damaged end of a segment, is passed over, and noted in
+    `unreadable`; so it is worth a look when an iteration is over.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Look which segments there are.
+
+        Raises:
+            UsageProblem: there is no such directory, or none that can be read, or no segment in it.
+        """
+        self.path = Path(path)
+        self.unreadable: list[Unreadable] = []
+        """Of the iterations so far; each is noted once."""
+        if not self.names():
+            raise UsageProblem(
+                f"{quote(str(self.path))}: no capture is in there",
+                "expected a directory that a mirror capture:DIR has written",
+            )
+
+    def names(self) -> list[SegmentName]:
+        """Return the names of the segments that there are now, the oldest first.
+
+        Raises:
+            UsageProblem: the directory cannot be read.
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                found = [parse_segment_name(entry.name) for entry in entries]
+        except OSError as problem:
+            raise UsageProblem(
+                f"{quote(str(self.path))}: {problem.strerror}",
+                "expected a directory that a mirror capture:DIR has written",
+            ) from None
+        return sorted((name for name in found if name is not None), key=attrgetter("text"))
+
+    def segments(self) -> Iterator[Segment]:
+        """Open one segment after the other, the oldest first; each is closed by the next."""
+        for name in self.names():
+            yield from self._opened(name)
+
+    def _opened(self, name: SegmentName) -> Iterator[Segment]:
+        """Open a segment, if it is there still; it may have been sealed since it was listed."""
+        try:
+            try:
+                segment = Segment(self.path / name.text)
+            except FileNotFoundError:
+                segment = Segment(self.path / name.text.removesuffix(OPEN_SUFFIX))
+        except OSError as problem:
+            self._note(self.path / name.text, problem.strerror or "it cannot be read")
+            return
+        except UsageProblem as problem:
+            self._note(self.path / name.text, str(problem))
+            return
+        try:
+            yield segment
+            if segment.damage is not None:
+                self._note(segment.path, f"{segment.damage.what}, at {segment.damage.place}")
+        finally:
+            segment.close()
+
+    def _note(self, path: Path, what: str) -> None:
+        problem = Unreadable(path, what)
+        if problem not in self.unreadable:
+            self.unreadable.append(problem)
+
+    def events(self) -> Iterator[Event]:
+        """Read what happened on all connections, in the order of time."""
+        for event, _, _ in self._records():
+            yield event
+
+    def _records(self) -> Iterator[tuple[Event, Record, Path]]:
+        by_writer = sorted(self.names(), key=attrgetter("writer", "number"))
+        streams = [
+            self._records_of(list(names))
+            for _, names in groupby(by_writer, key=attrgetter("writer"))
+        ]
+        return heapq.merge(*streams, key=lambda found: found[0].time_ns)
+
+    def _records_of(self, names: list[SegmentName]) -> Iterator[tuple[Event, Record, Path]]:
+        for name in names:
+            for segment in self._opened(name):
+                for event, record in events_of(segment):
+                    yield event, record, segment.path
+
+    def connections(self) -> Iterator[Connection]:
+        """Read all connections, each when it has ended; then those that have not."""
+        live: dict[ConnectionId, Connection] = {}
+        for event, record, path in self._records():
+            connection = live.get(event.connection)
+            if connection is None:
+                connection = Connection(event.connection, began_ns=event.time_ns)
+                live[event.connection] = connection
+            connection.note(event)
+            places = connection.places
+            if places and places[-1][0] == path:
+                places[-1] = path, places[-1][1], record.place
+            else:
+                places.append((path, record.block, record.place))
+            if connection.closed is not None:
+                yield live.pop(event.connection)
+        yield from live.values()
+
+    def connection(self, wanted: ConnectionId) -> Connection | None:
+        """Find one connection; None: the capture has nothing of it."""
+        return next((found for found in self.connections() if found.id == wanted), None)
+
+
+def open(path: str | os.PathLike[str]) -> Capture:  # noqa: A001 - as in gzip.open
+    """Open the capture in a directory.
+
+    Raises:
+        UsageProblem: there is none; the message says what is expected.
+    """
+    return Capture(path)
