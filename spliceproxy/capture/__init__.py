@@ -19,6 +19,7 @@ from spliceproxy.capture.events import (
     Missing,
     Opened,
 )
+from spliceproxy.capture.packets import to_pcapng
 from spliceproxy.capture.reader import Capture, Unreadable, open  # noqa: A004
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "Opened",
     "Unreadable",
     "open",
+    "to_pcapng",
 ]
