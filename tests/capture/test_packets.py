@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ import spliceproxy.capture
 from spliceproxy.formats.tcp_frame import TcpEnd, TcpFlag, encode_tcp_frame
 from tests.capture.recorded import BEGAN_NS, Recorded
 from tests.proxy.payload import random_bytes
+
+
+@pytest.fixture(autouse=True)
+def _readers(program: Callable[[str], str]) -> None:
+    for name in ("tshark", "capinfos", "tcpflow", "tcpdump"):
+        program(name)
 
 
 def convert(recorded: Recorded, directory: Path) -> Path:
