@@ -118,7 +118,7 @@ def _each(clock: Clock, count: int) -> Sample:
 
 @contextmanager
 def _blocks(stage: Stage, block_bytes: int) -> Iterator[tuple[int, list[int]]]:
-    offsets = random_access.places(FILE_BYTES, block_bytes, _READS)
+    offsets = random_access.draw_offsets(FILE_BYTES, block_bytes, _READS)
     with opened(stage.file(FILE_BYTES)) as fd:
         yield fd, offsets
 
@@ -171,7 +171,7 @@ def _recording(name: str, stage: Stage) -> Sample:
     ):
         target = recording.Target(fd, mapping)
         target.settle()
-        offsets, data = recording.places(_WRITTEN_BYTES, _RECORDS), b"r" * PAGE_BYTES
+        offsets, data = recording.draw_offsets(_WRITTEN_BYTES, _RECORDS), b"r" * PAGE_BYTES
         write = partial(recording.record, way, target, offsets, data)
         clock, count, _faults = _repeated(stage, write)
         return _each(clock, count * _RECORDS)

@@ -50,7 +50,7 @@ def write_command(*, directory: Path, size_bytes: int, records: int) -> None:
     try:
         with made(directory, size_bytes) as (_path, fd), recording.mapped(fd) as mapping:
             target = recording.Target(fd, mapping)
-            offsets, data = recording.places(size_bytes, records), bytes(mmap.PAGESIZE)
+            offsets, data = recording.draw_offsets(size_bytes, records), bytes(mmap.PAGESIZE)
             for name, way in recording.WAYS.items():
                 target.settle()
                 cost = cost_of(partial(recording.record, way, target, offsets, data))
@@ -111,10 +111,10 @@ def sum_command(*, path: Path, window_bytes: int) -> None:
 @click.option("--reads", type=click.IntRange(1, 1 << 24), default=20_000, show_default=True)
 @options.buffer_size("--block", "block_bytes", "Of each read.", "4KiB")
 def random_command(*, path: Path, reads: int, block_bytes: int) -> None:
-    """Read blocks of FILE at random places under a checksum, by calls and through a map."""
+    """Read blocks of FILE at random offsets under a checksum, by calls and through a map."""
     with _opened(path) as file, ExitStack() as stack:
         try:
-            offsets = random_access.places(file.size_bytes, block_bytes, reads)
+            offsets = random_access.draw_offsets(file.size_bytes, block_bytes, reads)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         file.warm()

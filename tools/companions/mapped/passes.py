@@ -29,7 +29,7 @@ def whole_map(fd: int) -> Iterator[mmap.mmap]:
 
 
 def by_map(mapping: mmap.mmap) -> int:
-    """Return the CRC-32 of what is mapped. A second call finds every page in place."""
+    """Return the CRC-32 of what is mapped. A second call finds every page mapped."""
     return zlib.crc32(mapping)
 
 

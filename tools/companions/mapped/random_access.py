@@ -1,4 +1,4 @@
-"""Blocks of a file at random places, every byte of them under a checksum."""
+"""Blocks of a file at random offsets, every byte of them under a checksum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from random import Random
 
 
-def places(size_bytes: int, block_bytes: int, count: int) -> list[int]:
+def draw_offsets(size_bytes: int, block_bytes: int, count: int) -> list[int]:
     """Draw so many multiples of the block's size, the same in every run.
 
     Raises:

@@ -1,6 +1,6 @@
 """Records written into a file, through a map and by calls, and when they are on the disk.
 
-A record is one page at a place of its own. Every way leaves the same bytes in the file; what
+A record is one page at an offset of its own. Every way leaves the same bytes in the file; what
 differs is when they are safe from a power failure, and what that costs.
 """
 
@@ -103,7 +103,7 @@ def mapped(fd: int) -> closing[mmap.mmap]:
     return closing(mmap.mmap(fd, os.fstat(fd).st_size, mmap.MAP_SHARED))
 
 
-def places(size_bytes: int, count: int) -> list[int]:
+def draw_offsets(size_bytes: int, count: int) -> list[int]:
     """Draw so many pages, the same in every run."""
     pages = Random(count).choices(range(size_bytes // PAGE_BYTES), k=count)  # noqa: S311
     return [page * PAGE_BYTES for page in pages]

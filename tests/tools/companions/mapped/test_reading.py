@@ -1,4 +1,4 @@
-"""Every way to read sees every byte: of a whole file, and of blocks at random places."""
+"""Every way to read sees every byte: of a whole file, and of blocks at random offsets."""
 
 import mmap
 import os
@@ -66,7 +66,7 @@ def test_a_window_is_a_multiple_of_the_page_size(fd: int, window_bytes: int) -> 
 
 @pytest.mark.parametrize("block_bytes", [1, 64, 5000])
 def test_blocks_at_random_places(fd: int, block_bytes: int) -> None:
-    offsets = random_access.places(len(CONTENT), block_bytes, 50)
+    offsets = random_access.draw_offsets(len(CONTENT), block_bytes, 50)
     wanted = zlib.crc32(b"".join(CONTENT[at : at + block_bytes] for at in offsets))
     assert random_access.by_pread(fd, offsets, block_bytes) == wanted
     assert random_access.by_preadv(fd, offsets, block_bytes) == wanted
@@ -76,7 +76,7 @@ def test_blocks_at_random_places(fd: int, block_bytes: int) -> None:
 
 def test_no_block_fits() -> None:
     with pytest.raises(ValueError, match="10 bytes have no block of 11"):
-        random_access.places(10, 11, 1)
+        random_access.draw_offsets(10, 11, 1)
 
 
 def test_memory_that_was_read_costs_no_fault_again() -> None:
