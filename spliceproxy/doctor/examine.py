@@ -10,7 +10,7 @@ from spliceproxy.doctor.interfaces import check_interfaces
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_directories
 from spliceproxy.doctor.network import check_network
-from spliceproxy.doctor.pipes import check_pipes
+from spliceproxy.doctor.pipes import check_pipes, describe_default
 from spliceproxy.doctor.ports import check_ports
 from spliceproxy.doctor.privileges import check_privileges, find_worker_identity
 from spliceproxy.doctor.sampling import check_sampling
@@ -36,6 +36,7 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
         found = list(check_owners(mirror_directories(settings)))
     yield from found
     yield from check_sampling(machine, settings)
+    yield from describe_default(machine)
     yield from check_pipes(machine, count_full_size_pipes(settings))
     yield from check_file_limit(machine, settings)
     yield from check_ports(machine, settings)

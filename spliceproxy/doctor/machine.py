@@ -34,6 +34,11 @@ class Machine:
         """Return a setting that is one number."""
         return next(iter(self.sysctl_numbers(name)), None)
 
+    def memory(self) -> dict[str, int]:
+        """Return the entries of /proc/meminfo, in bytes (proc_meminfo(5)); empty without it."""
+        entries = re.findall(r"^(\S+):\s+(\d+) kB$", self.read("proc/meminfo") or "", re.MULTILINE)
+        return {name: int(kibibytes) << 10 for name, kibibytes in entries}
+
     def process_status(self, field: str) -> str | None:
         """Return a field of /proc/self/status (proc_pid_status(5))."""
         text = self.read("proc/self/status") or ""

@@ -39,6 +39,27 @@ def check_size(most_bytes: int | None) -> Finding:
     )
 
 
+def describe_default(machine: Machine) -> Iterator[Finding]:
+    """Tell how large a new pipe is, and how many pages of pipes a user may have (pipe(7)).
+
+    Nothing where no pipe can be had: `judge_pipes` says so.
+    """
+    quotas = {name: machine.sysctl_number(name) for name in (_SOFT, _HARD)}
+    try:
+        with closing(Pipe(0)) as pipe:
+            default_bytes = pipe.capacity_bytes
+    except OSError:
+        return
+    told = [f"{name} is {pages or 'off'}" for name, pages in quotas.items() if pages is not None]
+    yield ok(
+        "pipes.default_size",
+        "; ".join([f"a new pipe has {default_bytes >> 10} KiB", ", ".join(told)]).rstrip("; "),
+        default_bytes=default_bytes,
+        user_pages_soft=quotas[_SOFT],
+        user_pages_hard=quotas[_HARD],
+    )
+
+
 def open_pipes(count: int) -> tuple[list[int], OSError | None]:
     """Open so many pipes at once and close them; what size each got, and why there were no more.
 

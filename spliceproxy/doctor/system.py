@@ -1,10 +1,11 @@
 """The kernel, Python, and what a sandbox takes away."""
 
+import mmap
 import platform
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from spliceproxy.doctor.finding import Finding, ok, warn
 from spliceproxy.doctor.machine import Machine
@@ -19,6 +20,7 @@ def check_system(machine: Machine) -> Iterator[Finding]:
     """Look at versions, rights and restrictions."""
     yield judge_kernel(platform.release(), platform.machine())
     yield describe_python()
+    yield describe_memory(machine.memory())
     yield describe_container(machine.container())
     seccomp, no_new_privileges = (
         machine.process_status(name) for name in ("Seccomp", "NoNewPrivs")
@@ -54,6 +56,27 @@ def describe_python() -> Finding:
         fact,
         version=".".join(map(str, sys.version_info[:3])),
         free_threaded=free_threaded,
+    )
+
+
+def describe_memory(memory: Mapping[str, int]) -> Finding:
+    """Tell the size of a page, and how much memory there is, free or used for files."""
+    fact = f"pages of {mmap.PAGESIZE >> 10} KiB"
+    names = {
+        "of {} MiB memory": "MemTotal",
+        "{} MiB can be had": "MemAvailable",
+        "{} MiB hold files (Cached)": "Cached",
+        "{} MiB hold blocks of disks (Buffers)": "Buffers",
+    }
+    told = [text.format(memory[name] >> 20) for text, name in names.items() if name in memory]
+    return ok(
+        "system.memory",
+        "; ".join([fact, ", ".join(told) or "/proc/meminfo cannot be read here"]),
+        page_bytes=mmap.PAGESIZE,
+        total_bytes=memory.get("MemTotal"),
+        available_bytes=memory.get("MemAvailable"),
+        cached_bytes=memory.get("Cached"),
+        buffers_bytes=memory.get("Buffers"),
     )
 
 

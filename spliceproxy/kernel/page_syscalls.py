@@ -16,6 +16,11 @@ SPLICE_F_GIFT = 0x08
 
 PAGE_BYTES = mmap.PAGESIZE
 
+MS_ASYNC = 1
+"""Of msync(2): nothing is started since Linux 2.6.19, the kernel writes in its own time."""
+MS_SYNC = 4
+"""Return when the pages are on the disk (linux/mman.h)."""
+
 
 class _IoVector(ctypes.Structure):
     """struct iovec of <bits/types/struct_iovec.h>."""
@@ -33,6 +38,8 @@ _libc.vmsplice.argtypes = (
 _libc.vmsplice.restype = ctypes.c_ssize_t
 _libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p)
 _libc.mincore.restype = ctypes.c_int
+_libc.msync.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_libc.msync.restype = ctypes.c_int
 
 # sendfile(socket, file, offset, count) -> int: 0 at the file's end, which is not an error.
 # EAGAIN has one meaning only, a full socket: the pipe inside is the kernel's own. A call is cut
@@ -74,6 +81,18 @@ def mincore(memory: mmap.mmap, offset: int, count: int) -> bytes:
     if _libc.mincore(_address(memory, offset, count), count, found) < 0:
         raise _last_error()
     return found.raw
+
+
+def msync(memory: mmap.mmap, offset: int, count: int, flags: int) -> None:
+    """Have what was written to a shared map go to its file's disk (msync(2)).
+
+    ``offset`` is a multiple of the page size. `mmap.flush` is this with MS_SYNC.
+
+    Raises:
+        OSError: as msync(2); EIO when the disk refuses.
+    """
+    if _libc.msync(_address(memory, offset, count), count, flags) < 0:
+        raise _last_error()
 
 
 def _address(memory: mmap.mmap, offset: int, count: int) -> int:

@@ -9,7 +9,13 @@ import pytest
 from spliceproxy.doctor import pipes
 from spliceproxy.doctor.finding import Finding, FindingStatus
 from spliceproxy.doctor.machine import Machine
-from spliceproxy.doctor.pipes import check_pipes, check_size, judge_pipes, open_pipes
+from spliceproxy.doctor.pipes import (
+    check_pipes,
+    check_size,
+    describe_default,
+    judge_pipes,
+    open_pipes,
+)
 from spliceproxy.kernel import syscalls
 from tests.doctor.conftest import MakeMachine
 from tests.faults import ENDLESS, Counted, FailAt
@@ -32,6 +38,14 @@ def test_as_many_as_are_wanted(make_machine: MakeMachine) -> None:
         "user_pages_soft": 16384,
         "user_pages_hard": 0,
     }
+
+
+def test_the_size_of_a_new_pipe(make_machine: MakeMachine) -> None:
+    (untold,) = describe_default(make_machine({}))
+    assert untold.fact == "a new pipe has 64 KiB"
+    (finding,) = describe_default(make_machine({SOFT: "16384", HARD: "0"}))
+    assert finding.values["default_bytes"] == 65536
+    assert finding.fact == f"a new pipe has 64 KiB; {SOFT} is 16384, {HARD} is off"
 
 
 def test_there_is_a_bound_on_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

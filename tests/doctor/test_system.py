@@ -1,5 +1,6 @@
 """Versions, rights and restrictions."""
 
+import mmap
 import sys
 import sysconfig
 
@@ -7,7 +8,7 @@ import pytest
 
 from spliceproxy.doctor.finding import FindingStatus
 from spliceproxy.doctor.machine import Machine
-from spliceproxy.doctor.system import check_system, describe_python, judge_kernel
+from spliceproxy.doctor.system import check_system, describe_memory, describe_python, judge_kernel
 from tests.doctor.conftest import MakeMachine
 
 
@@ -61,11 +62,33 @@ def test_a_machine_without_restrictions(make_machine: MakeMachine) -> None:
     assert facts["system.privileges"] == "none of the capabilities that lift limits"
 
 
+def test_memory_and_its_pages(make_machine: MakeMachine) -> None:
+    meminfo = "MemTotal: 2048 kB\nMemAvailable:\t1024 kB\nBuffers: 0 kB\nHugePages_Total: 3"
+    finding = describe_memory(make_machine({"proc/meminfo": meminfo}).memory())
+    assert finding.values == {
+        "page_bytes": mmap.PAGESIZE,
+        "total_bytes": 2 << 20,
+        "available_bytes": 1 << 20,
+        "cached_bytes": None,
+        "buffers_bytes": 0,
+    }
+    assert finding.fact == (
+        f"pages of {mmap.PAGESIZE // 1024} KiB; of 2 MiB memory, 1 MiB can be had, "
+        "0 MiB hold blocks of disks (Buffers)"
+    )
+
+
+def test_memory_that_is_not_told(make_machine: MakeMachine) -> None:
+    finding = describe_memory(make_machine({}).memory())
+    assert finding.fact.endswith("; /proc/meminfo cannot be read here")
+
+
 def test_this_machine() -> None:
     checks = [finding.check for finding in check_system(Machine())]
     assert checks == [
         "system.kernel",
         "system.python",
+        "system.memory",
         "system.container",
         "system.seccomp",
         "system.privileges",

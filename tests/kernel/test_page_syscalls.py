@@ -109,3 +109,11 @@ def test_sendfile_ends_with_zero_at_the_file_s_end(tmp_path: Path, pipe: tuple[i
         assert page_syscalls.sendfile(pipe[1], file.fileno(), 3, 100) == 4
         assert page_syscalls.sendfile(pipe[1], file.fileno(), 7, 100) == 0
     assert os.read(pipe[0], 100) == b"tent"
+
+
+def test_msync_is_for_whole_pages_of_what_is_mapped(memory: mmap.mmap) -> None:
+    page_syscalls.msync(memory, 0, 1, page_syscalls.MS_SYNC)
+    with pytest.raises(OSError, match="Invalid argument"):
+        page_syscalls.msync(memory, 1, 1, page_syscalls.MS_SYNC)
+    with pytest.raises(OSError, match="Invalid argument"):
+        page_syscalls.msync(memory, 0, 1, page_syscalls.MS_SYNC | page_syscalls.MS_ASYNC)

@@ -1,4 +1,4 @@
-"""`python -m tools.bench transfer`: file and socket to socket, by every technique."""
+"""`python -m tools.bench transfer`: file and socket to socket by every technique, and maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.bench.errors import BenchError
 from tools.bench.placement import Placement
 from tools.bench.report import put_into_page
 from tools.bench.results import Results
-from tools.bench.transfer import corking, files, pipes, relays, report, sizes, stage
+from tools.bench.transfer import corking, files, maps, pipes, relays, report, sizes, stage
 from tools.bench.transfer import picture as transfer_picture
 from tools.bench.transfer.trial import Trial, size_name
 
@@ -54,7 +54,7 @@ def command(
     markdown_path: Path | None,
     picture_path: Path | None,
 ) -> None:
-    """Compare techniques that bring files and streams into a socket.
+    """Compare techniques that bring files and streams into a socket, and maps with calls.
 
     Files are made in TMPDIR, up to 1 GiB, and removed. Cold ones are dropped from the page cache
     by posix_fadvise before each measurement.
@@ -101,6 +101,7 @@ def catalogue(file_sizes: Sequence[int]) -> list[Trial]:
         *relays.trials(),
         *pipes.trials(),
         *corking.trials(),
+        *maps.trials(),
     ]
 
 

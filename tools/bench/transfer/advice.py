@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tools.bench.results import Results, WorkResult
-from tools.bench.transfer import corking, files, pipes, relays, sizes
+from tools.bench.transfer import corking, files, maps, pipes, relays, sizes
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, size_name
 from tools.bench.works.work import RATIO_SIGN, Metric
 
@@ -24,6 +24,10 @@ def sentences(results: Results) -> list[str]:
         pipes.FILE: _pipes,
         pipes.RELAY: _pipes,
         corking.work_name(corking.BODY_SIZES[0]): _cork,
+        maps.READ: _map_passes,
+        **{maps.random_name(size): _map_random for size in maps.BLOCK_SIZES},
+        maps.WRITE: _map_writes,
+        maps.PAGES: _large_pages,
     }
     return [
         sentence
@@ -196,4 +200,56 @@ def _cork(result: WorkResult) -> Iterator[str]:
         yield (
             f"With neither, the body waits for the acknowledgement of the header: {rate:,.0f} "
             f"answers a second instead of {usual_rate:,.0f}."
+        )
+
+
+def _map_passes(result: WorkResult) -> Iterator[str]:
+    first = _ratio(result, maps.FIRST, maps.READ_BASELINE)
+    second = _ratio(result, maps.SECOND, maps.READ_BASELINE)
+    if first is not None and second is not None:
+        yield (
+            f"Read from end to end, a map takes {_times(first)} the CPU of {maps.READ_BASELINE} "
+            f"at once, and {_times(second)} in a second pass through the same map."
+        )
+    windows = {
+        size: ratio
+        for size in map(size_name, maps.WINDOW_SIZES)
+        if (ratio := _ratio(result, f"windows {size}", maps.FIRST)) is not None
+    }
+    if windows:
+        told = ", ".join(f"{_times(ratio)} with {size}" for size, ratio in windows.items())
+        yield f"A window that slides takes this much of a whole map's CPU: {told}."
+
+
+def _map_random(result: WorkResult) -> Iterator[str]:
+    kept = _ratio(result, maps.SECOND, maps.PREADV, maps.CPU_EACH)
+    fresh = _ratio(result, maps.FIRST, maps.PREADV, maps.CPU_EACH)
+    if kept is not None and fresh is not None:
+        blocks = result.work.title.partition(",")[0]
+        yield (
+            f"For {blocks}, a map that is kept takes {_times(kept)} the CPU of preadv, "
+            f"and one that is new {_times(fresh)}."
+        )
+
+
+def _map_writes(result: WorkResult) -> Iterator[str]:
+    page = _ratio(result, maps.SYNC_PAGE, maps.SYNC_CALL, maps.RATE)
+    whole = _ratio(result, maps.SYNC_ALL, maps.SYNC_PAGE, maps.RATE)
+    free = _ratio(result, maps.SYNC_NONE, maps.SYNC_PAGE, maps.RATE)
+    if page is not None and whole is not None and free is not None:
+        yield (
+            f"Records that are each safe on the disk: msync has {_times(page)} the rate of pwrite "
+            f"with fdatasync, and {_times(whole)} that when it is given the whole map; "
+            f"without any msync a map takes {free:,.0f}{RATIO_SIGN} as many."
+        )
+
+
+def _large_pages(result: WorkResult) -> Iterator[str]:
+    ratio = _ratio(result, maps.LARGE, maps.SMALL)
+    faults = [_median(result, kind, maps.FAULTS) for kind in (maps.LARGE, maps.SMALL)]
+    if ratio is not None and None not in faults:
+        large, small = faults
+        yield (
+            f"Fresh memory in large pages takes {large:.1f} faults per MiB instead of {small:.1f}, "
+            f"and {_times(ratio)} the CPU of small ones."
         )

@@ -8,9 +8,10 @@ import click
 
 from tools.bench.report import text_table
 from tools.bench.tables import Table
-from tools.companions.pagecache import cached_file, process_maps, reading
+from tools.companions.pagecache import cached_file, machine_memory, process_maps, reading
 from tools.companions.pagecache.cached_file import CachedFile
 from tools.companions.pagecache.errors import PageCacheError
+from tools.companions.pagecache.process_maps import Region
 from tools.companions.pagecache.sharing import PAGES, observe
 
 PICTURE_WIDTH = 72
@@ -22,8 +23,13 @@ UNTRUE = (
 )
 
 
-@click.command()
-@click.argument("path", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.group()
+def main() -> None:
+    """Show how much of a file is in the page cache, and what processes have mapped."""
+
+
+@main.command("file")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--warm", is_flag=True, help="Read the file into the cache.")
 @click.option("--drop", is_flag=True, help="Ask the kernel to forget the file's pages.")
 @click.option(
@@ -31,32 +37,43 @@ UNTRUE = (
     is_flag=True,
     help="Time a read from the disk and from memory in several ways, and count page faults.",
 )
-@click.option(
-    "--sharing", is_flag=True, help="Write through a private and a shared map; needs no FILE."
-)
-@click.option("--maps", "pid", type=click.IntRange(1), metavar="PID", help="A process's maps.")
-def main(
-    *, path: Path | None, warm: bool, drop: bool, measure: bool, sharing: bool, pid: int | None
-) -> None:
+def file_command(*, path: Path, warm: bool, drop: bool, measure: bool) -> None:
     """Show how much of FILE is in the page cache; warm it, drop it, measure it.
 
     --drop and --measure write what is still dirty, then use posix_fadvise(2): only this file's
     pages go. The disk itself, and the host of a virtual machine, may have caches of their own.
     """
-    if [path is not None, pid is not None, sharing].count(True) != 1:
-        raise click.UsageError("name a FILE, or a process with --maps PID, or ask for --sharing")
     if warm and drop:
         raise click.UsageError("--warm and --drop exclude each other")
     try:
-        if sharing:
-            show_sharing()
-        elif pid is not None:
-            show_maps(pid)
-        elif path is not None:
-            with cached_file.opened(path) as file:
-                show_file(file, warm=warm, drop=drop, measure=measure)
+        with cached_file.opened(path) as file:
+            show_file(file, warm=warm, drop=drop, measure=measure)
     except PageCacheError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command("maps")
+@click.argument("pid", type=click.IntRange(1))
+@click.option("--sum", "is_summed", is_flag=True, help="Add up the maps of each file.")
+def maps_command(*, pid: int, is_summed: bool) -> None:
+    """Show the memory maps of process PID, and the machine's page cache beside them.
+
+    Those of others' processes are for root alone.
+    """
+    try:
+        regions = process_maps.of_process(pid)
+    except PageCacheError as error:
+        raise click.ClickException(str(error)) from None
+    show_sum(pid, regions) if is_summed else show_regions(pid, regions)
+    heads = ["of the machine", "MiB", "what it is"]
+    entries = machine_memory.rows(machine_memory.read())
+    click.echo(text_table(Table("/proc/meminfo", heads, entries)))
+
+
+@main.command("sharing")
+def sharing_command() -> None:
+    """Write through a private and a shared map, and show who sees it."""
+    show_sharing()
 
 
 def show_file(file: CachedFile, *, warm: bool, drop: bool, measure: bool) -> None:
@@ -127,10 +144,16 @@ def show_sharing() -> None:
     click.echo(text_table(Table(title, heads, rows)))
 
 
-def show_maps(pid: int) -> None:
+def show_regions(pid: int, regions: list[Region]) -> None:
+    heads = ["region", "may", "offset", "size", "resident", "shared", "dirty", "backing"]
+    rows = list(process_maps.region_rows(regions))
+    click.echo(text_table(Table(f"maps of process {pid}, in KiB", heads, rows)) + "\n")
+
+
+def show_sum(pid: int, regions: list[Region]) -> None:
     heads = ["backing", "maps", "size", "resident", "shared", "private", "swapped"]
-    rows = list(process_maps.rows(process_maps.of_process(pid), MOST_BACKINGS))
-    click.echo(text_table(Table(f"maps of process {pid}, in KiB", heads, rows)))
+    rows = list(process_maps.rows(process_maps.add_up(regions), MOST_BACKINGS))
+    click.echo(text_table(Table(f"maps of process {pid}, in KiB", heads, rows)) + "\n")
 
 
 if __name__ == "__main__":

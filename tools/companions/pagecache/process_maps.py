@@ -1,4 +1,4 @@
-"""A process's memory maps, added up by what is behind them (/proc/PID/smaps, proc(5))."""
+"""A process's memory maps, one by one or added up by what is behind them (/proc/PID/smaps)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,43 @@ from pathlib import Path
 
 from tools.companions.pagecache.errors import PageCacheError
 
-_HEAD = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S{4} [0-9a-f]+ \S+ \d+ *(.*)")
+_HEAD = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ \d+ *(.*)")
 _AMOUNT = re.compile(r"(\w+): +(\d+) kB")
-_SHARED = ("Shared_Clean", "Shared_Dirty")
-_PRIVATE = ("Private_Clean", "Private_Dirty")
 ANONYMOUS = "[anonymous]"
+
+
+@dataclass
+class Region:
+    """One map. Pages are shared when another process has mapped them, too (proc_pid_smaps(5))."""
+
+    begin: int
+    end: int
+    permissions: str
+    """As in `rw-s`: read, write, execute; `s` for MAP_SHARED, `p` for MAP_PRIVATE."""
+    offset_bytes: int
+    name: str
+    resident_bytes: int = 0
+    shared_bytes: int = 0
+    private_bytes: int = 0
+    dirty_bytes: int = 0
+    swapped_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self.end - self.begin
+
+    def add(self, field: str, amount_bytes: int) -> None:
+        """Count one line below the map's head; most of them say nothing that is asked for here."""
+        if field == "Rss" or field.endswith("_Hugetlb"):  # which Rss leaves out
+            self.resident_bytes += amount_bytes
+        if field.startswith("Shared_"):
+            self.shared_bytes += amount_bytes
+        if field.startswith("Private_"):
+            self.private_bytes += amount_bytes
+        if field in {"Shared_Dirty", "Private_Dirty"}:
+            self.dirty_bytes += amount_bytes
+        if field == "Swap":
+            self.swapped_bytes += amount_bytes
 
 
 @dataclass
@@ -28,35 +60,39 @@ class Backing:
     private_bytes: int = 0
     swapped_bytes: int = 0
 
-    def add(self, field: str, amount_bytes: int) -> None:
-        """Count one line of a map; most of them say nothing that is asked for here."""
-        if field == "Size":
-            self.size_bytes += amount_bytes
-        elif field == "Rss":
-            self.resident_bytes += amount_bytes
-        elif field in _SHARED:
-            self.shared_bytes += amount_bytes
-        elif field in _PRIVATE:
-            self.private_bytes += amount_bytes
-        elif field == "Swap":
-            self.swapped_bytes += amount_bytes
+    def add(self, region: Region) -> None:
+        self.maps += 1
+        self.size_bytes += region.size_bytes
+        self.resident_bytes += region.resident_bytes
+        self.shared_bytes += region.shared_bytes
+        self.private_bytes += region.private_bytes
+        self.swapped_bytes += region.swapped_bytes
 
 
-def parse(lines: Iterable[str]) -> list[Backing]:
-    """Add up smaps; what has most resident bytes comes first. Lines of other kinds are skipped."""
-    found: dict[str, Backing] = {}
-    current: Backing | None = None
+def parse(lines: Iterable[str]) -> list[Region]:
+    """Return the maps in smaps, in its order. Lines of other kinds are skipped."""
+    found: list[Region] = []
     for line in lines:
         if head := _HEAD.fullmatch(line):
-            name = head[1] or ANONYMOUS
-            current = found.setdefault(name, Backing(name))
-            current.maps += 1
-        elif current and (amount := _AMOUNT.fullmatch(line)):
-            current.add(amount[1], int(amount[2]) * 1024)
+            begin, end, permissions, offset, name = head.groups()
+            region = Region(
+                int(begin, 16), int(end, 16), permissions, int(offset, 16), name or ANONYMOUS
+            )
+            found.append(region)
+        elif found and (amount := _AMOUNT.fullmatch(line)):
+            found[-1].add(amount[1], int(amount[2]) * 1024)
+    return found
+
+
+def add_up(regions: Iterable[Region]) -> list[Backing]:
+    """Add up the maps of each file; what has most resident bytes comes first."""
+    found: dict[str, Backing] = {}
+    for region in regions:
+        found.setdefault(region.name, Backing(region.name)).add(region)
     return sorted(found.values(), key=lambda backing: -backing.resident_bytes)
 
 
-def of_process(pid: int) -> list[Backing]:
+def of_process(pid: int) -> list[Region]:
     """Read the maps of a process.
 
     Raises:
@@ -67,6 +103,28 @@ def of_process(pid: int) -> list[Backing]:
     except OSError as error:
         raise PageCacheError(f"the maps of process {pid}: {error.strerror}") from error
     return parse(text.splitlines())
+
+
+def region_rows(regions: Iterable[Region]) -> Iterator[list[str]]:
+    """Yield the cells of a table: every map, and the total; amounts are in KiB."""
+    total = Region(0, 0, "", 0, "")
+    for region in regions:
+        yield [
+            f"{region.begin:x}-{region.end:x}",
+            region.permissions,
+            f"{region.offset_bytes:x}",
+            *_kibibytes(*_amounts(region)),
+            _printable(region.name),
+        ]
+        total.end += region.size_bytes
+        total.resident_bytes += region.resident_bytes
+        total.shared_bytes += region.shared_bytes
+        total.dirty_bytes += region.dirty_bytes
+    yield ["total", "", "", *_kibibytes(*_amounts(total)), ""]
+
+
+def _amounts(region: Region) -> tuple[int, int, int, int]:
+    return region.size_bytes, region.resident_bytes, region.shared_bytes, region.dirty_bytes
 
 
 def rows(backings: list[Backing], most: int) -> Iterator[list[str]]:
@@ -98,7 +156,11 @@ def _cells(backing: Backing, name: str) -> list[str]:
         backing.private_bytes,
         backing.swapped_bytes,
     )
-    return [name, str(backing.maps), *(f"{amount / 1024:,.0f}" for amount in amounts)]
+    return [name, str(backing.maps), *_kibibytes(*amounts)]
+
+
+def _kibibytes(*amounts: int) -> list[str]:
+    return [f"{amount / 1024:,.0f}" for amount in amounts]
 
 
 def _printable(name: str) -> str:

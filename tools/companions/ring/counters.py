@@ -140,7 +140,9 @@ def _readable(fds: Iterable[int], timeout_s: float) -> set[int]:
     return {fd for fd, _ in poll.poll(timeout_s * 1000)}
 
 
-def require_ordered_stores(machine: str | None = None) -> None:
+def require_ordered_stores(
+    machine: str | None = None, *, instead: str = "use --wake eventfd"
+) -> None:
     """Refuse polling where other processors may see stores in another order.
 
     Raises:
@@ -150,5 +152,5 @@ def require_ordered_stores(machine: str | None = None) -> None:
     if machine not in _ORDERED_MACHINES:
         raise RingError(
             f"polling relies on the order of stores on x86, and this machine is {machine}; "
-            "use --wake eventfd"
+            f"{instead}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,15 +38,7 @@ class Ring:
     @contextmanager
     def _opened(self) -> Iterator[tuple[memoryview, Counter, Counter]]:
         """Map the memory: its bytes, the count of bytes filled and that of bytes freed."""
-        line = memory.CACHE_LINE_BYTES
-        with (
-            closing(memory.attach(self.memory_fd)) as mapping,
-            memoryview(mapping) as whole,
-            whole[memory.COUNTERS_BYTES :] as shared,
-            whole[: 2 * line].cast("Q") as words,
-            words[:1] as filled,
-            words[line // 8 :] as freed,
-        ):
+        with memory.parts(memory.attach(self.memory_fd)) as (shared, filled, freed):
             if self.wake == "poll":
                 yield shared, PolledCounter(filled), PolledCounter(freed)
             else:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tools.bench.transfer.made import result, results
 from tools.bench.results import WorkResult
-from tools.bench.transfer import advice, corking, files, pipes, relays, sizes
+from tools.bench.transfer import advice, corking, files, maps, pipes, relays, sizes
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Trial
 from tools.bench.works.work import Sample
 
@@ -14,7 +14,8 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 def trial(name: str) -> Trial:
     found = [*files.trials(), *sizes.trials(SIZES), *relays.trials(), *pipes.trials()]
-    return next(made for made in [*found, *corking.trials()] if made.name == name)
+    found += [*corking.trials(), *maps.trials()]
+    return next(made for made in found if made.name == name)
 
 
 def cost(cpu: float, rate: float = 1e9, calls: float = 16.0) -> Sample:
@@ -124,8 +125,51 @@ def test_segments_and_the_wait_of_nagle() -> None:
     )
 
 
+def test_maps_are_held_against_calls() -> None:
+    def each(cpu: float, rate: float = 1.0) -> list[Sample]:
+        return [{maps.CPU_EACH.name: cpu, maps.RATE.name: rate}]
+
+    passes: dict[str, list[Sample]] = {
+        maps.READ_BASELINE: [cost(0.4)],
+        maps.FIRST: [cost(0.3)],
+        maps.SECOND: [cost(0.2)],
+        "windows 1 MiB": [cost(0.33)],
+    }
+    assert spoken(result(trial(maps.READ), passes)) == (
+        "Read from end to end, a map takes 0.75x the CPU of read 64 KiB at once, and 0.50x in a "
+        "second pass through the same map.\n"
+        "A window that slides takes this much of a whole map's CPU: 1.10x with 1 MiB."
+    )
+    blocks = {maps.PREADV: each(2), maps.FIRST: each(3), maps.SECOND: each(1)}
+    assert spoken(result(trial("map-random-4k"), blocks)) == (
+        "For blocks of 4 KiB at random, a map that is kept takes 0.50x the CPU of preadv, and one "
+        "that is new 1.50x."
+    )
+    records = {
+        maps.SYNC_NONE: each(1, 50_000),
+        maps.SYNC_PAGE: each(1, 500),
+        maps.SYNC_ALL: each(1, 400),
+        maps.SYNC_CALL: each(1, 1000),
+    }
+    assert spoken(result(trial(maps.WRITE), records)) == (
+        "Records that are each safe on the disk: msync has 0.50x the rate of pwrite with "
+        "fdatasync, and 0.80x that when it is given the whole map; without any msync a map takes "
+        "100x as many."
+    )
+    filled = {
+        maps.SMALL: [{CPU.name: 1.0, maps.FAULTS.name: 256.0}],
+        maps.LARGE: [{CPU.name: 2.0, maps.FAULTS.name: 0.5}],
+    }
+    assert spoken(result(trial(maps.PAGES), filled)) == (
+        "Fresh memory in large pages takes 0.5 faults per MiB instead of 256.0, and 2.00x the CPU "
+        "of small ones."
+    )
+
+
 def test_nothing_measured_is_nothing_said() -> None:
-    for name in (files.WARM, files.COLD, sizes.SIZES_NAME, relays.RELAY, pipes.FILE, "cork-1k"):
+    mapped = (maps.READ, maps.WRITE, maps.PAGES, *map(maps.random_name, maps.BLOCK_SIZES))
+    sent = (files.WARM, files.COLD, sizes.SIZES_NAME, relays.RELAY, pipes.FILE, "cork-1k")
+    for name in (*sent, *mapped):
         made = trial(name)
         empty: dict[str, list[Sample]] = {contestant: [{}] for contestant in made.contestants}
         assert spoken(result(made, empty)) == ""

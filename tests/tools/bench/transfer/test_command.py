@@ -54,6 +54,12 @@ def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -
         "pipe-relay",
         "cork-1k",
         "cork-64k",
+        "map-read",
+        "map-random-64",
+        "map-random-4k",
+        "map-random-64k",
+        "map-write",
+        "map-pages",
     }
     relayed = report["works"]["relay"]["peers"]
     assert relayed["splice 4 KiB"]["syscalls_per_mib"]["median"] >= 512

@@ -1,15 +1,19 @@
 """What is measured brings every byte over, unchanged; and its calls are counted."""
 
+import errno
 import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from spliceproxy.kernel import syscalls
+from spliceproxy.kernel.credentials import Identity, acting_as
+from spliceproxy.kernel.pipes import Pipe
+from tests.faults import ENDLESS, FailAt
 from tests.streams import Buffers, fill_up, tcp_pair
 from tools.bench.errors import BenchError
 from tools.bench.transfer import corking, files, pipes, relays
@@ -120,6 +124,39 @@ def test_a_pipe_does_not_grow_for_small_fills() -> None:
         for _ in range(10):
             pipe.note_fill(4 * KIB - 1)
         assert pipe.capacity_bytes == 4 * KIB
+
+
+def test_a_pipe_that_may_not_grow_carries_on_and_asks_no_more(
+    monkeypatch: pytest.MonkeyPatch, path: Path, pair: tuple[socket.socket, Receiver]
+) -> None:
+    sock, receiver = pair
+    with files.opened(path) as fd, closing(GrowingPipe()) as pipe:
+        quota = FailAt(syscalls.set_pipe_capacity, 3, errno.EPERM, times=ENDLESS)
+        monkeypatch.setattr(syscalls, "set_pipe_capacity", quota)
+        pipes.send(fd, pipe, sock)
+        assert pipe.capacity_bytes == pipe.most_bytes == syscalls.pipe_capacity(pipe.write_fd)
+        assert (pipe.capacity_bytes, quota.calls) == (16 * KIB, 3)
+    sock.close()
+    assert receiver.join() == CONTENT
+
+
+SOMEBODY = Identity(54_321, 54_321, (), "somebody", "/")
+"""A user without rights, and with a quota that no other process uses."""
+
+
+@pytest.mark.alone("uses up a user's quota of pipes")
+def test_the_real_quota_bounds_a_pipe_that_grows() -> None:
+    quota_pages = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text())
+    if not 0 < quota_pages <= 1 << 16:
+        pytest.skip("this machine's quota is none that a test could use up")
+    with acting_as(SOMEBODY if os.geteuid() == 0 else None), ExitStack() as stack:
+        for _ in range(quota_pages // 256):
+            stack.enter_context(closing(Pipe(MIB)))
+        pipe = stack.enter_context(closing(GrowingPipe()))
+        for _ in range(20):
+            os.write(pipe.write_fd, bytes(pipe.capacity_bytes))
+            pipe.note_fill(len(os.read(pipe.read_fd, MIB)))
+        assert pipe.capacity_bytes == syscalls.pipe_capacity(pipe.write_fd) < MIB
 
 
 @pytest.mark.parametrize("way", [corking.NODELAY, corking.CORK, corking.MORE, corking.NAGLE])

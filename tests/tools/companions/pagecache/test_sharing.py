@@ -20,6 +20,6 @@ def test_a_shared_map_writes_into_the_page_cache() -> None:
 
 
 def test_both_are_shown() -> None:
-    outcome = CliRunner().invoke(main, ["--sharing"])
+    outcome = CliRunner().invoke(main, ["sharing"])
     assert outcome.exit_code == 0
     assert [line.split()[0] for line in outcome.stdout.splitlines()[2:]] == ["private", "shared"]
