@@ -9,6 +9,7 @@ from spliceproxy.admin.metrics.page import render
 from spliceproxy.ipc.rows import BUCKETS
 from spliceproxy.observe.status import (
     BackendStatus,
+    Gone,
     Histogram,
     MirrorStatus,
     RouteStatus,
@@ -55,7 +56,7 @@ def page() -> str:
 
 def metric_families() -> list[Metric]:
     """Return what a proxy tells that has one of everything."""
-    rendered = render(_one_of_everything(), "application/openmetrics-text; version=1.0.0")
+    rendered = render(_one_of_everything(), Gone(), "application/openmetrics-text; version=1.0.0")
     return list(
         text_string_to_metric_families(  # type: ignore[no-untyped-call]
             rendered.body.decode()
