@@ -22,22 +22,18 @@ KEPT_S = 24 * 3600.0 + TOUCH_INTERVAL_S
 and a backend that comes back the next morning has its health and its orders."""
 
 
-def find_held_since_us(memory: TableMemory) -> int:
-    """Return since when all holders have said what they hold; 0 if there is no holder."""
-    return min(filter(None, memory.held_us.tolist()), default=0)
+def find_unused(memory: TableMemory, names: Mapping[int, str]) -> list[tuple[int, list[int]]]:
+    """Return the rows of each subject that nobody holds, with its last use; the oldest first.
 
-
-def find_unused(
-    memory: TableMemory, names: Mapping[int, str], before_us: int
-) -> list[tuple[int, list[int]]]:
-    """Return the rows of each subject that nobody holds or has used since then; oldest first."""
-    limit_us = min(before_us, find_held_since_us(memory))
+    Without any holder all of them are somebody's: of a process that does not say what it holds.
+    """
+    held_since_us = min(filter(None, memory.held_us.tolist()), default=0)
     used_us = memory.used_us.tolist()
-    if all(used_us[number] >= limit_us for number in names):
+    if all(used_us[number] >= held_since_us for number in names):
         return []
     subjects: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, name in names.items():
         subjects[subject_of(name)].append(number)
     subjects.pop(PERMANENT, None)
     ages = ((max(used_us[n] for n in numbers), numbers) for numbers in subjects.values())
-    return sorted(one for one in ages if one[0] < limit_us)
+    return sorted(one for one in ages if one[0] < held_since_us)

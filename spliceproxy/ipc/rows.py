@@ -214,6 +214,7 @@ _SUBJECTS = {
 _COMMON_SUBJECTS = {CommonKind.BACKEND_ORDERS: "backend", CommonKind.MIRROR_ORDERS: "mirror"}
 
 
+@lru_cache(TABLE_ROWS + WORKER_ROWS)
 def subject_of(name: str) -> tuple[str, ...]:
     """Return what a row is about: rows of one subject live as long as the last of them is used.
 

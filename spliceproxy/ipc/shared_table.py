@@ -6,14 +6,13 @@ goes on counting where it stopped. How long they live: see `spliceproxy.ipc.row_
 
 import mmap
 import weakref
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import structlog
 
-from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S, find_held_since_us, find_unused
-from spliceproxy.ipc.rows import is_of_worker
+from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S, find_unused
+from spliceproxy.ipc.rows import is_of_worker, subject_of
 from spliceproxy.ipc.table_memory import (
     CELLS,
     CELLS_AT,
@@ -31,8 +30,9 @@ from spliceproxy.ipc.table_memory import (
 
 _MISSED = 3
 """A row that nobody touches as often is taken to be nobody's where this only tells of it."""
-_FREED_AT_ONCE = 1 / 16
-"""Of a table that is full: freeing one by one would sort all rows for each of them."""
+_NEARLY_FULL = 7 / 8
+_MOST_AT_ONCE = 500
+"""Rows that are given back in one go, at some 15 us each: others who want one wait meanwhile."""
 
 
 class TableFullError(Exception):
@@ -117,12 +117,10 @@ class SharedTable:
         self._memory = TableMemory(most_rows + spare_rows)
         # As far as this process has read:
         self._changes = 0
-        self._generations: list[int] = []
         self._rows: dict[str, Row] = {}
         self._names: dict[int, str] = {}
         self._free: set[int] = set()
         self._held: dict[int, weakref.ref[memoryview]] = {}
-        self._full_since_us = -1  # how far holders had come when no row could be freed
 
     def claim(self, name: str) -> Row:
         """Return the row of that name, and hold it; a new one's numbers are 0.
@@ -198,11 +196,25 @@ class SharedTable:
             memory.held_us[holder] = now
 
     def reclaim(self, kept_s: float = KEPT_S) -> None:
-        """Give back the rows of every subject that nobody has held for so long."""
+        """Give back the rows of every subject that nobody has held for so long.
+
+        Earlier, and the oldest first, while the table is nearly full. Only one process does that.
+        """
+        for row in self.rows():
+            subject_of(row.name)  # is remembered: new names are taken apart without the lock
         with self._memory.locked():
             self._read_changes()
-            for _, numbers in find_unused(self._memory, self._names, now_us() - int(kept_s * 1e6)):
-                self._give_back(numbers)
+            wanted = len(self._rows) - self._most_rows * _NEARLY_FULL
+            kept_since_us = now_us() - kept_s * 1e6
+            given_back = 0
+            for used_us, numbers in find_unused(self._memory, self._names):
+                is_wanted = used_us < kept_since_us or given_back < wanted
+                if not is_wanted or given_back >= _MOST_AT_ONCE:
+                    break
+                for number in numbers:
+                    self._memory.give_back(number)
+                given_back += len(numbers)
+            self._read_changes()
 
     def _hold(self, read: Row) -> Row:
         """Return a row that is this process's as long as somebody here has its cells."""
@@ -223,16 +235,9 @@ class SharedTable:
 
     def _read_changes(self) -> None:
         """Learn which rows have been taken or given back by others."""
-        memory = self._memory
-        changes = memory.head[HeadCell.CHANGES]
-        if changes == self._changes:
-            return
-        now = memory.generations[: memory.head[HeadCell.ROWS]].tolist()
-        known = self._generations + [0] * (len(now) - len(self._generations))
-        for number, generation in enumerate(now):
-            if generation != known[number]:
-                self._read_row(number)
-        self._generations, self._changes = now, changes
+        self._changes, numbers = self._memory.changed_since(self._changes)
+        for number in numbers:
+            self._read_row(number)
 
     def _read_row(self, number: int) -> None:
         """Take over a row that has another name now, or none."""
@@ -252,8 +257,6 @@ class SharedTable:
         """Return a row that has no name; with the lock."""
         limit = self._memory.most_rows if is_of_worker(name) else self._most_rows
         if len(self._rows) >= limit:
-            self._free_some()
-        if len(self._rows) >= limit:
             self._refuse(name)
             raise TableFullError(f"all {limit} rows are in use")
         return self._free.pop() if self._free else self._memory.head[HeadCell.ROWS]
@@ -270,21 +273,3 @@ class SharedTable:
                 remedy="have fewer workers, or fewer routes, backends and mirrors: each worker"
                 " counts in rows of its own",
             )
-
-    def _free_some(self) -> None:
-        """Give back what has been nobody's for longest, before its time."""
-        held_since_us = find_held_since_us(self._memory)
-        if held_since_us == self._full_since_us:
-            return  # nobody has let go of anything since the last time
-        freed = 0
-        for _, numbers in find_unused(self._memory, self._names, held_since_us):
-            self._give_back(numbers)
-            freed += len(numbers)
-            if freed >= self._most_rows * _FREED_AT_ONCE:
-                return
-        self._full_since_us = held_since_us
-
-    def _give_back(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self._memory.give_back(number)
-        self._read_changes()

@@ -5,7 +5,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -14,6 +14,8 @@ MAX_NAME_BYTES = 254
 MAX_TEXT_BYTES = 254
 MAX_HOLDERS = 4096
 """Processes that hold rows at a time: four times as many as there may be workers, for reloads."""
+_LOG = 4096
+"""Changes that are told of one by one; who comes later looks at all rows."""
 
 NAME_AT, TEXT_AT, CELLS_AT = 0, 256, 512
 ROW_BYTES = CELLS_AT + 8 * CELLS
@@ -26,7 +28,7 @@ class HeadCell(IntEnum):
     """What is written of the table as a whole."""
 
     ROWS = 0  # that have ever been taken: those above have never been used
-    CHANGES = 1  # grows whenever a row is taken or given back
+    CHANGES = 1  # how many times a row was taken or given back
     REFUSED = 2  # names for which there was no row
     TOLD = 3  # whether the log tells of that
 
@@ -40,7 +42,7 @@ class TableMemory:
 
     def __init__(self, most_rows: int) -> None:
         self.most_rows = most_rows
-        columns = len(HeadCell) + MAX_HOLDERS + 2 * most_rows
+        columns = len(HeadCell) + MAX_HOLDERS + _LOG + 2 * most_rows
         self.rows_at = 8 * columns
         # A page costs nothing until it is used.
         self.map = mmap.mmap(-1, self.rows_at + most_rows * ROW_BYTES)
@@ -49,8 +51,10 @@ class TableMemory:
         rest = cells[len(HeadCell) :]
         self.held_us = rest[:MAX_HOLDERS]
         """When each holder has last said what it holds; 0: there is no such holder."""
-        self.generations = rest[MAX_HOLDERS : MAX_HOLDERS + most_rows]
-        self.used_us = rest[MAX_HOLDERS + most_rows :]
+        rest = rest[MAX_HOLDERS:]
+        self._log = rest[:_LOG]
+        self.generations = rest[_LOG : _LOG + most_rows]
+        self.used_us = rest[_LOG + most_rows :]
         """When somebody was last known to use a row."""
         self._lock_fd = os.memfd_create("spliceproxy-lock", os.MFD_CLOEXEC)
         self._depth = 0
@@ -66,16 +70,31 @@ class TableMemory:
     def take(self, number: int, encoded_name: bytes) -> None:
         """Give a row that is free a name; with the lock."""
         write_text(self.map, self.row_at(number) + NAME_AT, encoded_name)
-        self.generations[number] += 1  # last: whoever sees it finds the name
+        # After the name, so that whoever sees it finds that. It is odd already where a process has
+        # been killed in the middle of this, and nobody has been told.
+        self.generations[number] = (self.generations[number] + 1) | 1
         self.head[HeadCell.ROWS] = max(self.head[HeadCell.ROWS], number + 1)
-        self.head[HeadCell.CHANGES] += 1
+        self._note_change(number)
 
     def give_back(self, number: int) -> None:
         """Free a row, and empty it for the next name; with the lock."""
         self.generations[number] += 1  # first: whoever reads it now finds out
         at = self.row_at(number)
         self.map[at : at + ROW_BYTES] = bytes(ROW_BYTES)
-        self.head[HeadCell.CHANGES] += 1
+        self._note_change(number)
+
+    def _note_change(self, number: int) -> None:
+        changes = self.head[HeadCell.CHANGES]
+        self._log[changes % _LOG] = number
+        self.head[HeadCell.CHANGES] = changes + 1
+
+    def changed_since(self, seen: int) -> tuple[int, Collection[int]]:
+        """Return how many changes there are now, and the rows that have changed since then."""
+        changes = self.head[HeadCell.CHANGES]
+        numbers = {self._log[change % _LOG] for change in range(max(seen, changes - _LOG), changes)}
+        if self.head[HeadCell.CHANGES] - seen > _LOG:  # some have been written over, maybe just now
+            return changes, range(self.head[HeadCell.ROWS])
+        return changes, numbers
 
     @contextmanager
     def locked(self) -> Iterator[None]:
