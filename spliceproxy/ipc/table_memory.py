@@ -68,12 +68,14 @@ class TableMemory:
         return read_text(self.map, self.row_at(number) + NAME_AT)
 
     def take(self, number: int, encoded_name: bytes) -> None:
-        """Give a row that is free a name; with the lock."""
-        write_text(self.map, self.row_at(number) + NAME_AT, encoded_name)
-        # After the name, so that whoever sees it finds that. It is odd already where a process has
-        # been killed in the middle of this, and nobody has been told.
-        self.generations[number] = (self.generations[number] + 1) | 1
+        """Give a row that is free a name; with the lock.
+
+        Others are told before it is so, too: a process that is killed in between can't tell them.
+        """
         self.head[HeadCell.ROWS] = max(self.head[HeadCell.ROWS], number + 1)
+        self._note_change(number)
+        write_text(self.map, self.row_at(number) + NAME_AT, encoded_name)
+        self.generations[number] += 1  # after the name: whoever sees it finds that
         self._note_change(number)
 
     def give_back(self, number: int) -> None:

@@ -146,22 +146,49 @@ def test_a_killed_process_holds_nothing() -> None:
     assert done.stdout == "9\n0\n"
 
 
+@pytest.mark.parametrize("step", [1, 2])
 def test_a_process_that_is_killed_while_it_takes_a_row_leaves_the_table_whole(
-    table: SharedTable, monkeypatch: pytest.MonkeyPatch
+    table: SharedTable, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    memory = table._memory
+    memory, note, steps = table._memory, table._memory._note_change, []
 
-    def die(_number: int) -> None:
-        raise KeyboardInterrupt
+    def die(number: int) -> None:
+        steps.append(number)
+        if len(steps) == step:
+            raise KeyboardInterrupt
+        note(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(memory, "_note_change", die)
         with pytest.raises(KeyboardInterrupt):
             as_another_process_has_it(table).claim("half")
-    row = table.claim("whole")
-    assert (row.name, row.is_current) == ("whole", True)
-    assert names(as_another_process_has_it(table)) >= {"whole"}
-    assert table.claim("half").number != row.number
+    whole, half = table.claim("whole"), table.claim("half")
+    assert (half.is_current, whole.is_current) == (True, True)
+    half.cells[0], whole.cells[0] = 1, 2
+    for reader in (table, as_another_process_has_it(table)):
+        assert {row.name: row.values()[0] for row in reader.rows()} == {"half": 1, "whole": 2}
+        assert reader.use().rows == 2
+    taken = [n for n in range(64) if memory.generations[n] % 2]
+    assert len(taken) == 2
+
+
+def test_a_name_that_has_moved_to_another_row_is_found_there(
+    table: SharedTable, clock: Clock
+) -> None:
+    other = as_another_process_has_it(table)
+    rows = [table.claim(f"row {number}") for number in range(5)]
+    assert len(other.rows()) == 5
+    for name in ("row 4", "row 1"):
+        rows = [row for row in rows if row.name != name]
+        clock.go_on(1.0)
+        table.touch(0)
+        table.reclaim(kept_s=0.0)
+    moved = table.claim("row 4")
+    assert moved.number == 1
+    found = other.find("row 4")
+    assert found is not None
+    assert found.number == 1
+    assert names(other) == {"row 0", "row 2", "row 3", "row 4"}
 
 
 def test_what_other_slots_have_counted_stays_as_long_as_it_is_counted(
