@@ -30,7 +30,7 @@ from spliceproxy.ipc.table_memory import (
 
 _MISSED = 3
 """A row that nobody touches as often is taken to be nobody's where this only tells of it."""
-_NEARLY_FULL = 7 / 8
+_NEARLY_FULL = 3 / 4
 _MOST_AT_ONCE = 500
 """Rows that are given back in one go, at some 15 us each: others who want one wait meanwhile."""
 

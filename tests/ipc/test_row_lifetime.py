@@ -230,7 +230,7 @@ def test_a_table_that_is_nearly_full_gives_back_what_was_let_go_first(
         clock.go_on(1.0)
     table.touch(0)
     table.reclaim()
-    assert names(table) == {"held", *(f"row {number}" for number in range(8, 63))}
+    assert names(table) == {"held", *(f"row {number}" for number in range(16, 63))}
     assert held.is_current
 
 
