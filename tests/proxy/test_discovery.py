@@ -7,6 +7,7 @@ from typing import Any
 import trio
 from structlog.testing import capture_logs
 
+from spliceproxy.ipc.rows import Kind, row_name
 from spliceproxy.serving import serve
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings, SrvAddress
@@ -116,3 +117,39 @@ async def test_without_an_interval_the_name_server_says_how_long() -> None:
         (lookups,) = proxied.proxy.worker.opener.lookups
         (group,) = lookups._groups
         assert 3500 < lookups.interval_s(group) <= 3600
+
+
+async def test_the_status_has_the_backends_that_are_listed_now() -> None:
+    async with discovered(3, 0, 1) as (proxied, server):
+        names = [f"a.example.test:{player.port}" for player in proxied.players]
+        (route,) = proxied.proxy.status().routes
+        assert sorted(one.name for one in route.backends) == sorted(names[:2])
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0, 2)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+        (route,) = proxied.proxy.status().routes
+        assert names[2] in {one.name for one in route.backends if one.state == "up"}
+
+
+async def test_rows_of_backends_that_are_gone_are_let_go_with_their_last_connection() -> None:
+    async with discovered(2, 0, 1) as (proxied, server):
+        worker = proxied.proxy.worker
+        table = worker._tally.table
+        peers = [peer for _ in range(2) for peer in (await proxied.connect())[1:]]
+        stays, gone = (
+            row_name(Kind.BACKEND, 0, "default", f"a.example.test:{player.port}")
+            for player in proxied.players
+        )
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+
+        def names() -> set[str]:
+            worker._rows.look()
+            table.reclaim(kept_s=0.0)
+            return {row.name for row in table.rows()}
+
+        assert names() >= {stays, gone}
+        for peer in peers:
+            peer.close()
+        await eventually(lambda: not worker.sessions)
+        assert stays in names()
+        assert gone not in names()
