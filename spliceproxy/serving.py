@@ -62,23 +62,24 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)
             sample_key = SampleKeys().choose(loaded.sample_key, settings.routes)
-            tally = Tally(table, WorkerSlots(table).take())
+            slots = WorkerSlots(table)
+            tally = Tally(table, slots.take())
             worker = Worker(settings, routes, tally, access_log, sample_key)
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
-                nursery.start_soon(_reclaim_rows, table)
+                nursery.start_soon(_keep, slots)
                 yield Proxy(
                     worker, addresses, StatusReader(table), ProxyDescriber().describe(routes)
                 )
                 nursery.cancel_scope.cancel()
 
 
-async def _reclaim_rows(table: SharedTable) -> None:
+async def _keep(slots: WorkerSlots) -> None:
     """Do what the master does where there is one."""
     while True:
         await trio.sleep(TOUCH_INTERVAL_S)
-        table.reclaim()
+        slots.tend()
 
 
 def _address(sock: socket.socket) -> tuple[str, int] | str:

@@ -26,6 +26,7 @@ class HealthCell(IntEnum):
     EJECTIONS = 5
     WEIGHT = 6  # as configured, or listed; of this and the next one all workers say the same
     BACKUP = 7
+    LISTED_US = 8  # when a worker that accepts has last said that it has the backend
 
 
 CELLS_USED = HealthCell.WEIGHT
@@ -70,17 +71,18 @@ def backend_orders_row_name(route: str, backend: str) -> str:
     return row_name(CommonKind.BACKEND_ORDERS, route, backend)
 
 
-class BackendLabels(NamedTuple):
-    """Whose orders are in a row; long names are cut there."""
+class HealthLabels(NamedTuple):
+    """Whose health is in a row, judged by which rules; long ones are cut there."""
 
     route: str
     backend: str
+    rules: str
 
 
-def parse_backend_orders_row_name(name: str) -> BackendLabels | None:
-    """Take the name of a row with orders apart; None for other rows."""
-    labels = common_labels(name, CommonKind.BACKEND_ORDERS)
-    return None if labels is None else BackendLabels(*labels)
+def parse_health_row_name(name: str) -> HealthLabels | None:
+    """Take the name of a row with health apart; None for other rows."""
+    labels = common_labels(name, CommonKind.HEALTH)
+    return None if labels is None else HealthLabels(*labels)
 
 
 def restore(cells: memoryview, error: str, now_s: float) -> Health:

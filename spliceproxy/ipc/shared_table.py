@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S, find_unused
+from spliceproxy.ipc.row_lifetime import KEPT_S, find_unused
 from spliceproxy.ipc.rows import is_of_worker, subject_of
 from spliceproxy.ipc.table_memory import (
     CELLS,
@@ -28,8 +28,6 @@ from spliceproxy.ipc.table_memory import (
     write_text,
 )
 
-_MISSED = 3
-"""A row that nobody touches as often is taken to be nobody's where this only tells of it."""
 _NEARLY_FULL = 3 / 4
 _MOST_AT_ONCE = 500
 """Rows that are given back in one go, at some 15 us each: others who want one wait meanwhile."""
@@ -158,11 +156,6 @@ class SharedTable:
         """All rows that have names, to read them."""
         self._read_changes()
         return list(self._rows.values())
-
-    def is_held(self, row: Row) -> bool:
-        """Whether a process holds a row, or has until a moment ago."""
-        age_us = now_us() - self._memory.used_us[row.number]
-        return bool(age_us < _MISSED * TOUCH_INTERVAL_S * 1e6)
 
     def use(self) -> TableUse:
         """Tell how full it is."""

@@ -2,7 +2,9 @@
 
 import errno
 import heapq
+import time
 
+from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import (
     COUNT,
     BackendCell,
@@ -36,10 +38,12 @@ _GAUGES: dict[Kind, tuple[int, ...]] = {
 
 
 class WorkerSlots:
-    """Gives each worker the lowest slot that is free, so that rows are few."""
+    """Gives each worker the lowest slot that is free, and gives back rows that nobody uses."""
 
-    def __init__(self, table: SharedTable) -> None:
+    def __init__(self, table: SharedTable, kept_s: float = KEPT_S) -> None:
         self._table = table
+        self._kept_s = kept_s
+        self._reclaim_s = 0.0
         self._free: list[int] = []
         self._next = 0
 
@@ -90,6 +94,13 @@ class WorkerSlots:
             ended = row_name(Kind.ENDED, slot, route, WORKER_LOST)
             self._table.claim_or_private(ended).cells[COUNT] += count
         return lost
+
+    def tend(self) -> None:
+        """Give back rows that nobody has used for long; to be called every second or so."""
+        now_s = time.monotonic()
+        if now_s >= self._reclaim_s:
+            self._reclaim_s = now_s + TOUCH_INTERVAL_S
+            self._table.reclaim(self._kept_s)
 
     def heartbeat_s(self, slot: int) -> float:
         """When the worker there was last heard of, by `time.monotonic`; 0.0: never."""

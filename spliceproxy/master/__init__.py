@@ -9,7 +9,7 @@ Reading order:
 4. `listen_targets` (what is to be listened on) and `open_listeners` (what is).
 5. `privileges` with `sandbox`: whom processes run as, and which files are left to them.
 6. Beside it: `admin_process_keeper` with `admin_doors` and `describe`; `hang_watch` with
-   `stack_file`; `service_report`; `row_reclaimer`; `orphans`, for a master that is PID 1.
+   `stack_file`; `service_report`; `orphans`, for a master that is PID 1.
 
 It is synchronous and has no threads. Tested by tests/master; as a command by tests/e2e
 (test_workers, test_signals, test_reload, test_hung_workers, test_service, test_inherited,

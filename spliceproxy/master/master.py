@@ -34,7 +34,6 @@ from spliceproxy.master.orphans import collect_orphans
 from spliceproxy.master.polling import wait
 from spliceproxy.master.privileges import Privileges
 from spliceproxy.master.reload import Reloader
-from spliceproxy.master.row_reclaimer import RowReclaimer
 from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.service_report import ServiceReport
 from spliceproxy.master.signals import caught_signals
@@ -77,14 +76,12 @@ class Master:
         self._generations: Generations
         self._log_level: LogLevel = "info"
         self._hang_watch = HangWatch(self._slots)
-        self._reclaimer = RowReclaimer(table)
         self._report = ServiceReport(manager, table, self._slots)
         self._reloader = Reloader(
             self._start_loader, listeners, self._make_generation, self._take_over, self._refuse
         )
         self._numbers = 0
-        self._started = False
-        self._stopping = False
+        self._started = self._stopping = False
         self._log = structlog.get_logger()
 
     def run(self, loaded: LoadedConfiguration, change: ListenerChange) -> int:
@@ -102,7 +99,7 @@ class Master:
                 self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._generations.tend()
                 self._hang_watch.tend(self._generations)
-                self._reclaimer.tend()
+                self._slots.tend()
                 self._note_start()
                 if self._started:
                     self._follow_admin()
@@ -196,7 +193,6 @@ class Master:
         deadlines = self._generations.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         deadlines += [self._hang_watch.next_deadline_s, self._reloader.next_deadline_s]
-        deadlines.append(self._reclaimer.next_deadline_s)
         wait(descriptors, self.logs.unwritten(), deadlines)
         self.logs.write()
 

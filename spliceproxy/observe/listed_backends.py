@@ -1,35 +1,42 @@
-"""The backends that SRV records list now: those whose rows workers hold in the shared table."""
+"""The backends that SRV records list now: those that workers which accept say they have."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from operator import itemgetter
 
 from spliceproxy.ipc.description import BackendDescription, Description, RouteDescription
 from spliceproxy.ipc.health_cells import (
     HealthCell,
-    health_row_name,
-    parse_backend_orders_row_name,
+    HealthLabels,
+    backend_orders_row_name,
+    parse_health_row_name,
 )
+from spliceproxy.ipc.row_lifetime import TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import fitting
-from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.table_memory import now_us
 
-_NamedRow = tuple[str, Row]
+_BELIEVED_US = 2.5 * TOUCH_INTERVAL_S * 1e6
+"""For so long one is listed that no worker tells of any more: each may be late once."""
+
+_Listed = list[tuple[HealthLabels, str, list[int]]]
 
 
 def with_listed_backends(description: Description, table: SharedTable) -> Description:
     """Return a description with those backends, too, of the routes that have such records."""
     if all(route.listed_rules is None for route in description.routes):
         return description
-    held: dict[str, list[_NamedRow]] = defaultdict(list)
+    listed: dict[str, _Listed] = defaultdict(list)
     for row in table.rows():
-        labels = parse_backend_orders_row_name(row.name)
-        if labels is not None and table.is_held(row):
-            held[labels.route].append((labels.backend, row))
+        labels = parse_health_row_name(row.name)
+        if labels is not None:
+            cells = row.values()
+            if now_us() - cells[HealthCell.LISTED_US] < _BELIEVED_US:
+                listed[labels.route].append((labels, row.name, cells))
     routes = (
         replace(
             route,
-            backends=(*route.backends, *_describe(route, held[fitting(route.name)], table)),
+            backends=(*route.backends, *_describe(route, listed[fitting(route.name)], table)),
         )
         for route in description.routes
     )
@@ -37,17 +44,20 @@ def with_listed_backends(description: Description, table: SharedTable) -> Descri
 
 
 def _describe(
-    route: RouteDescription, held: Iterable[_NamedRow], table: SharedTable
+    route: RouteDescription, listed: _Listed, table: SharedTable
 ) -> Iterator[BackendDescription]:
     if route.listed_rules is None:
         return
     described = {fitting(backend.name) for backend in route.backends}
-    for name, row in sorted(held, key=itemgetter(0)):
-        if name in described:
+    for labels, health_row, cells in sorted(listed):
+        if labels.backend in described or labels.rules != fitting(route.listed_rules):
             continue
-        health_row = health_row_name(route.name, name, route.listed_rules)
-        health = table.find(health_row)
-        if health is not None:
-            cells = health.values()
-            weight, backup = cells[HealthCell.WEIGHT], bool(cells[HealthCell.BACKUP])
-            yield BackendDescription(row.text or name, weight, backup, health_row, row.name)
+        orders_row = backend_orders_row_name(labels.route, labels.backend)
+        orders = table.find(orders_row)
+        yield BackendDescription(
+            (orders and orders.text) or labels.backend,
+            cells[HealthCell.WEIGHT],
+            bool(cells[HealthCell.BACKUP]),
+            health_row,
+            orders_row,
+        )

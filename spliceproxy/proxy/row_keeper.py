@@ -27,6 +27,8 @@ class RowKeeper:
         for frontend in self._frontends:
             membership = frontend.route.backends.membership
             membership.share_health()
+            if not frontend.is_closed:
+                membership.show()
             names = {backend.state.name for backend in membership.backends}
             frontend.counters.route.forget_all_but(names)
         self._tally.table.touch(self._tally.slot)

@@ -23,6 +23,7 @@ from spliceproxy.ipc.health_cells import (
     write_ejection,
 )
 from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.ipc.table_memory import now_us
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.policy.health.checks import CheckRules
@@ -141,8 +142,13 @@ class BackendHealth:
         self._tell_readers()
         self._apply(time.monotonic())
 
+    def show(self) -> None:
+        """Say that a worker which accepts has the backend; to be said again and again."""
+        self._row.cells[HealthCell.LISTED_US] = now_us()
+
     def _tell_readers(self) -> None:
         """Tell what nobody could know else of a backend that SRV records list."""
+        self.show()
         self._row.cells[HealthCell.WEIGHT] = self._weight
         self._row.cells[HealthCell.BACKUP] = self._state.tier > 0
         self._orders.text = self._state.name

@@ -58,6 +58,11 @@ class Membership:
         for backend in self.backends:
             backend.share_health(self._judging, self._table)
 
+    def show(self) -> None:
+        """Tell readers of the shared table that these are the backends."""
+        for backend in self.backends:
+            backend.health.show()
+
     def _make(self, member: Member, name: str) -> Backend:
         return Backend(member, name, self._judging, self._table)
 

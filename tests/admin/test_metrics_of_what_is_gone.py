@@ -189,11 +189,13 @@ def test_backends_that_records_list_come_and_go(table: SharedTable, clock: Clock
     tally.forget_all_but([long])
     del health[1:]
     pass_time(table, clock, 60.0)
+    health[0].show()
     told = page.samples(described)
     assert ("backend_up", f"web/{long}") in told
     assert ("backend_up", "web/b:1") not in told
     assert told["backend_connections_total", "web/b:1"] == 1.0
     pass_time(table, clock, DAY_S)
+    health[0].show()
     told = page.samples(described)
     assert ("backend_connections_total", "web/b:1") not in told
     assert ("backend_connections_total", f"web/{long}") in told

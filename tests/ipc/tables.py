@@ -8,6 +8,8 @@ import pytest
 
 from spliceproxy.ipc import shared_table
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.observe import listed_backends
+from spliceproxy.upstream import health
 
 DAY_S = 24 * 3600.0
 
@@ -17,7 +19,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_us = 1_000_000
-        monkeypatch.setattr(shared_table, "now_us", lambda: self.now_us)
+        for module in (shared_table, listed_backends, health):
+            monkeypatch.setattr(module, "now_us", lambda: self.now_us)
 
     def go_on(self, seconds: float) -> None:
         self.now_us += round(seconds * 1e6)

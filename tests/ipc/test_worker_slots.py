@@ -1,10 +1,12 @@
 """Slots in the shared table: the lowest that is free, and nothing alive is left in it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
+from spliceproxy.ipc.row_lifetime import TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import COUNT, Kind, MirrorCell, RouteCell, WorkerCell, WorkerState
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.table_memory import MAX_HOLDERS
@@ -84,6 +86,26 @@ def test_a_worker_that_is_buried_holds_nothing(
         slots.free(0)  # killed, in the midst of all
     assert table.rows()[0].name.endswith("of 1")
     assert len(held) == 2
+
+
+def test_rows_are_given_back_from_time_to_time(
+    table: SharedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slots = Clock(monkeypatch), WorkerSlots(table)
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + clock.now_us / 1e6)
+    table.claim("gone")
+    for hours in range(25):
+        clock.go_on(3600.0)
+        slots.take()
+        slots.tend()
+        assert bool(table.rows()) == (hours < 24)
+        slots.free(0)
+    table.claim("gone")
+    clock.go_on(TOUCH_INTERVAL_S / 2)
+    slots.take()
+    WorkerSlots(table, kept_s=0.0).tend()
+    assert table.rows() == []
 
 
 def test_there_are_only_so_many_slots(table: SharedTable) -> None:

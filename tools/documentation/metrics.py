@@ -33,8 +33,8 @@ which begin with it. Bytes of open connections are counted once a second. A work
 takes with it what it moved since then. Its connections end with the reason `worker_lost`, so that
 accepted connections are always those that are open and those that have ended.
 
-Of routes, backends and mirrors that are gone, counters and what is still open are told for a day, and
-then no more; one that comes back later counts from zero.
+Of routes, backends and mirrors that are gone, counters and what is still open are told for a day,
+and then no more; one that comes back later counts from zero.
 
 ```yaml
 scrape_configs:
