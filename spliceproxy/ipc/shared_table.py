@@ -179,9 +179,14 @@ class SharedTable:
         self._memory.held_us[holder] = 0
 
     def touch(self, holder: int) -> None:
-        """Say which rows this process holds: those whose cells it still has."""
+        """Say which rows this process holds: those whose cells it still has.
+
+        While another process changes rows, this is left to the next time.
+        """
         memory = self._memory
-        with memory.locked():
+        with memory.locked_at_once() as is_locked:
+            if not is_locked:
+                return
             self._held = {n: cells for n, cells in self._held.items() if cells() is not None}
             now = now_us()
             for number in self._held:
@@ -191,11 +196,14 @@ class SharedTable:
     def reclaim(self, kept_s: float = KEPT_S) -> None:
         """Give back the rows of every subject that nobody has held for so long.
 
-        Earlier, and the oldest first, while the table is nearly full. Only one process does that.
+        Earlier, and the oldest first, while the table is nearly full. Only one process does that,
+        and while another one changes rows, it is left to the next time.
         """
         for row in self.rows():
             subject_of(row.name)  # is remembered: new names are taken apart without the lock
-        with self._memory.locked():
+        with self._memory.locked_at_once() as is_locked:
+            if not is_locked:
+                return
             self._read_changes()
             wanted = len(self._rows) - self._most_rows * _NEARLY_FULL
             kept_since_us = now_us() - kept_s * 1e6

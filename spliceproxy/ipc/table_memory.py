@@ -103,6 +103,22 @@ class TableMemory:
         """Keep other processes out; the kernel unlocks for one that dies (fcntl(2))."""
         if not self._depth:
             fcntl.lockf(self._lock_fd, fcntl.LOCK_EX)
+        with self._unlocked_at_the_end():
+            yield
+
+    @contextmanager
+    def locked_at_once(self) -> Iterator[bool]:
+        """Keep other processes out, unless one is in: it may have been stopped there."""
+        try:
+            fcntl.lockf(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, says fcntl(2)
+            yield False
+            return
+        with self._unlocked_at_the_end():
+            yield True
+
+    @contextmanager
+    def _unlocked_at_the_end(self) -> Iterator[None]:
         self._depth += 1
         try:
             yield

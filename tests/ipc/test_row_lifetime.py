@@ -146,6 +146,40 @@ def test_a_killed_process_holds_nothing() -> None:
     assert done.stdout == "9\n0\n"
 
 
+def test_nobody_waits_for_a_process_that_is_stopped_while_it_changes_rows() -> None:
+    script = """if True:
+        import os, signal
+        from spliceproxy.ipc.shared_table import *
+        table = SharedTable(64)
+        table.enter(0)
+        table.claim("gone")
+        table.enter(0)
+        ready = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with table.locked():
+                os.write(ready[1], b"x")
+                signal.pause()
+        os.read(ready[0], 1)
+        table.touch(0)
+        table.reclaim(kept_s=0.0)
+        print(len(table.rows()))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        table.touch(0)
+        table.reclaim(kept_s=0.0)
+        print(len(table.rows()))
+        """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout == "1\n0\n"
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_process_that_is_killed_while_it_takes_a_row_leaves_the_table_whole(
     table: SharedTable, monkeypatch: pytest.MonkeyPatch, step: int
