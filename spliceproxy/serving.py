@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import trio
 
 from spliceproxy.ipc.description import Description
+from spliceproxy.ipc.row_lifetime import TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import TABLE_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import find_inherited
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.loader import load_configuration
@@ -37,7 +39,7 @@ class Proxy:
 
     def status(self) -> Status:
         """Return what goes on now. What open connections have moved is counted once a second."""
-        return self.reader.status(self.description)
+        return self.reader.status(self.reader.current(self.description))
 
 
 @asynccontextmanager
@@ -60,14 +62,24 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)
             sample_key = SampleKeys().choose(loaded.sample_key, settings.routes)
-            worker = Worker(settings, routes, Tally(table, slot=0), access_log, sample_key)
+            slots = WorkerSlots(table)
+            tally = Tally(table, slots.take())
+            worker = Worker(settings, routes, tally, access_log, sample_key)
             addresses = [_address(sock) for sockets in listening for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
+                nursery.start_soon(_keep, slots)
                 yield Proxy(
                     worker, addresses, StatusReader(table), ProxyDescriber().describe(routes)
                 )
                 nursery.cancel_scope.cancel()
+
+
+async def _keep(slots: WorkerSlots) -> None:
+    """Do what the master does where there is one."""
+    while True:
+        await trio.sleep(TOUCH_INTERVAL_S)
+        slots.tend()
 
 
 def _address(sock: socket.socket) -> tuple[str, int] | str:

@@ -73,7 +73,8 @@ class Api:
         return Response(200, b"ok\n", "text/plain")
 
     async def _metrics(self, request: Request) -> Response:
-        return render(self._operations.status(), request.headers.get("accept", ""))
+        status, gone = self._operations.status(), self._operations.gone()
+        return render(status, gone, request.headers.get("accept", ""))
 
     async def _status(self, _request: Request) -> Response:
         return json_response(self._operations.status().as_json())

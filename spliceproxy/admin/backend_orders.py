@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.order_cells import order_cells
 from spliceproxy.ipc.description import BackendDescription, Description
 from spliceproxy.ipc.health_cells import Admin, BackendOrderCell
-from spliceproxy.observe.status_reader import StatusReader
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.settings.backend import MAX_WEIGHT
 
 STATES = {"up": Admin.NORMAL, "drain": Admin.DRAIN, "disabled": Admin.DISABLED}
@@ -53,19 +54,17 @@ class BackendOrder:
         ):
             raise RefusedError(400, f"{_shown(self.weight)} is no weight: 1 to {MAX_WEIGHT}")
 
-    def give(self, reader: StatusReader, backend: BackendDescription) -> None:
+    def give(self, table: SharedTable, backend: BackendDescription) -> None:
         """Write it where the workers read it; they follow within a quarter of a second.
 
         Raises:
             RefusedError: nobody would read it.
         """
-        row = reader.find(backend.orders_row)
-        if row is None:
-            raise RefusedError(503, "the workers cannot be told: see health_not_shared in the log")
-        if self.state is not None:
-            row.cells[BackendOrderCell.ADMIN] = STATES[self.state]
-        if self.weight is not None:
-            row.cells[BackendOrderCell.WEIGHT] = 0 if self.weight == backend.weight else self.weight
+        with order_cells(table, backend.orders_row) as cells:
+            if self.state is not None:
+                cells[BackendOrderCell.ADMIN] = STATES[self.state]
+            if self.weight is not None:
+                cells[BackendOrderCell.WEIGHT] = 0 if self.weight == backend.weight else self.weight
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

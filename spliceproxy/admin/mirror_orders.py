@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.order_cells import order_cells
 from spliceproxy.errors import quote
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.mirror_orders import write_sample, write_state
-from spliceproxy.observe.status_reader import StatusReader
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.settings.units import parse_percent
 
 STATES = ("on", "off")
@@ -57,20 +58,18 @@ class MirrorOrder:
             except ValueError as problem:
                 raise RefusedError(400, f"sample: {problem}") from None
 
-    def give(self, reader: StatusReader, mirror: MirrorDescription) -> None:
+    def give(self, table: SharedTable, mirror: MirrorDescription) -> None:
         """Write it where the workers read it, whenever a connection begins.
 
         Raises:
             RefusedError: nobody would read it.
         """
-        row = reader.find(mirror.order_row)
-        if row is None:
-            raise RefusedError(503, "the workers cannot be told: see counters_lost in the log")
-        if self.sample is not None:
-            sample = None if self.sample == CONFIGURED else parse_percent(self.sample)
-            write_sample(row.cells, sample)
-        if self.state is not None:
-            write_state(row.cells, on=self.state == "on")
+        with order_cells(table, mirror.order_row) as cells:
+            if self.sample is not None:
+                sample = None if self.sample == CONFIGURED else parse_percent(self.sample)
+                write_sample(cells, sample)
+            if self.state is not None:
+                write_state(cells, on=self.state == "on")
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

@@ -14,7 +14,7 @@ from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.ipc.description import Description, MirrorDescription
 from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.ipc.packets import Question
-from spliceproxy.observe.status import Status
+from spliceproxy.observe.status import Gone, Status
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.policy.selection import Selection
 from spliceproxy.settings.log import LEVELS
@@ -58,20 +58,26 @@ class Operations:
         """
         if self._description is None:
             raise RefusedError(503, "the proxy is starting")
-        return self._description
+        return self._reader.current(self._description)
 
     def status(self) -> Status:
         """Return the state of everything."""
+        return self._reader.status(self._with_attached())
+
+    def gone(self) -> Gone:
+        """Return what is still counted of what is no more."""
+        return self._reader.gone(self._with_attached())
+
+    def _with_attached(self) -> Description:
+        """Return the description with the mirrors that are attached."""
         description = self.description
-        if self._attached:
-            description = replace(
-                description,
-                routes=tuple(
-                    replace(route, mirrors=(*route.mirrors, *self._attached.get(route.name, ())))
-                    for route in description.routes
-                ),
-            )
-        return self._reader.status(description)
+        if not self._attached:
+            return description
+        routes = (
+            replace(route, mirrors=(*route.mirrors, *self._attached.get(route.name, ())))
+            for route in description.routes
+        )
+        return replace(description, routes=tuple(routes))
 
     def tell_attached(self, mirrors: Mapping[str, Sequence[MirrorDescription]]) -> None:
         """Have the status tell of mirrors that are attached, by their routes."""
@@ -109,7 +115,7 @@ class Operations:
         Raises:
             RefusedError: there is no such backend.
         """
-        order.give(self._reader, find_backend(self.description, route, backend))
+        order.give(self._reader.table, find_backend(self.description, route, backend))
 
     def set_backend_state(self, route: str, backend: str, state: str) -> None:
         """Let a backend have no new connections (`drain`, `disabled`), or have them again (`up`).
@@ -133,7 +139,7 @@ class Operations:
         Raises:
             RefusedError: there is no such mirror.
         """
-        order.give(self._reader, find_mirror(self.description, route, mirror))
+        order.give(self._reader.table, find_mirror(self.description, route, mirror))
         if not order.now:
             return {}
         answer = await self._workers.ask_all(Question.STOP_MIRROR, route=route, mirror=mirror)

@@ -43,6 +43,9 @@ class RouteDescription:
     balance: str
     backends: tuple[BackendDescription, ...]
     mirrors: tuple[MirrorDescription, ...]
+    listed_rules: str | None = None
+    """Where SRV records list backends, how their health is judged: they are not described, since
+    they come and go, but found by their rows of the shared table."""
 
 
 @dataclass(frozen=True, slots=True)

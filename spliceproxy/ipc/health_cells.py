@@ -5,9 +5,11 @@ operator are in a row of their own, written by the admin process alone: they hol
 of the rules by which health is judged.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
-from spliceproxy.ipc.rows import CommonKind, row_name
+from spliceproxy.ipc.rows import CommonKind, common_labels, row_name
 from spliceproxy.policy.health.checks import CheckedState
 from spliceproxy.policy.health.ejection import Ejection
 from spliceproxy.policy.health.health import Condition, Health
@@ -22,9 +24,13 @@ class HealthCell(IntEnum):
     DUE_US = 3
     EJECTED_UNTIL_US = 4
     EJECTIONS = 5
+    WEIGHT = 6  # as configured, or listed; of this and the next one all workers say the same
+    BACKUP = 7
+    LISTED_US = 8  # when a worker that accepts has last said that it has the backend
 
 
-CELLS_USED = len(HealthCell)
+CELLS_USED = HealthCell.WEIGHT
+"""By whoever judges; the others are for readers."""
 
 
 class BackendOrderCell(IntEnum):
@@ -65,6 +71,20 @@ def backend_orders_row_name(route: str, backend: str) -> str:
     return row_name(CommonKind.BACKEND_ORDERS, route, backend)
 
 
+class HealthLabels(NamedTuple):
+    """Whose health is in a row, judged by which rules; long ones are cut there."""
+
+    route: str
+    backend: str
+    rules: str
+
+
+def parse_health_row_name(name: str) -> HealthLabels | None:
+    """Take the name of a row with health apart; None for other rows."""
+    labels = common_labels(name, CommonKind.HEALTH)
+    return None if labels is None else HealthLabels(*labels)
+
+
 def restore(cells: memoryview, error: str, now_s: float) -> Health:
     """Return the health that the cells hold; that of a new backend if they are still empty.
 
@@ -92,7 +112,7 @@ def adopt(health: Health, cells: memoryview) -> None:
         health.ejection.adopt(until_s, cells[HealthCell.EJECTIONS])
 
 
-def condition(cells: memoryview, orders: memoryview, now_s: float) -> str:
+def condition(cells: Sequence[int], orders: Sequence[int], now_s: float) -> str:
     """Return ``up``, ``down``, ``ejected``, ``draining`` or ``disabled``."""
     admin = orders[BackendOrderCell.ADMIN]
     if admin != Admin.NORMAL:

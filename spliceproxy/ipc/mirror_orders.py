@@ -3,6 +3,7 @@
 The admin process writes, and workers read when a connection begins.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from spliceproxy.ipc.rows import CommonKind, row_name
@@ -23,12 +24,12 @@ def mirror_orders_row_name(route: str, mirror: str) -> str:
     return row_name(CommonKind.MIRROR_ORDERS, route, mirror)
 
 
-def is_on(cells: memoryview) -> bool:
+def is_on(cells: Sequence[int]) -> bool:
     """Whether connections that begin now are mirrored."""
     return not cells[MirrorOrderCell.OFF]
 
 
-def sample_of(cells: memoryview, configured: float) -> float:
+def sample_of(cells: Sequence[int], configured: float) -> float:
     """Return the fraction of connections that are mirrored while it is on."""
     ordered: int = cells[MirrorOrderCell.SAMPLE]
     return (ordered - 1) / _SAMPLE_PARTS if ordered else configured

@@ -8,13 +8,16 @@ addition, of which each connection takes some thirty.
 """
 
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from spliceproxy.ipc.shared_table import MAX_NAME_BYTES
+from spliceproxy.ipc.table_memory import MAX_HOLDERS, MAX_NAME_BYTES
 
 TABLE_ROWS = 20_000
 """Bounds what many routes, backends and reasons take: 16 MiB, if ever all of them are used."""
+WORKER_ROWS = MAX_HOLDERS
+"""Beyond those: a worker is heard of by its row, however many others there are."""
 
 _SEPARATOR = "\t"
 _MAX_LABEL_BYTES = 72  # four of them fit
@@ -173,12 +176,59 @@ def row_name(kind: Kind | CommonKind, *labels: str | int) -> str:
     return _SEPARATOR.join((kind, *(fitting(str(label)) for label in labels)))
 
 
+@lru_cache(TABLE_ROWS + WORKER_ROWS)  # readers come again and again
 def parse_row_name(name: str) -> RowName | None:
     """Take the name of a worker's row apart; None for other rows."""
     kind, *rest = name.split(_SEPARATOR)
     if kind not in _KINDS:
         return None
     return RowName(Kind(kind), int(rest[0]), tuple(rest[1:]))
+
+
+def common_labels(name: str, kind: CommonKind) -> tuple[str, ...] | None:
+    """Return the labels of a row that is no single worker's; None if it is of another kind."""
+    its_kind, *labels = name.split(_SEPARATOR)
+    return tuple(labels) if its_kind == kind else None
+
+
+def is_of_worker(name: str) -> bool:
+    """Whether it is the row in which a worker is heard of."""
+    return name.startswith(Kind.WORKER + _SEPARATOR)
+
+
+PERMANENT = ("",)
+"""The subject of rows that stay, as what is in them is never over."""
+
+_SUBJECTS = {
+    Kind.ROUTE: ("route", 1),
+    Kind.ENDED: ("route", 1),
+    Kind.REFUSED: ("route", 1),
+    Kind.BACKEND: ("backend", 2),
+    Kind.FAILED: ("backend", 2),
+    Kind.MIRROR: ("mirror", 2),
+    Kind.DROPPED: ("mirror", 2),
+}
+"""What rows of workers are about, and how many of their labels say of which one."""
+
+
+_COMMON_SUBJECTS = {CommonKind.BACKEND_ORDERS: "backend", CommonKind.MIRROR_ORDERS: "mirror"}
+
+
+@lru_cache(TABLE_ROWS + WORKER_ROWS)
+def subject_of(name: str) -> tuple[str, ...]:
+    """Return what a row is about: rows of one subject live as long as the last of them is used.
+
+    So a sum over the slots holds what workers have counted whose slots are free now.
+    """
+    parsed = parse_row_name(name)
+    if parsed is not None and parsed.kind in _SUBJECTS:
+        subject, labels = _SUBJECTS[parsed.kind]
+        return (subject, *parsed.labels[:labels])
+    for kind, subject in _COMMON_SUBJECTS.items():
+        common = common_labels(name, kind)
+        if common is not None:
+            return (subject, *common)
+    return PERMANENT if name == CommonKind.ATTACHMENT_NUMBERS else (name,)
 
 
 def fitting(label: str) -> str:

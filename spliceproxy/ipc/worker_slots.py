@@ -1,9 +1,10 @@
 """Which slot each worker has in the shared table."""
 
+import errno
 import heapq
+import time
 
-import structlog
-
+from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import (
     COUNT,
     BackendCell,
@@ -15,7 +16,8 @@ from spliceproxy.ipc.rows import (
     parse_row_name,
     row_name,
 )
-from spliceproxy.ipc.shared_table import SharedTable, TableFullError
+from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.table_memory import MAX_HOLDERS
 
 WORKER_LOST = "worker_lost"
 """Why connections of a worker that has died have ended; it cannot tell of them any more."""
@@ -36,19 +38,29 @@ _GAUGES: dict[Kind, tuple[int, ...]] = {
 
 
 class WorkerSlots:
-    """Gives each worker the lowest slot that is free, so that rows are few."""
+    """Gives each worker the lowest slot that is free, and gives back rows that nobody uses."""
 
-    def __init__(self, table: SharedTable) -> None:
+    def __init__(self, table: SharedTable, kept_s: float = KEPT_S) -> None:
         self._table = table
+        self._kept_s = kept_s
+        self._reclaim_s = 0.0
         self._free: list[int] = []
         self._next = 0
 
     def take(self) -> int:
-        """Return a slot that no other worker has."""
-        if self._free:
-            return heapq.heappop(self._free)
-        self._next += 1
-        return self._next - 1
+        """Return a slot that no other worker has; to be called before the worker is forked.
+
+        Raises:
+            OSError: there are too many workers.
+        """
+        if not self._free:
+            if self._next == MAX_HOLDERS:
+                raise OSError(errno.EAGAIN, f"there are {MAX_HOLDERS} workers already")
+            self._free.append(self._next)
+            self._next += 1
+        slot = heapq.heappop(self._free)
+        self._table.enter(slot)
+        return slot
 
     def free(self, slot: int) -> dict[str, int]:
         """Take back the slot of a worker that has ended, however that came.
@@ -56,15 +68,17 @@ class WorkerSlots:
         Connections that were open by its rows are counted as ended; returns how many by route.
         """
         heapq.heappush(self._free, slot)
-        lost = self._count_lost(slot)
-        for row in self._table.rows():
-            name = parse_row_name(row.name)
-            if name is None or name.slot != slot:
-                continue
-            for cell in _GAUGES.get(name.kind, ()):
-                row.cells[cell] = 0
-            if name.kind == Kind.WORKER:
-                row.cells[WorkerCell.STATE] = WorkerState.FREE
+        with self._table.locked():  # while this writes, the rows are those of the slot
+            lost = self._count_lost(slot)
+            for row in self._table.rows():
+                name = parse_row_name(row.name)
+                if name is None or name.slot != slot:
+                    continue
+                for cell in _GAUGES.get(name.kind, ()):
+                    row.cells[cell] = 0
+                if name.kind == Kind.WORKER:
+                    row.cells[WorkerCell.STATE] = WorkerState.FREE
+            self._table.leave(slot)
         return lost
 
     def _count_lost(self, slot: int) -> dict[str, int]:
@@ -78,14 +92,17 @@ class WorkerSlots:
                 lost[name.labels[0]] = count
         for route, count in lost.items():
             ended = row_name(Kind.ENDED, slot, route, WORKER_LOST)
-            self._table.claim_or_private(ended, _tell_full).cells[COUNT] += count
+            self._table.claim_or_private(ended).cells[COUNT] += count
         return lost
+
+    def tend(self) -> None:
+        """Give back rows that nobody has used for long; to be called every second or so."""
+        now_s = time.monotonic()
+        if now_s >= self._reclaim_s:
+            self._reclaim_s = now_s + TOUCH_INTERVAL_S
+            self._table.reclaim(self._kept_s)
 
     def heartbeat_s(self, slot: int) -> float:
         """When the worker there was last heard of, by `time.monotonic`; 0.0: never."""
         row = self._table.find(row_name(Kind.WORKER, slot))
-        return 0.0 if row is None else row.cells[WorkerCell.HEARTBEAT_US] / 1e6
-
-
-def _tell_full(error: TableFullError) -> None:
-    structlog.get_logger().error("counters_lost", row=Kind.ENDED, error=str(error))
+        return 0.0 if row is None else row.values()[WorkerCell.HEARTBEAT_US] / 1e6

@@ -14,6 +14,8 @@ from spliceproxy.ipc.mirror_orders import mirror_orders_row_name
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.settings.attach_grants import written_directory
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.dns import SrvAddress
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.upstream.health import judging
 
@@ -82,7 +84,9 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
                 judged.row_name(member.name),
                 judged.orders_row_name(member.name),
             )
-            for member in route.upstreams.members
+            for group in route.upstreams.groups
+            if not is_listed(group.settings)
+            for member in group.members
         ),
         mirrors=tuple(
             MirrorDescription(
@@ -95,4 +99,10 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
             )
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)
         ),
+        listed_rules=judged.rules_text if any(map(is_listed, route.settings.backends)) else None,
     )
+
+
+def is_listed(backend: BackendSettings) -> bool:
+    """Whether it stands for backends that come and go."""
+    return isinstance(backend.address, SrvAddress)

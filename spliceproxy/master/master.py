@@ -81,8 +81,7 @@ class Master:
             self._start_loader, listeners, self._make_generation, self._take_over, self._refuse
         )
         self._numbers = 0
-        self._started = False
-        self._stopping = False
+        self._started = self._stopping = False
         self._log = structlog.get_logger()
 
     def run(self, loaded: LoadedConfiguration, change: ListenerChange) -> int:
@@ -100,6 +99,7 @@ class Master:
                 self._follow_signals()  # first: a worker that a signal ended has not failed
                 self._generations.tend()
                 self._hang_watch.tend(self._generations)
+                self._slots.tend()
                 self._note_start()
                 if self._started:
                     self._follow_admin()

@@ -70,7 +70,7 @@ class ServiceReport:
     def _status(self, generations: Generations) -> str:
         current = generations.current
         connections = sum(
-            row.cells[RouteCell.ACTIVE]
+            row.values()[RouteCell.ACTIVE]
             for row in self._table.rows()
             if (name := parse_row_name(row.name)) is not None and name.kind == Kind.ROUTE
         )

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from spliceproxy.ipc.rows import TABLE_ROWS
+from spliceproxy.ipc.rows import TABLE_ROWS, WORKER_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
 from spliceproxy.master.admin_process_keeper import Doors
@@ -44,7 +44,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         raise_limit(loaded.settings, loaded.listeners)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
-        table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS)))
+        table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS, WORKER_ROWS)))
         privileges.confine_master()
         privileges.tell(settings)
         master = Master(

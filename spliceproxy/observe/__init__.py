@@ -7,7 +7,8 @@ Reading order:
    `logs`, all that a configuration logs to.
 2. The lines of connections: `connection`, `access_log` with `access_json` and `haproxy_line`;
    `termination`, why connections end.
-3. Counters: `tally` adds, in the shared table; `status_reader` sums them up as a `status`.
+3. Counters: `tally` adds, in the shared table; `status_reader` sums them up (`sums`) as a
+   `status`, with what is there and what is gone (`listed_backends`).
 4. `service_manager`, who started the command and hears how it goes.
 
 It decides nothing. Tested by tests/observe.

@@ -29,7 +29,7 @@ class MirrorConditions:
     """Those of all mirrors, from the rows of workers and mirrors."""
 
     def __init__(self, workers: Iterable[NamedRow], mirrors: Iterable[NamedRow]) -> None:
-        self._states = {name.slot: row.cells[WorkerCell.STATE] for name, row in workers}
+        self._states = {name.slot: row.values()[WorkerCell.STATE] for name, row in workers}
         self._rows: dict[tuple[str, ...], list[NamedRow]] = defaultdict(list)
         for name, row in mirrors:
             self._rows[name.labels].append((name, row))
@@ -48,5 +48,6 @@ class MirrorConditions:
 
 
 def _read(row: Row) -> ConditionOfMirror:
-    condition = MirrorCondition(row.cells[MirrorCell.CONDITION])
-    return ConditionOfMirror(condition, row.cells[MirrorCell.SINCE_US] / 1e6, row.text)
+    cells = row.values()
+    condition = MirrorCondition(cells[MirrorCell.CONDITION])
+    return ConditionOfMirror(condition, cells[MirrorCell.SINCE_US] / 1e6, row.text)

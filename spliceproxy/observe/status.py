@@ -158,6 +158,12 @@ class Status:
     log_level: str
     workers: list[WorkerStatus]
     routes: list[RouteStatus]
+    shared_rows: int = 0
+    """Of the shared table that have names."""
+    shared_rows_limit: int = 0
+    """As many rows there are."""
+    shared_rows_refused: int = 0
+    """Names that got no row, and so are not shared or not told of."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as values that JSON knows."""
@@ -167,3 +173,17 @@ class Status:
     def active(self) -> int:
         """Open connections."""
         return sum(route.active for route in self.routes)
+
+
+@dataclass(slots=True)
+class Gone:
+    """What is counted of routes, backends and mirrors that are no more; a day later it is not.
+
+    Their names are those of the shared table, where long ones are cut.
+    """
+
+    routes: list[RouteStatus] = field(default_factory=list)
+    backends: list[tuple[tuple[str, str], BackendStatus]] = field(default_factory=list)
+    """With the route."""
+    mirrors: list[tuple[tuple[str, str], MirrorStatus]] = field(default_factory=list)
+    """With the route."""

@@ -15,7 +15,6 @@ from spliceproxy.ipc.health_cells import BackendOrderCell, condition
 from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.ipc.rows import (
     BUCKETS,
-    COUNT,
     BackendCell,
     Kind,
     MirrorCell,
@@ -26,41 +25,40 @@ from spliceproxy.ipc.rows import (
     fitting,
     parse_row_name,
 )
-from spliceproxy.ipc.shared_table import CELLS, Row, SharedTable
+from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.observe.listed_backends import with_listed_backends
 from spliceproxy.observe.mirror_conditions import MirrorConditions
 from spliceproxy.observe.status import (
     MIRROR_OFF,
     BackendStatus,
+    Gone,
     Histogram,
     MirrorStatus,
     RouteStatus,
     Status,
     WorkerStatus,
 )
-
-Key = tuple[Kind, tuple[str, ...]]
+from spliceproxy.observe.sums import Sums
 
 
 class StatusReader:
-    """Reads a table again and again; the names of its rows are taken apart only once."""
+    """Reads a table again and again."""
 
     def __init__(self, table: SharedTable) -> None:
-        self._table = table
-        self._named: list[tuple[RowName, Row]] = []
-        self._others: dict[str, Row] = {}
-        self._seen = 0
+        self.table = table
+        self._counted: set[int | None] = set()  # attached mirrors that have been counted
+
+    def current(self, description: Description) -> Description:
+        """Return a description with the backends that SRV records list now."""
+        return with_listed_backends(description, self.table)
 
     def status(self, description: Description) -> Status:
-        """Return what goes on now, in the routes of the description."""
+        """Return the state of what is described."""
         rows = self._rows_by_kind()
-        sums = Sums(
-            (name, row)
-            for kind, found in rows.items()
-            if kind != Kind.WORKER
-            for name, row in found
-        )
-        active = _active_by_slot(rows[Kind.ROUTE])
+        sums = _sum_up(rows)
         conditions = MirrorConditions(rows[Kind.WORKER], rows[Kind.MIRROR])
+        use = self.table.use()
+        self._counted &= {one.attached for route in description.routes for one in route.mirrors}
         return Status(
             version=__version__,
             pid=description.pid,
@@ -73,58 +71,145 @@ class StatusReader:
             },
             last_reload=description.last_reload,
             log_level=description.log_level,
-            workers=_workers(rows[Kind.WORKER], active),
-            routes=[_route(route, sums, self._others, conditions) for route in description.routes],
+            workers=_workers(rows[Kind.WORKER], _active_by_slot(rows[Kind.ROUTE])),
+            routes=[self._route(route, sums, conditions) for route in description.routes],
+            shared_rows=use.rows,
+            shared_rows_limit=use.limit,
+            shared_rows_refused=use.refused,
         )
 
-    def find(self, name: str) -> Row | None:
-        """Return a row that is about no worker, such as a backend's health; None: there is none."""
-        self._read_new_rows()
-        return self._others.get(name)
+    def gone(self, description: Description) -> Gone:
+        """Return what is still counted of what is not described any more."""
+        rows = self._rows_by_kind()
+        sums = _sum_up(rows)
+        conditions = MirrorConditions(rows[Kind.WORKER], rows[Kind.MIRROR])
+        routes = description.routes
+        known = {(fitting(route.name),) for route in routes}
+        backends = {(r.name, one.name) for r in routes for one in r.backends}
+        mirrors = {(r.name, one.name) for r in routes for one in r.mirrors}
+        return Gone(
+            [
+                self._route(RouteDescription(name, (), "", (), ()), sums, conditions)
+                for (name,) in sorted(sums.named(Kind.ROUTE) - known)
+            ],
+            [
+                ((route, name), self._backend(route, BackendDescription(name), sums))
+                for route, name in _others(sums, backends, Kind.BACKEND, Kind.FAILED)
+            ],
+            [
+                ((route, name), self._mirror(route, _no_more(name), sums, conditions))
+                for route, name in _others(sums, mirrors, Kind.MIRROR, Kind.DROPPED)
+            ],
+        )
 
     def _rows_by_kind(self) -> dict[Kind, list[tuple[RowName, Row]]]:
-        self._read_new_rows()
         by_kind: dict[Kind, list[tuple[RowName, Row]]] = defaultdict(list)
-        for name, row in self._named:
-            by_kind[name.kind].append((name, row))
-        return by_kind
-
-    def _read_new_rows(self) -> None:
-        rows = self._table.rows()
-        for row in rows[self._seen :]:
+        for row in self.table.rows():
             name = parse_row_name(row.name)
             if name is not None:
-                self._named.append((name, row))
-            else:
-                self._others[row.name] = row
-        self._seen = len(rows)
+                by_kind[name.kind].append((name, row))
+        return by_kind
+
+    def _values(self, row_name: str) -> list[int] | None:
+        """Return the numbers of a row that is about no worker; None: there is none."""
+        row = self.table.find(row_name)
+        return None if row is None else row.values()
+
+    def _route(
+        self, route: RouteDescription, sums: Sums, conditions: MirrorConditions
+    ) -> RouteStatus:
+        cells = sums.cells(Kind.ROUTE, route.name)
+        return RouteStatus(
+            name=route.name,
+            listeners=list(route.listeners),
+            balance=route.balance,
+            backends=[self._backend(route.name, backend, sums) for backend in route.backends],
+            mirrors=[
+                self._mirror(route.name, mirror, sums, conditions)
+                for mirror in route.mirrors
+                if self._is_remembered(route.name, mirror, sums)
+            ],
+            accepted=cells[RouteCell.ACCEPTED],
+            active=cells[RouteCell.ACTIVE],
+            limit=cells[RouteCell.LIMIT],
+            mirroring=cells[RouteCell.MIRRORING],
+            request_bytes=cells[RouteCell.REQUEST_BYTES],
+            response_bytes=cells[RouteCell.RESPONSE_BYTES],
+            spliced_bytes=cells[RouteCell.SPLICED_BYTES],
+            copied_bytes=cells[RouteCell.COPIED_BYTES],
+            undelivered_bytes=cells[RouteCell.UNDELIVERED_BYTES],
+            duration_seconds=_histogram(cells, RouteCell.DURATION_BUCKETS, RouteCell.DURATION_US),
+            ended=sums.reasons(Kind.ENDED, route.name),
+            refused=sums.reasons(Kind.REFUSED, route.name),
+        )
+
+    def _backend(self, route: str, backend: BackendDescription, sums: Sums) -> BackendStatus:
+        cells = sums.cells(Kind.BACKEND, route, backend.name)
+        row, orders = self.table.find(backend.health_row), self._values(backend.orders_row)
+        return BackendStatus(
+            name=backend.name,
+            state=condition(row.values(), orders, time.monotonic()) if row and orders else "up",
+            reason="" if row is None else row.text,
+            weight=(orders and orders[BackendOrderCell.WEIGHT]) or backend.weight,
+            backup=backend.backup,
+            active=cells[BackendCell.ACTIVE],
+            connections=cells[BackendCell.CONNECTIONS],
+            request_bytes=cells[BackendCell.REQUEST_BYTES],
+            response_bytes=cells[BackendCell.RESPONSE_BYTES],
+            connect_seconds=_histogram(cells, BackendCell.CONNECT_BUCKETS, BackendCell.CONNECT_US),
+            failed=sums.reasons(Kind.FAILED, route, backend.name),
+        )
+
+    def _is_remembered(self, route: str, mirror: MirrorDescription, sums: Sums) -> bool:
+        """Whether the rows of a mirror that was attached have not been given back yet."""
+        counted = mirror.attached is None or sums.has(Kind.MIRROR, route, mirror.name)
+        if counted:
+            self._counted.add(mirror.attached)
+        return counted or mirror.attached not in self._counted
+
+    def _mirror(
+        self, route: str, mirror: MirrorDescription, sums: Sums, conditions: MirrorConditions
+    ) -> MirrorStatus:
+        found = conditions.of(route, mirror.name)
+        cells = sums.cells(Kind.MIRROR, route, mirror.name)
+        order = self._values(mirror.order_row)
+        return MirrorStatus(
+            name=mirror.name,
+            direction=mirror.direction,
+            overflow=mirror.overflow,
+            sample=mirror.sample if order is None else sample_of(order, mirror.sample),
+            state=_without_condition(mirror, cells, order) or found.condition.name.lower(),
+            reason=found.reason,
+            since=found.since_s,
+            attached=mirror.attached,
+            streams=cells[MirrorCell.STREAMS],
+            open=cells[MirrorCell.OPEN],
+            incomplete=cells[MirrorCell.INCOMPLETE],
+            offered_bytes=cells[MirrorCell.OFFERED_BYTES],
+            delivered_bytes=cells[MirrorCell.DELIVERED_BYTES],
+            dropped_bytes=cells[MirrorCell.DROPPED_BYTES],
+            lag_bytes=cells[MirrorCell.LAG_BYTES],
+            dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
+            left_out=cells[MirrorCell.LEFT_OUT],
+        )
 
 
-class Sums:
-    """Cells of rows that differ in their slot alone, added up."""
-
-    def __init__(self, rows: Iterable[tuple[RowName, Row]]) -> None:
-        self._sums: dict[Key, list[int]] = {}
-        self._reasons: dict[Key, dict[str, int]] = defaultdict(dict)
-        for name, row in rows:
-            cells = row.cells.tolist()
-            key = (name.kind, name.labels)
-            before = self._sums.get(key)
-            self._sums[key] = cells if before is None else list(map(int.__add__, before, cells))
-        for (kind, labels), cells in self._sums.items():
-            if kind in (Kind.ENDED, Kind.REFUSED, Kind.FAILED, Kind.DROPPED):
-                self._reasons[kind, labels[:-1]][labels[-1]] = cells[COUNT]
-
-    def cells(self, kind: Kind, *labels: str) -> list[int]:
-        """Return the sum over all slots; zeros if nobody has counted yet."""
-        return self._sums.get((kind, tuple(map(fitting, labels)))) or _ZEROS
-
-    def reasons(self, kind: Kind, *labels: str) -> dict[str, int]:
-        """Return the counts of each reason."""
-        return dict(self._reasons.get((kind, tuple(map(fitting, labels))), {}))
+def _sum_up(rows: Mapping[Kind, Iterable[tuple[RowName, Row]]]) -> Sums:
+    """Add up what all workers have counted, but for what is a worker's own."""
+    return Sums(one for kind, found in rows.items() if kind != Kind.WORKER for one in found)
 
 
-_ZEROS = [0] * CELLS
+def _others(
+    sums: Sums, known: Iterable[tuple[str, str]], kind: Kind, by_reason: Kind
+) -> list[tuple[str, str]]:
+    """Return the names of those that are counted, and not known."""
+    counted = sums.named(kind) | {labels[:-1] for labels in sums.named(by_reason)}
+    fitted = {(fitting(route), fitting(name)) for route, name in known}
+    return sorted((route, name) for route, name in counted - fitted)
+
+
+def _no_more(mirror: str) -> MirrorDescription:
+    return MirrorDescription(mirror, "", "", 0.0)
 
 
 def _histogram(cells: Sequence[int], first: int, sum_us: int) -> Histogram:
@@ -134,7 +219,7 @@ def _histogram(cells: Sequence[int], first: int, sum_us: int) -> Histogram:
 def _active_by_slot(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
     active: dict[int, int] = defaultdict(int)
     for name, row in rows:
-        active[name.slot] += row.cells[RouteCell.ACTIVE]
+        active[name.slot] += row.values()[RouteCell.ACTIVE]
     return active
 
 
@@ -142,7 +227,7 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
     now_us = time.monotonic_ns() // 1000
     found = []
     for name, row in rows:
-        cells = row.cells.tolist()
+        cells = row.values()
         if cells[WorkerCell.STATE] == WorkerState.FREE:
             continue
         found.append(
@@ -170,88 +255,12 @@ def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> lis
     return found
 
 
-def _route(
-    route: RouteDescription, sums: Sums, rows: Mapping[str, Row], conditions: MirrorConditions
-) -> RouteStatus:
-    cells = sums.cells(Kind.ROUTE, route.name)
-    return RouteStatus(
-        name=route.name,
-        listeners=list(route.listeners),
-        balance=route.balance,
-        backends=[_backend(route.name, backend, sums, rows) for backend in route.backends],
-        mirrors=[_mirror(route.name, mirror, sums, rows, conditions) for mirror in route.mirrors],
-        accepted=cells[RouteCell.ACCEPTED],
-        active=cells[RouteCell.ACTIVE],
-        limit=cells[RouteCell.LIMIT],
-        mirroring=cells[RouteCell.MIRRORING],
-        request_bytes=cells[RouteCell.REQUEST_BYTES],
-        response_bytes=cells[RouteCell.RESPONSE_BYTES],
-        spliced_bytes=cells[RouteCell.SPLICED_BYTES],
-        copied_bytes=cells[RouteCell.COPIED_BYTES],
-        undelivered_bytes=cells[RouteCell.UNDELIVERED_BYTES],
-        duration_seconds=_histogram(cells, RouteCell.DURATION_BUCKETS, RouteCell.DURATION_US),
-        ended=sums.reasons(Kind.ENDED, route.name),
-        refused=sums.reasons(Kind.REFUSED, route.name),
-    )
-
-
-def _backend(
-    route: str, backend: BackendDescription, sums: Sums, health: Mapping[str, Row]
-) -> BackendStatus:
-    cells = sums.cells(Kind.BACKEND, route, backend.name)
-    row, orders = health.get(backend.health_row), health.get(backend.orders_row)
-    return BackendStatus(
-        name=backend.name,
-        state=condition(row.cells, orders.cells, time.monotonic()) if row and orders else "up",
-        reason="" if row is None else row.text,
-        weight=(orders and orders.cells[BackendOrderCell.WEIGHT]) or backend.weight,
-        backup=backend.backup,
-        active=cells[BackendCell.ACTIVE],
-        connections=cells[BackendCell.CONNECTIONS],
-        request_bytes=cells[BackendCell.REQUEST_BYTES],
-        response_bytes=cells[BackendCell.RESPONSE_BYTES],
-        connect_seconds=_histogram(cells, BackendCell.CONNECT_BUCKETS, BackendCell.CONNECT_US),
-        failed=sums.reasons(Kind.FAILED, route, backend.name),
-    )
-
-
-def _mirror(
-    route: str,
-    mirror: MirrorDescription,
-    sums: Sums,
-    orders: Mapping[str, Row],
-    conditions: MirrorConditions,
-) -> MirrorStatus:
-    found = conditions.of(route, mirror.name)
-    cells = sums.cells(Kind.MIRROR, route, mirror.name)
-    order = orders.get(mirror.order_row)
-    return MirrorStatus(
-        name=mirror.name,
-        direction=mirror.direction,
-        overflow=mirror.overflow,
-        sample=mirror.sample if order is None else sample_of(order.cells, mirror.sample),
-        state=_without_condition(mirror, cells, order) or found.condition.name.lower(),
-        reason=found.reason,
-        since=found.since_s,
-        attached=mirror.attached,
-        streams=cells[MirrorCell.STREAMS],
-        open=cells[MirrorCell.OPEN],
-        incomplete=cells[MirrorCell.INCOMPLETE],
-        offered_bytes=cells[MirrorCell.OFFERED_BYTES],
-        delivered_bytes=cells[MirrorCell.DELIVERED_BYTES],
-        dropped_bytes=cells[MirrorCell.DROPPED_BYTES],
-        lag_bytes=cells[MirrorCell.LAG_BYTES],
-        dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
-        left_out=cells[MirrorCell.LEFT_OUT],
-    )
-
-
 def _without_condition(
-    mirror: MirrorDescription, cells: Sequence[int], order: Row | None
+    mirror: MirrorDescription, cells: Sequence[int], order: Sequence[int] | None
 ) -> str | None:
     """Return the state of a mirror that gets no new streams, whether it works or not; or None."""
     if mirror.attached is None:
-        return None if order is None or is_on(order.cells) else MIRROR_OFF
+        return None if order is None or is_on(order) else MIRROR_OFF
     if cells[MirrorCell.ATTACHED]:
         return None
     return "closing" if cells[MirrorCell.OPEN] else "over"

@@ -5,10 +5,8 @@ long transfer shows while it runs, and nothing is counted in the path of the byt
 """
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import NamedTuple, Protocol
-
-import structlog
 
 from spliceproxy.ipc.mirror_orders import mirror_orders_row_name
 from spliceproxy.ipc.rows import (
@@ -21,7 +19,7 @@ from spliceproxy.ipc.rows import (
     bucket,
     row_name,
 )
-from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError
+from spliceproxy.ipc.shared_table import Row, SharedTable
 from spliceproxy.observe.connection import ConnectionRecord, Direction
 
 Cells = memoryview
@@ -55,31 +53,17 @@ class Tally:
     def __init__(self, table: SharedTable, slot: int) -> None:
         self.table = table
         self.slot = slot
-        self._full = False
 
     def cells(self, kind: Kind, *labels: str) -> Cells:
         """Return the cells of a row; see `row`."""
         return self.row(kind, *labels).cells
 
     def row(self, kind: Kind, *labels: str) -> Row:
-        """Return a row.
-
-        When none is left, it is one that nobody reads; the log tells so once.
-        """
-
-        def tell_full(error: TableFullError) -> None:
-            if not self._full:
-                self._full = True
-                structlog.get_logger().error("counters_lost", row=kind, error=str(error))
-
-        name = row_name(kind, self.slot, *labels)
-        return self.table.claim_or_private(name, tell_full)
+        """Return a row; when none is left, it is one that nobody reads."""
+        return self.table.claim_or_private(row_name(kind, self.slot, *labels))
 
     def order(self, route: str, mirror: str) -> Row:
-        """Return the row with what an operator wants of a mirror; one for itself if none is left.
-
-        The log has told of a table that is full.
-        """
+        """Return the row with what an operator wants of a mirror; see `row`."""
         return self.table.claim_or_private(mirror_orders_row_name(route, mirror))
 
 
@@ -144,6 +128,14 @@ class RouteTally:
         if tally is None:
             tally = self._backends[name] = BackendTally(self._tally, self._route, name)
         return tally
+
+    def forget_all_but(self, backends: Collection[str]) -> None:
+        """Let go of the rows of other backends, unless they have connections."""
+        self._backends = {
+            name: tally
+            for name, tally in self._backends.items()
+            if name in backends or tally.cells[BackendCell.ACTIVE]
+        }
 
     def moved(self, connection: Hashable, backend: str, now: Traffic) -> None:
         """Count what an open connection has moved since this was last asked."""

@@ -8,8 +8,8 @@ Reading order:
    `refusals`.
 3. Around it: `listener`, `frontend` (a route's listeners and sessions), `route`, `worker`.
 4. What it is copied to: `worker_mirrors`, `session_mirrors`, `attachments`.
-5. Who watches: `health_watch` (backends that go down), `session_counters` and `publisher` (the
-   shared table), `admin_answers` (the admin process).
+5. Who watches: `health_watch` (backends that go down), `session_counters`, `publisher` and
+   `row_keeper` (the shared table), `admin_answers` (the admin process).
 6. Before the first connection: `prepared`, `capacity`, `route_opener`.
 
 Tested by tests/proxy; its mirrors by tests/mirroring; many workers by tests/e2e.

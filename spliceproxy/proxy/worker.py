@@ -28,6 +28,7 @@ from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_opener import RouteOpener
+from spliceproxy.proxy.row_keeper import RowKeeper
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
@@ -73,7 +74,8 @@ class Worker:
         self.attachments = WorkerAttachments(
             self.reactor, self._mirrors, self.pipes, self._frontends, _spare_descriptors(routes)
         )
-        self._checker = Checker(self.opener.pools)
+        self._checker = Checker(self.opener.pools, for_all=number == 0)
+        self._rows = RowKeeper(tally, self._frontends)
         self._publisher = Publisher(
             tally,
             self.reactor,
@@ -162,8 +164,8 @@ class Worker:
                 nursery.start_soon(
                     HealthWatch(self.reactor, self.opener.pools, self._frontends).run
                 )
-                if self._number == 0:
-                    nursery.start_soon(self._checker.run)
+                nursery.start_soon(self._checker.run)
+                nursery.start_soon(self._rows.run)
                 nursery.start_soon(self._look_for_forgotten_clients)
                 for frontend in self._frontends:
                     frontend.hold(held=False)

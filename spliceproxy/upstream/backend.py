@@ -11,7 +11,7 @@ from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import UNLIMITED, BackendState
 from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
-from spliceproxy.upstream.health import BackendHealth, Judging, claim_row
+from spliceproxy.upstream.health import BackendHealth, Judging, claim_rows
 
 Header = Callable[[PeerAddress | None, PeerAddress | None], bytes]
 """Makes a PROXY protocol header of the client's address and the one it connected to."""
@@ -56,9 +56,7 @@ class Backend:
             tier=member.tier,
             max_connections=settings.max_connections or UNLIMITED,
         )
-        row = claim_row(table, judging.row_name(name))
-        orders = claim_row(table, judging.orders_row_name(name))
-        self.health = BackendHealth(judging, self.state, row, orders)
+        self.health = BackendHealth(judging, self.state, *claim_rows(judging, name, table))
 
     def update(self, member: Member) -> None:
         """Take over what has changed of it; where nothing is found any more, what was stays."""
@@ -67,6 +65,11 @@ class Backend:
             self._take_sockets()
         self.state.tier = member.tier
         self.health.set_weight(member.weight)
+
+    def share_health(self, judging: Judging, table: SharedTable) -> None:
+        """Share its health with other workers, if the table was full before."""
+        if not self.health.is_shared:
+            self.health.share(*claim_rows(judging, self.state.name, table))
 
     def avoid(self, looping: Set[SocketAddress]) -> None:
         """Connect to none of these."""

@@ -20,9 +20,13 @@ _SHORTEST_SLEEP_S = 0.01
 
 
 class Checker:
-    """Checks the backends of the pools that want it; one worker does that for all."""
+    """Checks the backends of the pools that want it.
 
-    def __init__(self, pools: Sequence[BackendPool]) -> None:
+    One worker does that for all; the others check those whose health is not shared.
+    """
+
+    def __init__(self, pools: Sequence[BackendPool], *, for_all: bool = True) -> None:
+        self._for_all = for_all
         self._pools = [pool for pool in pools if pool.check is not None]
         self._known: set[Backend] = set()
         self._under_way: set[Backend] = set()
@@ -50,7 +54,7 @@ class Checker:
         next_s = now_s + _LONGEST_SLEEP_S
         for pool in self._pools:
             assert pool.check is not None  # noqa: S101
-            for backend in pool.backends:
+            for backend in self._mine(pool):
                 if backend in self._under_way:
                     continue
                 due_s = backend.health.check_due_s()
@@ -61,6 +65,9 @@ class Checker:
                     next_s = min(next_s, due_s)
         return max(next_s - now_s, _SHORTEST_SLEEP_S)
 
+    def _mine(self, pool: BackendPool) -> list[Backend]:
+        return [one for one in pool.backends if self._for_all or not one.health.is_shared]
+
     def _spread(self, now_s: float) -> None:
         """Let backends that come together be checked one after the other in their interval.
 
@@ -70,7 +77,7 @@ class Checker:
         intervals_s = {
             backend: pool.check.interval_s
             for pool in self._pools
-            for backend in pool.backends
+            for backend in self._mine(pool)
             if pool.check is not None
         }
         come = [

@@ -13,6 +13,8 @@ from spliceproxy.ipc.health_cells import (
     ORDERS_USED,
     Admin,
     BackendOrderCell,
+    Checked,
+    HealthCell,
     adopt,
     backend_orders_row_name,
     health_row_name,
@@ -20,7 +22,8 @@ from spliceproxy.ipc.health_cells import (
     write_checked,
     write_ejection,
 )
-from spliceproxy.ipc.shared_table import Row, SharedTable, TableFullError
+from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.ipc.table_memory import now_us
 from spliceproxy.policy.backoff import Backoff
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.policy.health.checks import CheckRules
@@ -58,13 +61,12 @@ def judging(route: str, settings: PoolSettings) -> Judging:
     return Judging(route, HealthRules(checks, ejecting), repr(check))
 
 
-def claim_row(table: SharedTable, name: str) -> Row:
-    """Return the row of that name; if the table is full, one that no other worker reads."""
-
-    def tell_full(error: TableFullError) -> None:
-        structlog.get_logger().error("health_not_shared", row=name, error=str(error))
-
-    return table.claim_or_private(name, tell_full)
+def claim_rows(judging: Judging, backend: str, table: SharedTable) -> tuple[Row, Row]:
+    """Return the rows with the health of a backend, and with its orders."""
+    return (
+        table.claim_or_private(judging.row_name(backend)),
+        table.claim_or_private(judging.orders_row_name(backend)),
+    )
 
 
 class BackendHealth:
@@ -90,7 +92,22 @@ class BackendHealth:
         self.lost = False
         """Whether its live connections have no use any more: it is down, or disabled."""
         self._log = structlog.get_logger().bind(route=judging.route, backend=state.name)
+        self._tell_readers()
         self.look(now_s)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other workers learn what this one finds, and this one of them."""
+        return self._row.is_shared and self._orders.is_shared
+
+    def share(self, row: Row, orders: Row) -> None:
+        """Go on in rows of the table, which was full before; those who were there know better."""
+        checked = self._health.checked
+        if checked.checked and row.cells[HealthCell.CHECKED] == Checked.NOTHING:
+            write_checked(row.cells, checked)
+            row.text = checked.error
+        self._row, self._orders = row, orders
+        self._tell_readers()
 
     def check_due_s(self) -> float:
         """Tell when to check next; never is infinity."""
@@ -122,7 +139,19 @@ class BackendHealth:
     def set_weight(self, weight: int) -> None:
         """Take over another configured weight."""
         self._weight = weight
+        self._tell_readers()
         self._apply(time.monotonic())
+
+    def show(self) -> None:
+        """Say that a worker which accepts has the backend; to be said again and again."""
+        self._row.cells[HealthCell.LISTED_US] = now_us()
+
+    def _tell_readers(self) -> None:
+        """Tell what nobody could know else of a backend that SRV records list."""
+        self.show()
+        self._row.cells[HealthCell.WEIGHT] = self._weight
+        self._row.cells[HealthCell.BACKUP] = self._state.tier > 0
+        self._orders.text = self._state.name
 
     def connect_failed(self, why: str) -> None:
         """Take note that a client could not be connected, unless that is this machine's fault."""

@@ -53,6 +53,16 @@ class Membership:
         self._tell(before, after)
         return before != after or tiers != [backend.state.tier for backend in after]
 
+    def share_health(self) -> None:
+        """Share what could not be shared yet, as the table was full."""
+        for backend in self.backends:
+            backend.share_health(self._judging, self._table)
+
+    def show(self) -> None:
+        """Tell readers of the shared table that these are the backends."""
+        for backend in self.backends:
+            backend.health.show()
+
     def _make(self, member: Member, name: str) -> Backend:
         return Backend(member, name, self._judging, self._table)
 

@@ -11,7 +11,7 @@ from spliceproxy.ipc.rows import (
     parse_row_name,
     row_name,
 )
-from spliceproxy.ipc.shared_table import MAX_NAME_BYTES
+from spliceproxy.ipc.table_memory import MAX_NAME_BYTES
 
 
 @given(us=st.integers(0, 2**60))

@@ -3,14 +3,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
-from spliceproxy.ipc.shared_table import (
-    CELLS,
-    MAX_NAME_BYTES,
-    MAX_TEXT_BYTES,
-    SharedTable,
-    TableFullError,
-)
+from spliceproxy.ipc.shared_table import SharedTable, TableFullError
+from spliceproxy.ipc.table_memory import CELLS, MAX_NAME_BYTES, MAX_TEXT_BYTES
 
 
 @pytest.fixture
@@ -70,19 +66,21 @@ def test_a_full_table_says_so(table: SharedTable) -> None:
 
 
 def test_without_room_one_counts_for_oneself(table: SharedTable) -> None:
-    said: list[str] = []
-    for number in range(64):
-        table.claim_or_private(f"row {number}", lambda error: said.append(str(error)))
-    assert said == []
-    one, other = (
-        table.claim_or_private("one more", lambda error: said.append(str(error))) for _ in range(2)
-    )
+    with capture_logs() as log:
+        for number in range(64):
+            assert table.claim_or_private(f"row {number}").is_shared
+        assert log == []
+        one, other = (table.claim_or_private("one more") for _ in range(2))
+    assert [one.is_shared, other.is_shared] == [False, False]
     one.cells[CELLS - 1] += 7
     one.text = "refused"
     assert (one.name, one.text, one.cells[CELLS - 1]) == ("one more", "refused", 7)
     assert (other.text, other.cells[CELLS - 1]) == ("", 0)
     assert table.find("one more") is None
-    assert said == ["all 64 rows are in use"] * 2
+    assert table.use() == (64, 64, 2)
+    (line,) = log
+    assert (line["event"], line["rows"]) == ("shared_table_full", 64)
+    assert "remedy" in line
 
 
 @pytest.mark.parametrize("name", ["", "x" * (MAX_NAME_BYTES + 1)])

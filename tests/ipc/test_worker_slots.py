@@ -1,14 +1,18 @@
 """Slots in the shared table: the lowest that is free, and nothing alive is left in it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
+from spliceproxy.ipc.row_lifetime import TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import COUNT, Kind, MirrorCell, RouteCell, WorkerCell, WorkerState
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.table_memory import MAX_HOLDERS
 from spliceproxy.ipc.worker_slots import WorkerSlots
-from spliceproxy.observe.tally import Tally
+from spliceproxy.observe.tally import RouteTally, Tally
+from tests.ipc.tables import Clock, as_another_process_has_it
 
 
 @pytest.fixture
@@ -63,3 +67,52 @@ def test_connections_of_a_dead_worker_are_counted_as_ended(table: SharedTable) -
     assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7
     assert slots.free(slots.take()) == {}
     assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7
+
+
+def test_a_worker_that_is_buried_holds_nothing(
+    table: SharedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slots = Clock(monkeypatch), WorkerSlots(table)
+    processes = [as_another_process_has_it(table) for _ in range(2)]
+    held = [
+        RouteTally(Tally(process, slots.take()), f"of {slot}", 1)
+        for slot, process in enumerate(processes)
+    ]
+    for count in (2, 1):
+        clock.go_on(1.0)
+        processes[1].touch(1)
+        table.reclaim(kept_s=0.0)
+        assert len(table.rows()) == count
+        slots.free(0)  # killed, in the midst of all
+    assert table.rows()[0].name.endswith("of 1")
+    assert len(held) == 2
+
+
+def test_rows_are_given_back_from_time_to_time(
+    table: SharedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slots = Clock(monkeypatch), WorkerSlots(table)
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + clock.now_us / 1e6)
+    table.claim("gone")
+    for hours in range(25):
+        clock.go_on(3600.0)
+        slots.take()
+        slots.tend()
+        assert bool(table.rows()) == (hours < 24)
+        slots.free(0)
+    table.claim("gone")
+    clock.go_on(TOUCH_INTERVAL_S / 2)
+    slots.take()
+    WorkerSlots(table, kept_s=0.0).tend()
+    assert table.rows() == []
+
+
+def test_there_are_only_so_many_slots(table: SharedTable) -> None:
+    slots = WorkerSlots(table)
+    taken = [slots.take() for _ in range(MAX_HOLDERS)]
+    with pytest.raises(OSError, match="workers"):
+        slots.take()
+    slots.free(7)
+    assert slots.take() == 7
+    assert len(taken) == MAX_HOLDERS

@@ -201,4 +201,4 @@ def test_counting_goes_on_when_no_row_is_left() -> None:
         for route in ("one", "two"):
             tally.cells(Kind.MIRROR, route, "null:")[MirrorCell.STREAMS] += 1
     table.close()
-    assert [line["event"] for line in log] == ["counters_lost"]
+    assert [line["event"] for line in log] == ["shared_table_full"]

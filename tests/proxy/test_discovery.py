@@ -4,14 +4,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 from structlog.testing import capture_logs
 
+from spliceproxy.ipc.rows import Kind, row_name
+from spliceproxy.ipc.table_memory import now_us
+from spliceproxy.observe import listed_backends
 from spliceproxy.serving import serve
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
+from spliceproxy.upstream import health
 from tests.dns_server import DnsServer, Zone, serving_dns
 from tests.proxy.peer import Peer
 from tests.proxy.pooled import ANY_PORT, Player, Pooled, close_all
@@ -116,3 +121,55 @@ async def test_without_an_interval_the_name_server_says_how_long() -> None:
         (lookups,) = proxied.proxy.worker.opener.lookups
         (group,) = lookups._groups
         assert 3500 < lookups.interval_s(group) <= 3600
+
+
+async def test_the_status_has_the_backends_that_are_listed_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with discovered(3, 0, 1) as (proxied, server):
+        names = [f"a.example.test:{player.port}" for player in proxied.players]
+        (route,) = proxied.proxy.status().routes
+        assert sorted(one.name for one in route.backends) == sorted(names[:2])
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0, 2)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+        proxied.proxy.worker._rows.look()
+        (route,) = proxied.proxy.status().routes
+        assert names[2] in {one.name for one in route.backends if one.state == "up"}
+        later_us = now_us() + 3600 * 10**6
+        monkeypatch.setattr(health, "now_us", lambda: later_us)
+        monkeypatch.setattr(listed_backends, "now_us", lambda: later_us)
+        proxied.proxy.worker._rows.look()
+        (route,) = proxied.proxy.status().routes
+        assert [one.name for one in route.backends] == sorted([names[0], names[2]])
+        even_later_us = later_us + 3600 * 10**6
+        monkeypatch.setattr(health, "now_us", lambda: even_later_us)
+        monkeypatch.setattr(listed_backends, "now_us", lambda: even_later_us)
+        proxied.proxy.worker.drain()
+        proxied.proxy.worker._rows.look()
+        (route,) = proxied.proxy.status().routes
+        assert route.backends == [], "one that drains is no authority"
+
+
+async def test_rows_of_backends_that_are_gone_are_let_go_with_their_last_connection() -> None:
+    async with discovered(2, 0, 1) as (proxied, server):
+        worker = proxied.proxy.worker
+        table = worker._tally.table
+        peers = [peer for _ in range(2) for peer in (await proxied.connect())[1:]]
+        stays, gone = (
+            row_name(Kind.BACKEND, 0, "default", f"a.example.test:{player.port}")
+            for player in proxied.players
+        )
+        server.zone[SERVICE, "SRV"] = listed(proxied.players, 0)
+        await eventually(lambda: bool(proxied.events("backends_changed")))
+
+        def names() -> set[str]:
+            worker._rows.look()
+            table.reclaim(kept_s=0.0)
+            return {row.name for row in table.rows()}
+
+        assert names() >= {stays, gone}
+        for peer in peers:
+            peer.close()
+        await eventually(lambda: not worker.sessions)
+        assert stays in names()
+        assert gone not in names()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.loop.reactor import Reactor
@@ -119,3 +120,23 @@ async def test_those_under_way_at_once_are_bounded(probes: Probes) -> None:
             while len(set(probes.made)) < ROUTES:  # noqa: ASYNC110
                 await trio.sleep(0.01)
     assert probes.most_under_way == MOST_AT_ONCE
+
+
+async def test_who_does_not_share_a_backends_health_checks_it_by_itself(probes: Probes) -> None:
+    probes.may_end.set()
+    settings = [route(number, 3600.0) for number in range(2)]
+    with closing(SharedTable(2)) as table, closing(Reactor()) as reactor, capture_logs():
+        made = [
+            BackendPool(reactor, find_groups(one.backends, Resolver(DnsSettings())), one, table)
+            for one in settings
+        ]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Checker(made, for_all=False).run)
+            with trio.fail_after(30):
+                while not probes.made:  # noqa: ASYNC110 - probes tell nobody
+                    await trio.sleep(0.01)
+            await trio.sleep(2 * module._LONGEST_SLEEP_S)
+            nursery.cancel_scope.cancel()
+    assert probes.made == ["127.0.0.1:2"], (
+        "the other one's is shared, and checked by another worker"
+    )

@@ -13,7 +13,7 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
 from spliceproxy.settings.pool import PoolSettings
-from spliceproxy.upstream.health import BackendHealth, claim_row, judging
+from spliceproxy.upstream.health import BackendHealth, claim_rows, judging
 
 POOL = PoolSettings(health_check=HealthCheckSettings(rise=2, fall=2), ejection=EjectionSettings())
 
@@ -27,8 +27,7 @@ def table() -> Iterator[SharedTable]:
 def worker(table: SharedTable, settings: PoolSettings = POOL) -> tuple[BackendHealth, BackendState]:
     state = BackendState(0, "b:1", weight=3)
     judged = judging("r", settings)
-    rows = (judged.row_name("b:1"), judged.orders_row_name("b:1"))
-    return BackendHealth(judged, state, *(claim_row(table, name) for name in rows)), state
+    return BackendHealth(judged, state, *claim_rows(judged, "b:1", table)), state
 
 
 def look(health: BackendHealth) -> bool:
@@ -178,4 +177,4 @@ def test_a_full_table_leaves_each_worker_to_itself(table: SharedTable) -> None:
         health, state = worker(table)
         health.checked("backend_refused")
     assert not state.up
-    assert log[0]["event"] == "health_not_shared"
+    assert log[0]["event"] == "shared_table_full"

@@ -9,6 +9,7 @@ from spliceproxy.admin.metrics.page import render
 from spliceproxy.ipc.rows import BUCKETS
 from spliceproxy.observe.status import (
     BackendStatus,
+    Gone,
     Histogram,
     MirrorStatus,
     RouteStatus,
@@ -31,6 +32,9 @@ workers that die and are replaced, do not turn them back. The exception are figu
 which begin with it. Bytes of open connections are counted once a second. A worker that is killed
 takes with it what it moved since then. Its connections end with the reason `worker_lost`, so that
 accepted connections are always those that are open and those that have ended.
+
+Of routes, backends and mirrors that are gone, counters and what is still open are told for a day,
+and then no more; one that comes back later counts from zero.
 
 ```yaml
 scrape_configs:
@@ -55,7 +59,7 @@ def page() -> str:
 
 def metric_families() -> list[Metric]:
     """Return what a proxy tells that has one of everything."""
-    rendered = render(_one_of_everything(), "application/openmetrics-text; version=1.0.0")
+    rendered = render(_one_of_everything(), Gone(), "application/openmetrics-text; version=1.0.0")
     return list(
         text_string_to_metric_families(  # type: ignore[no-untyped-call]
             rendered.body.decode()

@@ -11,29 +11,29 @@ from spliceproxy.admin.messages import Response
 from spliceproxy.admin.metrics.families import PREFIX, counter, gauge, histogram
 from spliceproxy.admin.metrics.processes import process_metrics
 from spliceproxy.admin.metrics.routes import backend_metrics, mirror_metrics, route_metrics
-from spliceproxy.observe.status import Status
+from spliceproxy.observe.status import Gone, Status
 
 
-def render(status: Status, accept: str) -> Response:
+def render(status: Status, gone: Gone, accept: str) -> Response:
     """Render a status, in the format that a client accepts: OpenMetrics, or the one before it.
 
     Takes 10 us a line: not for a process that relays.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Page(status))
+    registry.register(_Page(status, gone))
     encode, content_type = choose_encoder(accept)
     return Response(200, encode(registry), content_type)
 
 
 class _Page(Collector):
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, gone: Gone) -> None:
         self._status = status
+        self._gone = gone
 
     def collect(self) -> Iterator[Metric]:
         yield from _proxy(self._status)
-        yield from route_metrics(self._status.routes)
-        yield from backend_metrics(self._status.routes)
-        yield from mirror_metrics(self._status.routes)
+        for metrics in (route_metrics, backend_metrics, mirror_metrics):
+            yield from metrics(self._status.routes, self._gone)
         yield from _workers(self._status)
         yield from process_metrics(self._status)
 
@@ -55,10 +55,15 @@ def _proxy(status: Status) -> Iterator[Metric]:
         ("draining", "Whether the proxy is about to end.", status.draining),
         ("workers", "Worker processes, those that drain included.", len(status.workers)),
         ("start_time_seconds", "When the proxy was started, since 1970.", status.started),
+        ("shared_rows", "Rows of the shared table that are in use.", status.shared_rows),
+        ("shared_rows_limit", "Rows that may be in use.", status.shared_rows_limit),
     ):
         family = gauge(name, text)
         family.add_metric([], float(value))
         yield family
+    refused = counter("shared_rows_refused", "Names for which the shared table had no row.")
+    refused.add_metric([], status.shared_rows_refused)
+    yield refused
 
 
 def _workers(status: Status) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ from spliceproxy.observe.status import (
     MIRROR_OFF,
     MIRROR_STATES,
     BackendStatus,
+    Gone,
     MirrorStatus,
     RouteStatus,
 )
@@ -23,6 +24,8 @@ class _Value:
     text: str
     field: str
     iscounter: bool = True
+    outlasts: bool = True
+    """Whether it says something of what is gone."""
 
     def family(self, labels: Labels) -> CounterMetricFamily | GaugeMetricFamily:
         return (counter if self.iscounter else gauge)(self.name, self.text, labels)
@@ -31,7 +34,13 @@ class _Value:
 _OF_ROUTE = (
     _Value("connections", "Connections accepted.", "accepted"),
     _Value("connections_active", "Connections that are open.", "active", iscounter=False),
-    _Value("connections_limit", "Connections that may be open.", "limit", iscounter=False),
+    _Value(
+        "connections_limit",
+        "Connections that may be open.",
+        "limit",
+        iscounter=False,
+        outlasts=False,
+    ),
     _Value(
         "connections_mirroring",
         "Connections that have ended, and whose copies are on their way to mirrors.",
@@ -47,11 +56,25 @@ _OF_ROUTE = (
 _OF_BACKEND = (
     _Value("backend_connections", "Connections made to a backend.", "connections"),
     _Value("backend_connections_active", "Connections to a backend.", "active", iscounter=False),
-    _Value("backend_weight", "Share of the connections.", "weight", iscounter=False),
+    _Value(
+        "backend_weight", "Share of the connections.", "weight", iscounter=False, outlasts=False
+    ),
 )
 _OF_MIRROR = (
-    _Value("mirror_on", "Whether a mirror gets new connections.", "is_on", iscounter=False),
-    _Value("mirror_sample_ratio", "Part of the connections it gets.", "sample", iscounter=False),
+    _Value(
+        "mirror_on",
+        "Whether a mirror gets new connections.",
+        "is_on",
+        iscounter=False,
+        outlasts=False,
+    ),
+    _Value(
+        "mirror_sample_ratio",
+        "Part of the connections it gets.",
+        "sample",
+        iscounter=False,
+        outlasts=False,
+    ),
     _Value("mirror_streams", "Streams that a mirror was given.", "streams"),
     _Value("mirror_streams_active", "Streams that are open.", "open", iscounter=False),
     _Value("mirror_streams_incomplete", "Streams that miss something.", "incomplete"),
@@ -66,11 +89,12 @@ _OF_MIRROR = (
 )
 
 
-def route_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+def route_metrics(current: Sequence[RouteStatus], gone: Gone) -> Iterator[Metric]:
     """Metrics of routes."""
+    routes = [*current, *gone.routes]
     for value in _OF_ROUTE:
         family = value.family(("route",))
-        for route in routes:
+        for route in routes if value.outlasts else current:
             family.add_metric([route.name], getattr(route, value.field))
         yield family
     yield by_label(
@@ -97,26 +121,27 @@ def route_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
     )
 
 
-def backend_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+def backend_metrics(routes: Sequence[RouteStatus], gone: Gone) -> Iterator[Metric]:
     """Metrics of backends."""
     labels = ("route", "backend")
-    all_of_them: list[tuple[Labels, BackendStatus]] = [
+    current: list[tuple[Labels, BackendStatus]] = [
         ((route.name, backend.name), backend) for route in routes for backend in route.backends
     ]
+    all_of_them = [*current, *gone.backends]
     for value in _OF_BACKEND:
         family = value.family(labels)
-        for names, backend in all_of_them:
+        for names, backend in all_of_them if value.outlasts else current:
             family.add_metric(names, getattr(backend, value.field))
         yield family
     up = gauge("backend_up", "Whether a backend gets connections.", labels)
-    for names, backend in all_of_them:
+    for names, backend in current:
         up.add_metric(names, float(backend.state == "up"))
     yield up
     yield by_label(
         gauge("backend_state", "1 for the state that a backend is in.", (*labels, "state")),
         (
             (names, {one: int(one == backend.state) for one in _STATES})
-            for names, backend in all_of_them
+            for names, backend in current
         ),
     )
     yield by_label(
@@ -138,20 +163,21 @@ def backend_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
     )
 
 
-def mirror_metrics(routes: Sequence[RouteStatus]) -> Iterator[Metric]:
+def mirror_metrics(routes: Sequence[RouteStatus], gone: Gone) -> Iterator[Metric]:
     """Metrics of mirrors."""
     labels = ("route", "mirror")
-    all_of_them: list[tuple[Labels, MirrorStatus]] = [
+    current: list[tuple[Labels, MirrorStatus]] = [
         ((route.name, mirror.name), mirror) for route in routes for mirror in route.mirrors
     ]
+    all_of_them = [*current, *gone.mirrors]
     for value in _OF_MIRROR:
         family = value.family(labels)
-        for names, mirror in all_of_them:
+        for names, mirror in all_of_them if value.outlasts else current:
             family.add_metric(names, getattr(mirror, value.field))
         yield family
     yield by_label(
         gauge("mirror_state", "1 for the state that a mirror is in.", (*labels, "state")),
-        ((names, _states_of(mirror)) for names, mirror in all_of_them),
+        ((names, _states_of(mirror)) for names, mirror in current),
     )
     yield by_label(
         counter("mirror_dropped_bytes", "Bytes that a mirror did not get.", (*labels, "reason")),
