@@ -18,7 +18,7 @@ from tools.bench.transfer import waiting
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.files import BUFFER_SIZES
 from tools.bench.transfer.stage import Stage, wait_acknowledged
-from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
+from tools.bench.transfer.trial import BULK, SYSCALLS, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
 
 RELAY = "relay"
@@ -122,7 +122,7 @@ def measured(way: Way) -> Measure:
             stage.connected("flood") as source,
             stage.connected("drain") as destination,
         ):
-            clock, moved_bytes = Clock(), 0
+            clock, moved_bytes = Clock(stage.cache_misses), 0
             while not moved_bytes or clock.elapsed_s < stage.seconds:
                 moved_bytes += relay(move, source, destination, 1 << 20)
             wait_acknowledged(destination)
@@ -142,4 +142,4 @@ def trials() -> list[Trial]:
         for size in BUFFER_SIZES
     }
     title = "socket → socket, by technique and buffer (splice: a pipe of that size)"
-    return [Trial(RELAY, title, (THROUGHPUT, CPU, SYSCALLS), contestants, BASELINE)]
+    return [Trial(RELAY, title, BULK, contestants, BASELINE)]

@@ -77,7 +77,7 @@ class ZeroCopySends:
         A completion makes the socket ready for POLLERR, which cannot be masked: collect before
         each wait. They may come in another order than the sends.
         """
-        found = []
+        found: list[Completion] = []
         while True:
             try:
                 record = page_syscalls.read_error_queue(self._sock)
