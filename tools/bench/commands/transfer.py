@@ -27,6 +27,7 @@ from tools.bench.transfer import (
     report,
     sizes,
     stage,
+    uring,
 )
 from tools.bench.transfer import picture as transfer_picture
 from tools.bench.transfer.trial import Trial, size_name
@@ -116,6 +117,7 @@ def catalogue(file_sizes: Sequence[int]) -> list[Trial]:
         *corking.trials(),
         *maps.trials(),
         *batches.trials(),
+        *uring.trials(),
     ]
 
 

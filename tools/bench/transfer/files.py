@@ -52,7 +52,9 @@ def calls_per_mib(stage: Stage, method: Method, size_bytes: int, buffer_bytes: i
     return count.calls / (size_bytes / (1 << 20))
 
 
-def _warm(method: Method, buffer_bytes: int) -> Measure:
+def warm(method: Method, buffer_bytes: int) -> Measure:
+    """Send a file that is in memory, over and over."""
+
     def measure(stage: Stage) -> Sample:
         path = stage.file(FILE_BYTES)
         with opened(path) as fd, stage.connected("drain") as sock:
@@ -88,7 +90,7 @@ def trials() -> list[Trial]:
             WARM,
             f"file of {size_name(FILE_BYTES)} in memory → socket, by technique and buffer",
             BULK,
-            {f"{method} {size_name(size)}": _warm(method, size) for method, size in pairs},
+            {f"{method} {size_name(size)}": warm(method, size) for method, size in pairs},
             BASELINE,
         ),
         Trial(

@@ -11,27 +11,27 @@ from functools import partial
 
 from spliceproxy.kernel import page_syscalls, syscalls
 from spliceproxy.kernel.pipes import Pipe
-from tools.bench.transfer import waiting
+from tools.bench.transfer import uring_moves, waiting
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.files import BUFFER_SIZES
 from tools.bench.transfer.relays import drain
 from tools.bench.transfer.stage import Stage, wait_acknowledged
 from tools.bench.transfer.trial import BULK, SYSCALLS, Clock, Measure, Trial, size_name
+from tools.bench.transfer.uring_moves import SendMemory
 from tools.bench.works.work import Metric, Sample
 from tools.companions.techniques.zero_copy_send import ZeroCopySends
 
 KEPT, ANEW = "memory", "memory-anew"
 SEND, VMSPLICE, GIFT, ZERO_COPY = "send", "vmsplice", "vmsplice gift", "MSG_ZEROCOPY"
+RING_ZERO_COPY = "uring send_zc"
 BASELINE = f"{SEND} {size_name(64 << 10)}"
 MEMORY_BYTES = 64 << 20  # as large as the file of the other works: no cache holds it
 COPIED = Metric("copied_share", "sends that the kernel copied", "%", scale=100, comparison="none")
 
 _BLOCK_BYTES = 1 << 20
+_COUNTED_BYTES = 4 << 20
 
-Send = Callable[[mmap.mmap, int, int], None]
-"""Send one piece of memory: (memory, offset, count)."""
-
-Way = Callable[[socket.socket, int], AbstractContextManager[Send]]
+Way = Callable[[socket.socket, int], AbstractContextManager[SendMemory]]
 """Make ready to send pieces of at most so many bytes over a socket."""
 
 
@@ -47,7 +47,7 @@ def filled(size_bytes: int) -> Iterator[mmap.mmap]:
 
 
 @contextmanager
-def sending(sock: socket.socket, _most_bytes: int) -> Iterator[Send]:
+def sending(sock: socket.socket, _most_bytes: int) -> Iterator[SendMemory]:
     """Send by copying."""
 
     def send(memory: mmap.mmap, offset: int, count: int) -> None:
@@ -63,7 +63,7 @@ def sending(sock: socket.socket, _most_bytes: int) -> Iterator[Send]:
 
 
 @contextmanager
-def vmsplicing(sock: socket.socket, most_bytes: int, *, flags: int = 0) -> Iterator[Send]:
+def vmsplicing(sock: socket.socket, most_bytes: int, *, flags: int = 0) -> Iterator[SendMemory]:
     """Send by way of a pipe that refers to the memory."""
     with closing(Pipe(most_bytes, most_bytes)) as pipe:
 
@@ -82,7 +82,7 @@ def vmsplicing(sock: socket.socket, most_bytes: int, *, flags: int = 0) -> Itera
 @contextmanager
 def zero_copying(
     sock: socket.socket, _most_bytes: int, sends: ZeroCopySends | None = None
-) -> Iterator[Send]:
+) -> Iterator[SendMemory]:
     """Send with MSG_ZEROCOPY, and take each completion."""
     sends = sends or ZeroCopySends(sock)
 
@@ -101,10 +101,13 @@ def zero_copying(
     yield send
 
 
-def send_pieces(send: Send, memory: mmap.mmap, piece_bytes: int) -> None:
-    """Send all of the memory."""
-    for offset in range(0, len(memory), piece_bytes):
-        send(memory, offset, min(piece_bytes, len(memory) - offset))
+def send_pieces(
+    send: SendMemory, memory: mmap.mmap, piece_bytes: int, most_bytes: int = MEMORY_BYTES
+) -> None:
+    """Send the memory, or its beginning."""
+    end = min(len(memory), most_bytes)
+    for offset in range(0, end, piece_bytes):
+        send(memory, offset, min(piece_bytes, end - offset))
 
 
 def _kept(way: Way, piece_bytes: int) -> Measure:
@@ -131,6 +134,20 @@ def _zero_copy(piece_bytes: int) -> Measure:
     return measure
 
 
+def _ring_zero_copy(piece_bytes: int) -> Measure:
+    def measure(stage: Stage) -> Sample:
+        sent = uring_moves.Sent()
+        with (
+            filled(MEMORY_BYTES) as memory,
+            stage.connected("drain") as sock,
+            uring_moves.sending_memory(sock, sent) as send,
+        ):
+            sample = _timed(stage, sock, partial(send_pieces, send, memory, piece_bytes))
+        return {**sample, COPIED.name: sent.copied / max(sent.notified, 1)}
+
+    return measure
+
+
 def _anew(way: Way, piece_bytes: int, *, is_fresh: bool) -> Measure:
     """Write each piece before it is sent: into the same memory, or into fresh memory."""
 
@@ -142,8 +159,8 @@ def _anew(way: Way, piece_bytes: int, *, is_fresh: bool) -> Measure:
             filled(piece_bytes) as same,
         ):
 
-            def write_and_send() -> None:
-                for _number in range(MEMORY_BYTES // piece_bytes):
+            def write_and_send(most_bytes: int) -> None:
+                for _number in range(most_bytes // piece_bytes):
                     if is_fresh:
                         with mmap.mmap(-1, piece_bytes) as memory:
                             memory[:] = content
@@ -157,18 +174,18 @@ def _anew(way: Way, piece_bytes: int, *, is_fresh: bool) -> Measure:
     return measure
 
 
-def _timed(stage: Stage, sock: socket.socket, send_all: Callable[[], None]) -> Sample:
-    """Send `MEMORY_BYTES` for the time of a measurement, then count the calls of one more time."""
+def _timed(stage: Stage, sock: socket.socket, send: Callable[[int], None]) -> Sample:
+    """Send `MEMORY_BYTES` for the time of a measurement, then count the calls of some more."""
     clock, moved_bytes = Clock(stage.cache_misses), 0
     while not moved_bytes or clock.elapsed_s < stage.seconds:
-        send_all()
+        send(MEMORY_BYTES)
         moved_bytes += MEMORY_BYTES
     wait_acknowledged(sock)
     sample = clock.sample(moved_bytes)
     with counting() as count:
-        send_all()
+        send(_COUNTED_BYTES)
     wait_acknowledged(sock)
-    return {**sample, SYSCALLS.name: count.calls / (MEMORY_BYTES / (1 << 20))}
+    return {**sample, SYSCALLS.name: count.calls / (_COUNTED_BYTES / (1 << 20))}
 
 
 def trials() -> list[Trial]:
@@ -178,7 +195,9 @@ def trials() -> list[Trial]:
         f"{name} {size_name(size)}": _kept(way, size)
         for name, way in ways.items()
         for size in BUFFER_SIZES
-    } | {f"{ZERO_COPY} {size_name(size)}": _zero_copy(size) for size in BUFFER_SIZES}
+    }
+    kept |= {f"{ZERO_COPY} {size_name(size)}": _zero_copy(size) for size in BUFFER_SIZES}
+    kept |= {f"{RING_ZERO_COPY} {size_name(size)}": _ring_zero_copy(size) for size in BUFFER_SIZES}
     anew = {
         f"{name} {size_name(size)}": _anew(way, size, is_fresh=name != SEND)
         for name, way in ways.items()

@@ -34,6 +34,9 @@ Raises BlockingIOError when there is nothing to take.
 
 Way = Callable[[], AbstractContextManager[Move]]
 
+SizedWay = Callable[[int], AbstractContextManager[Move]]
+"""Make ready to move at most so many bytes at once."""
+
 
 def fill(source_fd: int, pipe: Pipe, wanted_bytes: int) -> int:
     """Splice into an empty pipe; how much it took."""
