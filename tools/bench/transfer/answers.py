@@ -7,8 +7,7 @@ partly filled one shows; loopback's own are 64 KiB.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from spliceproxy.kernel import syscalls
 from tools.bench.loads.asker import ANSWER_LENGTH
@@ -38,14 +37,6 @@ _FEWEST = 3
 
 Send = Callable[[socket.socket], None]
 """Send one answer, waiting for room as often as needed."""
-
-
-@contextmanager
-def corked(sock: socket.socket) -> Iterator[None]:
-    """Hold back a partly filled segment for the length of the block."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    yield
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
 def wait_for_question(sock: socket.socket) -> None:

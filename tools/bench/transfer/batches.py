@@ -22,6 +22,7 @@ from tools.bench.transfer.relays import drain
 from tools.bench.transfer.stage import Stage
 from tools.bench.transfer.trial import Trial
 from tools.bench.works.work import Sample
+from tools.companions.shared import segments
 
 PIECES, PIECE_BYTES, BODY_BYTES = 16, 1 << 10, 64 << 10
 MANY, HEADED, FILES = "batch-16", "batch-header", "batch-files"
@@ -48,7 +49,7 @@ def by_send(
         answers.send_all(sock, pieces[-1])
 
     def corked(sock: socket.socket) -> None:
-        with answers.corked(sock):
+        with segments.corked(sock):
             each(sock)
 
     yield corked if cork else each
@@ -102,7 +103,7 @@ def by_files(fds: Sequence[int], size_bytes: int, way: str) -> Iterator[answers.
             send_file(sock, fd, size_bytes)
 
     def corked(sock: socket.socket) -> None:
-        with answers.corked(sock):
+        with segments.corked(sock):
             each(sock)
 
     buffers = [bytearray(size_bytes) for _fd in fds]

@@ -13,6 +13,7 @@ from tools.bench.transfer.files import opened
 from tools.bench.transfer.stage import Stage
 from tools.bench.transfer.trial import Trial, size_name
 from tools.bench.works.work import Sample
+from tools.companions.shared.segments import corked
 
 BODY_SIZES = (1 << 10, 64 << 10)
 HEADER = bytes(250)  # about what a file server says about a file
@@ -29,7 +30,7 @@ def work_name(body_bytes: int) -> str:
 def _framed(sock: socket.socket, way: str) -> Iterator[None]:
     """Send the header, and after the body what the way asks for to have the last bytes leave."""
     if way == CORK:
-        with answers.corked(sock):
+        with corked(sock):
             answers.send_all(sock, HEADER)
             yield
     else:
