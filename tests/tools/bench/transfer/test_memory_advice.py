@@ -32,8 +32,8 @@ def test_memory_that_is_written_once() -> None:
     }
     assert spoken(result(MADE[memory.KEPT], samples)) == [
         (
-            "Memory that is written once: vmsplice takes this much of send's CPU: 1.00x with 64 KiB, "
-            "0.60x with 1 MiB."
+            "Memory that is written once: vmsplice takes this much of send's CPU: 1.00x with "
+            "64 KiB, 0.60x with 1 MiB."
         ),
         "SPLICE_F_GIFT makes this of vmsplice's CPU: 1.05x with 1 MiB.",
         "MSG_ZEROCOPY, of which loopback copied 100%, takes of send's CPU: 2.00x with 1 MiB.",
@@ -61,12 +61,12 @@ def test_batches() -> None:
             "CPU."
         ),
         (
-            "A header and 64 KiB of memory in one vector by vmsplice: 46 segments and 2 calls instead "
-            "of 47 and 2, 1.25x the CPU."
+            "A header and 64 KiB of memory in one vector by vmsplice: 46 segments and 2 calls "
+            "instead of 47 and 2, 1.25x the CPU."
         ),
         (
-            "16 files of 1 KiB by sendfile, TCP_CORK: 12 segments and 18 calls instead of 16 and 16, "
-            "0.75x the CPU."
+            "16 files of 1 KiB by sendfile, TCP_CORK: 12 segments and 18 calls instead of 16 and "
+            "16, 0.75x the CPU."
         ),
     ]
 
@@ -82,8 +82,8 @@ def test_rings() -> None:
     works = (MADE[uring.FILE], files), (MADE[uring.MESSAGE], messages)
     assert spoken(*(result(*work) for work in works)) == [
         (
-            "By io_uring, with 1 MiB, two linked splices take 1.30x the CPU of splice, a linked read "
-            "and send 1.10x that of the two calls."
+            "By io_uring, with 1 MiB, two linked splices take 1.30x the CPU of splice, a linked "
+            "read and send 1.10x that of the two calls."
         ),
         (
             "A message of 100 bytes spliced by io_uring takes 2.00x the CPU of two calls, and 5.5 "
