@@ -4,7 +4,8 @@ import errno
 import os
 import resource
 import signal
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from spliceproxy.doctor.channels import CHANNELS, Opener, file_in
@@ -20,14 +21,15 @@ _SANDBOXED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
 
 def check_calls(machine: Machine, needs: Collection[Need]) -> Iterator[Finding]:
     """Try each call on each kind of descriptor that it is used on."""
-    signals: dict[str, int] = {}
+    signals: dict[str, signal.Signals | None] = {}
     for trial in TRIALS:
         name, opener = CHANNELS[trial.channel]
         # A filter may kill whoever makes a call that it does not allow: ask in a child first.
         if trial.call not in signals:
-            signals[trial.call] = killed_by(trial, opener) if machine.filters_calls() else 0
-        if signals[trial.call]:
-            yield judge_kill(trial, name, signals[trial.call], needs)
+            call = partial(_make, trial, opener)
+            signals[trial.call] = killed_by(call) if machine.filters_calls() else None
+        if killer := signals[trial.call]:
+            yield judge_kill(trial, name, killer.name, needs)
         else:
             yield try_out(trial, name, opener, needs)
 
@@ -78,9 +80,8 @@ def judge_refusal(trial: Trial, name: str, error: OSError, needs: Collection[Nee
     return _refused(trial, fact, remedy, needs, errno=_reason(error))
 
 
-def judge_kill(trial: Trial, name: str, number: int, needs: Collection[Need]) -> Finding:
+def judge_kill(trial: Trial, name: str, killer: str, needs: Collection[Need]) -> Finding:
     """Return what it means that a call ends its process."""
-    killer = signal.Signals(number).name
     fact = f"{name}: not tried; {trial.call}(2) ends the process by {killer}"
     remedy = f"allow {trial.call}(2) in the sandbox's seccomp profile, or let it answer EPERM"
     return _refused(trial, fact, remedy, needs, signal=killer)
@@ -101,18 +102,22 @@ def _refused(
     return Finding(trial.check, status, fact, remedy, values)
 
 
-def killed_by(trial: Trial, opener: Opener) -> int:
-    """Make the call in a child; the signal that ended it, 0 if none did."""
+def killed_by(call: Callable[[], object]) -> signal.Signals | None:
+    """Make a call in a child; the signal that ended it, None if none did."""
     child = os.fork()
     if not child:
         try:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a death that is no accident
-            with opener() as channel:
-                trial.move(channel)
+            call()
         finally:
             os._exit(0)  # whatever came of it is found out by the parent's own trial
     _, status = os.waitpid(child, 0)
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return signal.Signals(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
+
+
+def _make(trial: Trial, opener: Opener) -> None:
+    with opener() as channel:
+        trial.move(channel)
 
 
 def _reason(error: OSError) -> str:

@@ -7,6 +7,7 @@ from spliceproxy.doctor.directories import check_owners
 from spliceproxy.doctor.file_limit import check_file_limit
 from spliceproxy.doctor.finding import Finding
 from spliceproxy.doctor.interfaces import check_interfaces
+from spliceproxy.doctor.io_uring import check_io_uring
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_directories
 from spliceproxy.doctor.network import check_network
@@ -31,6 +32,7 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     yield from check_system(machine)
     yield from check_privileges(machine, settings)
     yield from check_calls(machine, needs)
+    yield from check_io_uring(machine)
     yield from check_directories(mirror_directories(settings), needs)
     with acting_as(find_worker_identity(settings)):
         found = list(check_owners(mirror_directories(settings)))

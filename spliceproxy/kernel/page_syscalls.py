@@ -1,4 +1,4 @@
-"""System calls that send a file's pages, give memory's pages to a pipe, or look at pages.
+"""System calls that send a file's pages or memory's, give them to a pipe, or look at pages.
 
 The relay has no use for them; the companion programs show what they cost. As with `syscalls`,
 callers reach them as attributes of this module, so that a test can put a fault there.
@@ -7,6 +7,8 @@ callers reach them as attributes of this module, so that a test can put a fault 
 import ctypes
 import mmap
 import os
+import socket
+from collections.abc import Sequence
 
 from spliceproxy.kernel.syscalls import SPLICE_NONBLOCK
 
@@ -20,6 +22,11 @@ MS_ASYNC = 1
 """Of msync(2): nothing is started since Linux 2.6.19, the kernel writes in its own time."""
 MS_SYNC = 4
 """Return when the pages are on the disk (linux/mman.h)."""
+
+SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000
+"""asm-generic/socket.h, linux/socket.h; since Linux 4.14. Python does not name them."""
+
+_ANCILLARY_BYTES = 128  # a struct sock_extended_err and an address (ip(7), IP_RECVERR), with room
 
 
 class _IoVector(ctypes.Structure):
@@ -59,11 +66,50 @@ def vmsplice(
         OSError: as vmsplice(2); BlockingIOError when the pipe has no slot left, EFAULT when the
             memory maps a file that has shrunk.
     """
-    vector = _IoVector(_address(memory, offset, count), count)
-    given: int = _libc.vmsplice(pipe_fd, ctypes.byref(vector), 1, flags)
+    return _vmsplice(pipe_fd, ((memory, offset, count),), flags)
+
+
+def vmsplice_vector(
+    pipe_fd: int, pieces: Sequence[tuple[mmap.mmap, int, int]], flags: int = SPLICE_NONBLOCK
+) -> int:
+    """Do what `vmsplice` does, for several pieces at once: (memory, offset, count) of each.
+
+    A short count ends within a piece, or between two, where the pipe had no slot left.
+    """
+    return _vmsplice(pipe_fd, pieces, flags)
+
+
+def _vmsplice(pipe_fd: int, pieces: Sequence[tuple[mmap.mmap, int, int]], flags: int) -> int:
+    vectors = (_IoVector * len(pieces))(
+        *(_IoVector(_address(*piece), piece[2]) for piece in pieces)
+    )
+    given: int = _libc.vmsplice(pipe_fd, vectors, len(pieces), flags)
     if given < 0:
         raise _last_error()
     return given
+
+
+def send_zero_copy(sock: socket.SocketType, data: memoryview) -> int:
+    """Hand a socket references to memory's pages; for how many bytes (MSG_ZEROCOPY, send(2)).
+
+    The socket needs SO_ZEROCOPY. The memory must not be written to before a completion names the
+    call (`read_error_queue`); the kernel numbers those calls that took something, from 0 on.
+
+    Raises:
+        OSError: as send(2); ENOBUFS where too many calls have no completion yet
+            (net.core.optmem_max), or too much memory is held (RLIMIT_MEMLOCK).
+    """
+    return sock.send(data, socket.MSG_NOSIGNAL | MSG_ZEROCOPY)
+
+
+def read_error_queue(sock: socket.socket) -> bytes:
+    """Take the next struct sock_extended_err of <linux/errqueue.h> (MSG_ERRQUEUE, recv(2)).
+
+    Raises:
+        OSError: as recvmsg(2); BlockingIOError when there is none, for blocking sockets, too.
+    """
+    _data, ancillary, _flags, _address = sock.recvmsg(0, _ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
+    return ancillary[0][2] if ancillary else b""
 
 
 def mincore(memory: mmap.mmap, offset: int, count: int) -> bytes:

@@ -118,6 +118,13 @@ def test_sendfile_goes_into_pipes_too(ends: Ends) -> None:
     assert os.sendfile(ends.write_end, ends.file, 0, 10) == 10
 
 
+def test_the_flag_that_would_move_pages_is_accepted_and_ignored(ends: Ends) -> None:
+    os.pwrite(ends.file, b"old", 0)
+    assert os.splice(ends.file, ends.write_end, 10, offset_src=0, flags=os.SPLICE_F_MOVE) == 10
+    os.pwrite(ends.file, b"NEW", 0)
+    assert os.read(ends.read_end, 3) == b"NEW", "the pipe still refers to the file's page"
+
+
 def test_a_gift_that_is_no_page_is_taken_all_the_same(ends: Ends) -> None:
     assert give(ends.write_end, 10, 100) == 100
 

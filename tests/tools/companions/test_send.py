@@ -101,3 +101,33 @@ def test_a_terminal_gets_a_bar() -> None:
     assert b"8000000 acknowledged" in outcome.stdout
     assert re.search(r"\d+ MB, [\d,]+ MB/s ", drawn)
     assert "100%" in drawn
+
+
+def send_small_files(tmp_path: Path, *options: object) -> tuple[bytes, bytes]:
+    """Send three files, the middle one empty; what arrived, and what the sender told."""
+    paths = [tmp_path / name for name in ("first", "empty", "last")]
+    for path, data in zip(paths, (DATA[:500], b"", DATA[500:1200]), strict=True):
+        path.write_bytes(data)
+    with listening() as (listener, address):
+        outcome = run("send", address, *paths, *options)
+        assert outcome.returncode == 0, outcome.stderr
+        with accept(listener) as peer:
+            return read_all(peer), outcome.stdout
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_several_files_behind_one_cork_are_one_segment(method: str, tmp_path: Path) -> None:
+    received, told = send_small_files(tmp_path, "--method", method, "--cork")
+    assert received == DATA[:1200]
+    assert b" in 1 segment, 1200 acknowledged" in told
+
+
+def test_without_a_cork_each_file_is_a_segment(tmp_path: Path) -> None:
+    received, told = send_small_files(tmp_path)
+    assert received == DATA[:1200]
+    assert b" in 2 segments, 1200 acknowledged" in told
+
+
+def test_a_range_of_several_files(tmp_path: Path) -> None:
+    received, _told = send_small_files(tmp_path, "--offset", 400, "--length", 300)
+    assert received == DATA[400:700]

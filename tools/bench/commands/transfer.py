@@ -15,7 +15,20 @@ from tools.bench.errors import BenchError
 from tools.bench.placement import Placement
 from tools.bench.report import put_into_page
 from tools.bench.results import Results
-from tools.bench.transfer import corking, files, maps, pipes, relays, report, sizes, stage
+from tools.bench.transfer import (
+    batches,
+    cache_misses,
+    corking,
+    files,
+    maps,
+    memory,
+    pipes,
+    relays,
+    report,
+    sizes,
+    stage,
+    uring,
+)
 from tools.bench.transfer import picture as transfer_picture
 from tools.bench.transfer.trial import Trial, size_name
 
@@ -100,8 +113,11 @@ def catalogue(file_sizes: Sequence[int]) -> list[Trial]:
         *sizes.trials(file_sizes),
         *relays.trials(),
         *pipes.trials(),
+        *memory.trials(),
         *corking.trials(),
         *maps.trials(),
+        *batches.trials(),
+        *uring.trials(),
     ]
 
 
@@ -114,7 +130,9 @@ def placement_line(where: Placement) -> str:
 def notes(directory: Path, *, drops_all_caches: bool) -> list[str]:
     kind = machine.file_system(directory, Path("/proc/self/mounts").read_text())
     cold = "drop_caches, the whole system's" if drops_all_caches else "posix_fadvise, the file's"
+    missing = cache_misses.why_not_counted()
     return [
+        *([f"cache misses are not counted here ({missing})"] if missing else []),
         f"files: on {kind}; cold by {cold}, so that a disk's or a host's own cache may still help",
         "TCP over loopback, congestion control reno",
     ]

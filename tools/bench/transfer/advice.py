@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tools.bench.results import Results, WorkResult
-from tools.bench.transfer import corking, files, maps, pipes, relays, sizes
+from tools.bench.transfer import answers, corking, files, maps, pipes, relays, sizes
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, size_name
 from tools.bench.works.work import RATIO_SIGN, Metric
 
@@ -183,19 +183,19 @@ def _pipes(result: WorkResult) -> Iterator[str]:
 
 
 def _cork(result: WorkResult) -> Iterator[str]:
-    usual = _median(result, corking.NODELAY, corking.SEGMENTS)
+    usual = _median(result, corking.NODELAY, answers.SEGMENTS)
     if usual is None:
         return
     for way in (corking.CORK, corking.MORE):
-        segments = _median(result, way, corking.SEGMENTS)
-        cost = _ratio(result, way, corking.NODELAY, corking.CPU)
+        segments = _median(result, way, answers.SEGMENTS)
+        cost = _ratio(result, way, corking.NODELAY, answers.CPU)
         if segments is not None and cost is not None:
             yield (
                 f"A header and a small body leave in {segments:.2f} segments with {way} and in "
                 f"{usual:.2f} with {corking.NODELAY} alone, at {_times(cost)} the CPU."
             )
-    rate = _median(result, corking.NAGLE, corking.RATE)
-    usual_rate = _median(result, corking.NODELAY, corking.RATE)
+    rate = _median(result, corking.NAGLE, answers.RATE)
+    usual_rate = _median(result, corking.NODELAY, answers.RATE)
     if rate is not None and usual_rate is not None and rate * NEAR < usual_rate:
         yield (
             f"With neither, the body waits for the acknowledgement of the header: {rate:,.0f} "

@@ -1,92 +1,67 @@
-"""An answer of a header and a file: in how many segments it leaves, and what that costs.
-
-The peer asks for the next answer when it has this one. Segments are those of Ethernet, so that a
-partly filled one shows; loopback's own are 64 KiB.
-"""
+"""An answer of a header and a file: in how many segments it leaves, and what that costs."""
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from spliceproxy.kernel import syscalls
-from tools.bench.loads.asker import ANSWER_LENGTH
-from tools.bench.transfer import waiting
+from spliceproxy.kernel import page_syscalls
+from tools.bench.transfer import answers, waiting
 from tools.bench.transfer.files import opened
 from tools.bench.transfer.stage import Stage
-from tools.bench.transfer.trial import Clock, Trial, size_name
-from tools.bench.works.work import Metric, Sample
+from tools.bench.transfer.trial import Trial, size_name
+from tools.bench.works.work import Sample
+from tools.companions.shared.segments import corked
 
 BODY_SIZES = (1 << 10, 64 << 10)
 HEADER = bytes(250)  # about what a file server says about a file
-SEGMENT_BYTES = 1448  # Ethernet's 1500, less IPv4, TCP and its timestamps
-
-RATE = Metric("answers_per_s", "rate", "/s", is_higher_better=True)
-CPU = Metric("cpu_us_per_answer", "CPU per answer", "µs", decimals=1)
-SEGMENTS = Metric("segments_per_answer", "segments per answer", "", decimals=2, comparison="none")
 
 NODELAY, CORK, MORE, NAGLE = "TCP_NODELAY", "TCP_CORK", "MSG_MORE", "neither"
 BASELINE = NODELAY
-
-_DATA_SEGMENTS_OUT_AT = 156  # struct tcp_info in linux/tcp.h: tcpi_data_segs_out, Linux 4.6
-_FEWEST_ANSWERS = 3
-
-SendHeader = Callable[[socket.socket], None]
 
 
 def work_name(body_bytes: int) -> str:
     return f"cork-{body_bytes >> 10}k"
 
 
-def data_segments(sock: socket.socket) -> int:
-    """Return how many segments with data a socket has sent, retransmitted ones included."""
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DATA_SEGMENTS_OUT_AT + 4)
-    return int(struct.unpack_from("I", info, _DATA_SEGMENTS_OUT_AT)[0])
-
-
 @contextmanager
 def _framed(sock: socket.socket, way: str) -> Iterator[None]:
     """Send the header, and after the body what the way asks for to have the last bytes leave."""
     if way == CORK:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-    syscalls.send(sock, HEADER, more=way == MORE)
-    yield
-    if way == CORK:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        with corked(sock):
+            answers.send_all(sock, HEADER)
+            yield
+    else:
+        answers.send_all(sock, HEADER, more=way == MORE)
+        yield
+
+
+def send_file(sock: socket.socket, file_fd: int, size_bytes: int) -> None:
+    """Send a file's beginning by sendfile, waiting for room."""
+    offset = 0
+    while offset < size_bytes:
+        try:
+            offset += page_syscalls.sendfile(sock.fileno(), file_fd, offset, size_bytes - offset)
+        except BlockingIOError:
+            waiting.until_writable(sock)
 
 
 def answer(sock: socket.socket, way: str, file_fd: int, body_bytes: int) -> None:
-    """Wait for the question, then send header and body."""
-    waiting.until_readable(sock)
-    syscalls.receive(sock, 1)
+    """Send header and body."""
     with _framed(sock, way):
-        offset = 0
-        while offset < body_bytes:
-            try:
-                offset += os.sendfile(sock.fileno(), file_fd, offset, body_bytes - offset)
-            except BlockingIOError:
-                waiting.until_writable(sock)
+        send_file(sock, file_fd, body_bytes)
 
 
 def _measure(way: str, body_bytes: int, stage: Stage) -> Sample:
-    path = stage.file(body_bytes)
-    with opened(path) as fd, stage.connected("asker", SEGMENT_BYTES) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(way not in (NAGLE, CORK)))
-        syscalls.send(sock, ANSWER_LENGTH.pack(len(HEADER) + body_bytes))
-        answer(sock, way, fd, body_bytes)
-        clock, answers, segments = Clock(), 0, data_segments(sock)
-        while clock.elapsed_s < stage.seconds or answers < _FEWEST_ANSWERS:
+    with opened(stage.file(body_bytes)) as fd:
+
+        def send(sock: socket.socket) -> None:
             answer(sock, way, fd, body_bytes)
-            answers += 1
-        return {
-            RATE.name: answers / clock.elapsed_s,
-            CPU.name: clock.cpu_s / answers * 1e6,
-            SEGMENTS.name: (data_segments(sock) - segments) / answers,
-        }
+
+        answer_bytes = len(HEADER) + body_bytes
+        return answers.measured(stage, send, answer_bytes, nodelay=way not in (NAGLE, CORK))
 
 
 def trials() -> list[Trial]:
@@ -94,7 +69,7 @@ def trials() -> list[Trial]:
         Trial(
             work_name(size),
             f"answers of a header and a file of {size_name(size)}, one after the other",
-            (RATE, CPU, SEGMENTS),
+            answers.METRICS,
             {way: partial(_measure, way, size) for way in (NODELAY, CORK, MORE, NAGLE)},
             BASELINE,
         )

@@ -1,23 +1,29 @@
 """System calls counted where they are made: in the package's seams, and where files are read.
 
-Every function of `spliceproxy.kernel.syscalls` and `page_syscalls` is one system call, so a pass in
-which each is wrapped in a counter counts what moves bytes, refused calls included. Not counted is
-what happens around it: opening and mapping, memory for vmsplice, page faults, waiting for room.
+Every function of `spliceproxy.kernel.syscalls`, `page_syscalls` and `io_uring` is one system call,
+so a pass in which each is wrapped in a counter counts what moves bytes, refused calls included. Not
+counted is what happens around it: opening and mapping, memory for vmsplice, page faults, waiting
+for room.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from spliceproxy.kernel import page_syscalls, syscalls
+from spliceproxy.kernel import io_uring, page_syscalls, syscalls
 
-_SEAMS = (syscalls, page_syscalls)
-_FILE_READS = ("preadv",)  # what the techniques read files with
+_SEAMS = (syscalls, page_syscalls, io_uring)
+_ELSEWHERE = (
+    (os, "preadv"),  # what the techniques read files with
+    (socket.socket, "sendmsg"),
+    (socket.socket, "setsockopt"),
+)
 
 
 class CallCount:
@@ -39,9 +45,9 @@ def counting() -> Iterator[CallCount]:
     """Count for the length of the block. Never around what is timed: counting costs."""
     count = CallCount()
     with ExitStack() as stack:
-        for module, name in [*_calls(), *((os, name) for name in _FILE_READS)]:
-            counted = count.counted(getattr(module, name))
-            stack.enter_context(patch.object(module, name, counted))
+        for owner, name in [*_calls(), *_ELSEWHERE]:
+            counted = count.counted(getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, counted))
         yield count
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.bench.transfer import waiting
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.stage import Stage, wait_acknowledged
-from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
+from tools.bench.transfer.trial import BULK, SYSCALLS, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
 from tools.companions.techniques.opening import open_sender
 from tools.companions.techniques.sender import METHODS, Method
@@ -52,11 +52,13 @@ def calls_per_mib(stage: Stage, method: Method, size_bytes: int, buffer_bytes: i
     return count.calls / (size_bytes / (1 << 20))
 
 
-def _warm(method: Method, buffer_bytes: int) -> Measure:
+def warm(method: Method, buffer_bytes: int) -> Measure:
+    """Send a file that is in memory, over and over."""
+
     def measure(stage: Stage) -> Sample:
         path = stage.file(FILE_BYTES)
         with opened(path) as fd, stage.connected("drain") as sock:
-            clock, moved_bytes = Clock(), 0
+            clock, moved_bytes = Clock(stage.cache_misses), 0
             while not moved_bytes or clock.elapsed_s < stage.seconds:
                 send(method, fd, FILE_BYTES, buffer_bytes, sock)
                 moved_bytes += FILE_BYTES
@@ -73,7 +75,7 @@ def _cold(method: Method, buffer_bytes: int) -> Measure:
         path = stage.file(FILE_BYTES)
         stage.cool(path)
         with opened(path) as fd, stage.connected("drain") as sock:
-            clock = Clock()
+            clock = Clock(stage.cache_misses)
             send(method, fd, FILE_BYTES, buffer_bytes, sock)
             wait_acknowledged(sock)
             return clock.sample(FILE_BYTES)
@@ -87,14 +89,14 @@ def trials() -> list[Trial]:
         Trial(
             WARM,
             f"file of {size_name(FILE_BYTES)} in memory → socket, by technique and buffer",
-            (THROUGHPUT, CPU, SYSCALLS),
-            {f"{method} {size_name(size)}": _warm(method, size) for method, size in pairs},
+            BULK,
+            {f"{method} {size_name(size)}": warm(method, size) for method, size in pairs},
             BASELINE,
         ),
         Trial(
             COLD,
             f"file of {size_name(FILE_BYTES)} on disk → socket, by technique and buffer",
-            (THROUGHPUT, CPU),
+            tuple(metric for metric in BULK if metric is not SYSCALLS),
             {f"{method} {size_name(size)}": _cold(method, size) for method, size in pairs},
             BASELINE,
         ),

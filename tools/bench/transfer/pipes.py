@@ -14,7 +14,7 @@ from tools.bench.transfer.files import FILE_BYTES, opened
 from tools.bench.transfer.growing_pipe import GrowingPipe
 from tools.bench.transfer.relays import Move, drain, fill, measured, splicing
 from tools.bench.transfer.stage import Stage, wait_acknowledged
-from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
+from tools.bench.transfer.trial import BULK, SYSCALLS, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
 
 SIZES = (4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
@@ -51,7 +51,7 @@ def _file(capacity_bytes: int | None) -> Measure:
         path = stage.file(FILE_BYTES)
         made = Pipe(capacity_bytes, capacity_bytes) if capacity_bytes else GrowingPipe()
         with closing(made) as pipe, opened(path) as fd, stage.connected("drain") as sock:
-            clock, moved_bytes = Clock(), 0
+            clock, moved_bytes = Clock(stage.cache_misses), 0
             while not moved_bytes or clock.elapsed_s < stage.seconds:
                 send(fd, pipe, sock)
                 moved_bytes += FILE_BYTES
@@ -65,7 +65,7 @@ def _file(capacity_bytes: int | None) -> Measure:
 
 
 def trials() -> list[Trial]:
-    metrics = (THROUGHPUT, CPU, SYSCALLS)
+    metrics = BULK
     from_files = {size_name(size): _file(size) for size in SIZES} | {GROWING: _file(None)}
     relayed = {size_name(size): measured(partial(splicing, size)) for size in SIZES}
     return [

@@ -18,7 +18,7 @@ from tools.bench.transfer import waiting
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.files import BUFFER_SIZES
 from tools.bench.transfer.stage import Stage, wait_acknowledged
-from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Clock, Measure, Trial, size_name
+from tools.bench.transfer.trial import BULK, SYSCALLS, Clock, Measure, Trial, size_name
 from tools.bench.works.work import Sample
 
 RELAY = "relay"
@@ -33,6 +33,9 @@ Raises BlockingIOError when there is nothing to take.
 """
 
 Way = Callable[[], AbstractContextManager[Move]]
+
+SizedWay = Callable[[int], AbstractContextManager[Move]]
+"""Make ready to move at most so many bytes at once."""
 
 
 def fill(source_fd: int, pipe: Pipe, wanted_bytes: int) -> int:
@@ -122,7 +125,7 @@ def measured(way: Way) -> Measure:
             stage.connected("flood") as source,
             stage.connected("drain") as destination,
         ):
-            clock, moved_bytes = Clock(), 0
+            clock, moved_bytes = Clock(stage.cache_misses), 0
             while not moved_bytes or clock.elapsed_s < stage.seconds:
                 moved_bytes += relay(move, source, destination, 1 << 20)
             wait_acknowledged(destination)
@@ -142,4 +145,4 @@ def trials() -> list[Trial]:
         for size in BUFFER_SIZES
     }
     title = "socket → socket, by technique and buffer (splice: a pipe of that size)"
-    return [Trial(RELAY, title, (THROUGHPUT, CPU, SYSCALLS), contestants, BASELINE)]
+    return [Trial(RELAY, title, BULK, contestants, BASELINE)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from tools.bench import tables
 from tools.bench.report import markdown_table, text_table, work_json
 from tools.bench.results import Results, WorkResult
 from tools.bench.tables import Table
-from tools.bench.transfer import advice, sizes
+from tools.bench.transfer import advice, memory_advice, sizes
 
 LEGEND = (
     "Each figure: the ratio to the row of 1.00 in the same round (median over the rounds "
@@ -18,7 +19,8 @@ LEGEND = (
     "system mode; on loopback it carries the packets into the receiver's socket too. The receiver "
     "discards bytes where they are (MSG_TRUNC). Calls are counted in a pass of their own, where "
     "`spliceproxy.kernel` makes them and where files are read: those that move bytes, refused ones "
-    "included, without mapping, page faults and waiting."
+    "included, without mapping, page faults and waiting. Context switches and page faults are "
+    "getrusage(2)'s, of all threads of the sending process."
 )
 
 
@@ -50,14 +52,31 @@ def size_table(result: WorkResult) -> Table:
 
 def all_tables(results: Results) -> list[Table]:
     return [
-        size_table(result) if result.work.name == sizes.SIZES_NAME else tables.work_table(result)
+        size_table(result)
+        if result.work.name == sizes.SIZES_NAME
+        else tables.work_table(measured_alone(result))
         for result in results.works
     ]
 
 
+def measured_alone(result: WorkResult) -> WorkResult:
+    """Leave out what was measured of nobody, such as cache misses in a virtual machine."""
+    metrics = tuple(
+        metric
+        for metric in result.work.metrics
+        if any(result.median(name, metric) is not None for name in result.measurements)
+    )
+    return replace(result, work=replace(result.work, metrics=metrics))
+
+
+def sentences(results: Results) -> list[str]:
+    """Return what the run has to say to somebody who has to choose."""
+    return [*advice.sentences(results), *memory_advice.sentences(results)]
+
+
 def as_text(results: Results) -> str:
     parts = ["\n".join(circumstances(results)), LEGEND, *map(text_table, all_tables(results))]
-    if drawn := advice.sentences(results):
+    if drawn := sentences(results):
         parts.append("\n".join(["what the figures say", *(f"- {line}" for line in drawn)]))
     return "\n\n".join(parts) + "\n"
 
@@ -72,7 +91,7 @@ def as_json(results: Results) -> str:
         "notes": results.notes,
         "left_out": results.left_out,
         "failures": results.failures(),
-        "advice": advice.sentences(results),
+        "advice": sentences(results),
         "works": {result.work.name: work_json(result) for result in results.works},
     }
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
@@ -80,7 +99,7 @@ def as_json(results: Results) -> str:
 
 def as_markdown(results: Results, page: Path, picture: Path | None) -> str:
     """Return the part of a page; what to choose comes first."""
-    parts = ["\n".join(f"- {sentence}" for sentence in advice.sentences(results))]
+    parts = ["\n".join(f"- {sentence}" for sentence in sentences(results))]
     if picture:
         link = os.path.relpath(picture, page.parent)
         parts.append(f"![Cost by technique, file size and pipe size]({link})")

@@ -57,7 +57,7 @@ def _measure(method: Method, sizes: Sequence[int], stage: Stage) -> Sample:
         with opened(stage.file(size_bytes)) as fd, stage.connected("drain") as sock:
             send(method, fd, size_bytes, BUFFER_BYTES, sock)
             wait_acknowledged(sock)
-            clock, count = Clock(), 0
+            clock, count = Clock(stage.cache_misses), 0
             at_once = max(1, min(_MOST_AT_ONCE, (1 << 20) // size_bytes))
             while not count or clock.elapsed_s < stage.seconds / len(sizes):
                 for _number in range(at_once):

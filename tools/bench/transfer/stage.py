@@ -16,6 +16,8 @@ from spliceproxy.kernel import syscalls
 from tools.bench import origins, ports
 from tools.bench.errors import BenchError
 from tools.bench.placement import Placement
+from tools.bench.transfer import cache_misses
+from tools.bench.transfer.cache_misses import EventCounter
 from tools.companions.pagecache.cached_file import opened
 
 _BLOCK_BYTES = 1 << 20
@@ -32,6 +34,7 @@ class Stage:
     seconds: float
     ports: dict[str, int]
     drops_all_caches: bool
+    cache_misses: EventCounter | None = None
 
     def file(self, size_bytes: int) -> Path:
         """Return a file of that size, written to the disk and in the page cache."""
@@ -90,7 +93,10 @@ def built(
         if where.proxy_cpus is not None:
             stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
             os.sched_setaffinity(0, where.proxy_cpus)
-        yield Stage(directory, seconds, taken, drops_all_caches)
+        counter = cache_misses.open_counter()
+        if counter:
+            stack.callback(counter.close)
+        yield Stage(directory, seconds, taken, drops_all_caches, counter)
 
 
 def wait_acknowledged(sock: socket.socket, timeout_s: float = 10.0) -> None:

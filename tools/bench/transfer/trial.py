@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from tools.bench import machine
 from tools.bench.errors import BenchError
 from tools.bench.results import Measurement, WorkResult
 from tools.bench.rounds import turns
+from tools.bench.transfer.cache_misses import EventCounter
 from tools.bench.transfer.stage import Stage
 from tools.bench.works.work import Metric, Sample, Subject
 
@@ -19,6 +21,12 @@ THROUGHPUT = Metric(
 )
 CPU = Metric("cpu_s_per_gb", "CPU per GB", "s", decimals=3)
 SYSCALLS = Metric("syscalls_per_mib", "calls per MiB", "", decimals=1, comparison="none")
+SWITCHES = Metric("switches_per_gb", "context switches per GB", "", comparison="none")
+FAULTS = Metric("page_faults_per_gb", "page faults per GB", "", comparison="none")
+CACHE_MISSES = Metric("cache_misses_per_gb", "cache misses per GB", "", comparison="none")
+
+BULK = (THROUGHPUT, CPU, SYSCALLS, SWITCHES, FAULTS, CACHE_MISSES)
+"""What is told of techniques that move much: a column without figures is left out of the report."""
 
 Measure = Callable[[Stage], Sample]
 
@@ -51,13 +59,16 @@ class Trial(Subject):
 
 
 class Clock:
-    """Time and CPU of this process since it was made: user and system time of all it did.
+    """Time and costs of this process since it was made, all its threads' in user and system mode.
 
     On loopback a sender's CPU also carries the packets into the receiver's socket: the same for
     every technique.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cache_misses: EventCounter | None = None) -> None:
+        self._counter = cache_misses
+        self._misses = cache_misses.read() if cache_misses else 0
+        self._usage = resource.getrusage(resource.RUSAGE_SELF)
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
 
     @property
@@ -68,10 +79,22 @@ class Clock:
     def cpu_s(self) -> float:
         return time.process_time() - self._cpu_s
 
+    def events(self, names: tuple[Metric, Metric, Metric], per: float) -> Sample:
+        """Return context switches, page faults and cache misses (where counted) for each `per`."""
+        now, before = resource.getrusage(resource.RUSAGE_SELF), self._usage
+        switches = now.ru_nvcsw + now.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw
+        faults = now.ru_minflt + now.ru_majflt - before.ru_minflt - before.ru_majflt
+        counts: list[int] = [switches, faults]
+        if self._counter:
+            counts.append(self._counter.read() - self._misses)
+        return {metric.name: count / per for metric, count in zip(names, counts, strict=False)}
+
     def sample(self, moved_bytes: int) -> Sample:
+        gigabytes = moved_bytes / 1e9
         return {
             THROUGHPUT.name: moved_bytes / self.elapsed_s,
-            CPU.name: self.cpu_s / (moved_bytes / 1e9),
+            CPU.name: self.cpu_s / gigabytes,
+            **self.events((SWITCHES, FAULTS, CACHE_MISSES), gigabytes),
         }
 
 

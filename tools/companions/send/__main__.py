@@ -12,7 +12,8 @@ from spliceproxy.cli.readers import reads
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.address import TcpAddress, parse_tcp
 from tools.companions.send import progress, report
-from tools.companions.send.source import Source, Technique, cut, generate, open_file, slices
+from tools.companions.send.joined import JoinedFiles, open_files
+from tools.companions.send.source import Source, Technique, cut, generate, slices
 from tools.companions.send.stream import Account, Limits, send_range
 from tools.companions.shared import options
 from tools.companions.shared.failures import give_up
@@ -25,7 +26,7 @@ INTERRUPTED = 130  # as a shell says of a program that SIGINT ended
 
 @click.command()
 @click.argument("target", callback=reads(parse_tcp), metavar="HOST:PORT")
-@click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @options.positive_size("--generate", "generated_bytes", "Send so much made-up data, and no file.")
 @click.option("--method", type=click.Choice(METHODS), default="sendfile", show_default=True)
 @click.option("--gift", is_flag=True, help="With vmsplice: set SPLICE_F_GIFT on whole pages.")
@@ -40,11 +41,12 @@ INTERRUPTED = 130  # as a shell says of a program that SIGINT ended
     help="Slices, each over a connection of its own.",
 )
 @options.positive_duration("--timeout", "timeout_s", "Give up when nothing moves so long.", "30s")
+@click.option("--cork", is_flag=True, help="No partly filled segment before the end (TCP_CORK).")
 @click.option("--until-closed", is_flag=True, help="Wait for the peer's end, as of an echo.")
 def main(
     *,
     target: TcpAddress,
-    path: Path | None,
+    paths: tuple[Path, ...],
     generated_bytes: int | None,
     method: Method,
     gift: bool,
@@ -53,9 +55,10 @@ def main(
     chunk_bytes: int,
     parallel: int,
     timeout_s: float,
+    cork: bool,
     until_closed: bool,
 ) -> None:
-    """Push a file, or made-up data, to a TCP address by any technique.
+    """Push files, one behind the other, or made-up data to a TCP address by any technique.
 
     "Acknowledged" is by the peer's kernel; whether its program has read the bytes, TCP cannot
     tell. Exit status: 0 all is acknowledged, 1 something is not, 2 usage, 130 interrupted.
@@ -63,27 +66,31 @@ def main(
     if gift and method != "vmsplice":
         raise click.UsageError("--gift is for --method vmsplice")
     technique = Technique(method, gift, chunk_bytes)
-    limits = Limits(chunk_bytes, timeout_s, until_closed)
+    limits = Limits(chunk_bytes, timeout_s, until_closed, cork)
     try:
-        with _open_source(path, generated_bytes) as source:
-            parts = slices(offset, cut(source, offset, length), parallel)
+        with _open_source(paths, generated_bytes) as source:
+            parts = slices(offset, cut(source.size_bytes, offset, length), parallel)
             status = _send(target, source, technique, parts, limits)
     except UsageProblem as problem:
         give_up(problem)
     sys.exit(status)
 
 
-def _open_source(path: Path | None, generated_bytes: int | None) -> AbstractContextManager[Source]:
-    if path is not None and generated_bytes is None:
-        return open_file(path)
-    if path is None and generated_bytes is not None:
+def _open_source(
+    paths: tuple[Path, ...], generated_bytes: int | None
+) -> AbstractContextManager[Source | JoinedFiles]:
+    if paths and generated_bytes is None:
+        return open_files(paths)
+    if not paths and generated_bytes is not None:
         return generate(generated_bytes)
-    raise UsageProblem("what to send is not clear", "name one FILE, or give --generate SIZE")
+    raise UsageProblem(
+        "what to send is not clear", "name one FILE or more, or give --generate SIZE"
+    )
 
 
 def _send(
     target: TcpAddress,
-    source: Source,
+    source: Source | JoinedFiles,
     technique: Technique,
     parts: list[tuple[int, int]],
     limits: Limits,

@@ -117,16 +117,16 @@ def generate(size_bytes: int) -> Iterator[Source]:
         os.close(fd)
 
 
-def cut(source: Source, offset: int, length: int | None) -> int:
-    """Return how many bytes of a source are to be sent.
+def cut(size_bytes: int, offset: int, length: int | None) -> int:
+    """Return how many bytes of a source of that size are to be sent.
 
     Raises:
         UsageProblem: the range is not inside the source.
     """
-    there_bytes = source.size_bytes - offset
+    there_bytes = size_bytes - offset
     if there_bytes < 0:
         raise UsageProblem(
-            f"offset {offset} is behind the end, at {source.size_bytes}", "take a smaller --offset"
+            f"offset {offset} is behind the end, at {size_bytes}", "take a smaller --offset"
         )
     if length is not None and length > there_bytes:
         raise UsageProblem(

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import trio
@@ -9,6 +10,7 @@ import trio
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.sockets import finish_cleanly, prepare_stream
 from spliceproxy.settings.address import TcpAddress
+from tools.companions.shared.segments import corked, data_segments
 from tools.companions.shared.serving import own_socket
 from tools.companions.techniques.sender import FileSender, FileShrunkError
 
@@ -28,17 +30,20 @@ class Account:
     taken_bytes: int = 0
     acknowledged_bytes: int = 0
     returned_bytes: int = 0
+    segments: int = 0
+    """With data, sent again ones included."""
     problem: str = "interrupted"
     """Empty when all has been acknowledged."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much at a time, how long nothing at all may happen, and whether the peer ends it."""
+    """How much at a time, how long nothing at all may happen, whether the peer ends it, a cork."""
 
     chunk_bytes: int
     timeout_s: float
     until_closed: bool
+    cork: bool = False
 
 
 async def send_range(
@@ -82,12 +87,14 @@ class _Sending:
                 self._account.problem = await self._send()
                 nursery.cancel_scope.cancel()
         finally:
+            self._account.segments = data_segments(self._sock)
             self._account.acknowledged_bytes = self._account.taken_bytes - self._outstanding_bytes()
 
     async def _send(self) -> str:
         """Send everything; what kept it from being complete, or ""."""
         try:
-            await self._push()
+            with corked(self._sock) if self._limits.cork else nullcontext():
+                await self._push()
             self._sock.shutdown(socket.SHUT_WR)
             self._fin_bytes = 1
             await self._until(self._all_is_acknowledged, self._outstanding_bytes)

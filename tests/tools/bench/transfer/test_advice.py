@@ -4,7 +4,7 @@ import pytest
 
 from tests.tools.bench.transfer.made import result, results
 from tools.bench.results import WorkResult
-from tools.bench.transfer import advice, corking, files, maps, pipes, relays, sizes
+from tools.bench.transfer import advice, answers, corking, files, maps, pipes, relays, sizes
 from tools.bench.transfer.trial import CPU, SYSCALLS, THROUGHPUT, Trial
 from tools.bench.works.work import Sample
 
@@ -107,15 +107,15 @@ def test_the_smallest_pipe_that_is_large_enough() -> None:
 
 
 def test_segments_and_the_wait_of_nagle() -> None:
-    def answers(rate: float, cpu: float, segments: float) -> list[Sample]:
-        names = (corking.RATE.name, corking.CPU.name, corking.SEGMENTS.name)
+    def answered(rate: float, cpu: float, segments: float) -> list[Sample]:
+        names = (answers.RATE.name, answers.CPU.name, answers.SEGMENTS.name)
         return [dict(zip(names, (rate, cpu, segments), strict=True))]
 
     name = corking.work_name(corking.BODY_SIZES[0])
     samples = {
-        corking.NODELAY: answers(10_000, 30, 2),
-        corking.MORE: answers(11_000, 27, 1),
-        corking.NAGLE: answers(22, 100, 2),
+        corking.NODELAY: answered(10_000, 30, 2),
+        corking.MORE: answered(11_000, 27, 1),
+        corking.NAGLE: answered(22, 100, 2),
     }
     assert spoken(result(trial(name), samples)) == (
         "A header and a small body leave in 1.00 segments with MSG_MORE and in 2.00 with "

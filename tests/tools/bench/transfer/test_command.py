@@ -26,13 +26,13 @@ def transfer(directory: Path, *arguments: str) -> subprocess.CompletedProcess[st
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, "TMPDIR": str(directory)},
-        timeout=150,
+        timeout=240,
     )
 
 
 @pytest.mark.slow
 # Dozens of programs one after the other, with the rest of the suite beside them.
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(270)
 def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
     page.write_text("by hand\n<!-- transfer: begin, written by tools.bench -->\nlast time\n")
@@ -43,8 +43,8 @@ def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -
     outcome = transfer(tmp_path, *arguments, *outputs)
     assert outcome.returncode == 0, outcome.stderr
     report = json.loads(figures.read_text())
-    left_out = [line for line in report["failures"] if "keeps its files in memory" not in line]
-    assert left_out == []
+    excused = ("keeps its files in memory", "io_uring_setup(2) is refused")
+    assert [line for line in report["failures"] if not any(map(line.__contains__, excused))] == []
     assert set(report["works"]) == {
         "file-warm",
         "file-cold",
@@ -52,6 +52,8 @@ def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -
         "relay",
         "pipe-file",
         "pipe-relay",
+        "memory",
+        "memory-anew",
         "cork-1k",
         "cork-64k",
         "map-read",
@@ -60,10 +62,23 @@ def test_one_short_round_of_each_work_gives_figures_and_advice(tmp_path: Path) -
         "map-random-64k",
         "map-write",
         "map-pages",
+        "batch-16",
+        "batch-header",
+        "batch-files",
+        "uring-file",
+        "uring-relay",
+        "uring-message",
     }
     relayed = report["works"]["relay"]["peers"]
     assert relayed["splice 4 KiB"]["syscalls_per_mib"]["median"] >= 512
     assert relayed["copy 64 KiB"]["throughput_bytes_per_s"]["ratio"]["median"] == 1
+    anew = report["works"]["memory-anew"]["peers"]
+    faults = {
+        way: anew[f"{way} 64 KiB"]["page_faults_per_gb"]["median"] for way in ("send", "vmsplice")
+    }
+    assert faults["vmsplice"] > 10 * faults["send"]
+    sent = report["works"]["memory"]["peers"]["MSG_ZEROCOPY 64 KiB"]
+    assert sent["copied_share"]["median"] == 1
     assert any(": sendfile takes" in sentence for sentence in report["advice"])
     text = page.read_text()
     assert text.startswith("by hand\n")

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -14,45 +14,18 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.credentials import Identity, acting_as
 from spliceproxy.kernel.pipes import Pipe
 from tests.faults import ENDLESS, FailAt
-from tests.streams import Buffers, fill_up, tcp_pair
+from tests.streams import fill_up, tcp_pair
+from tests.tools.bench.transfer.receiver import Receiver, connected
 from tools.bench.errors import BenchError
 from tools.bench.transfer import corking, files, pipes, relays
 from tools.bench.transfer.counting import counting
 from tools.bench.transfer.growing_pipe import GrowingPipe
+from tools.companions.shared.segments import data_segments
 from tools.companions.techniques.sender import METHODS, Method
 
 KIB, MIB = 1 << 10, 1 << 20
 CONTENT = os.urandom(3 * MIB + 7)
 STREAM = CONTENT[: 500 * KIB + 7]
-
-
-class Receiver:
-    """Reads a socket to its end in a thread."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.received = bytearray()
-        self._sock = sock
-        sock.settimeout(10)
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        while data := self._sock.recv(MIB):
-            self.received += data
-
-    def join(self) -> bytes:
-        self._thread.join(20)
-        return bytes(self.received)
-
-
-@contextmanager
-def connected(send_bytes: int = 0) -> Iterator[tuple[socket.socket, Receiver]]:
-    near, far = tcp_pair(Buffers(send_bytes=send_bytes))
-    with near, far:
-        receiver = Receiver(far)
-        yield near, receiver
-        near.close()
-        receiver.join()
 
 
 @pytest.fixture
@@ -164,14 +137,13 @@ def test_an_answer_is_a_header_and_a_file(path: Path, way: str) -> None:
     near, far = tcp_pair()
     with near, far, files.opened(path) as fd:
         far.settimeout(10)
-        before = corking.data_segments(near)
-        far.send(b"?")
+        before = data_segments(near)
         near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(way == corking.NODELAY))
         corking.answer(near, way, fd, 1000)
         whole = far.recv(len(corking.HEADER) + 1000, socket.MSG_WAITALL)
         assert whole == corking.HEADER + CONTENT[:1000]
         assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 0
-        segments = corking.data_segments(near) - before
+        segments = data_segments(near) - before
         assert segments == (1 if way in (corking.CORK, corking.MORE) else 2)
 
 

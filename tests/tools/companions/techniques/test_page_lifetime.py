@@ -65,3 +65,28 @@ def test_the_sender_is_safe_from_it(gift: bool) -> None:
             sender.send_some(near, PAGE)
         os.pwrite(fd, bytes(len(data)), 0)
         assert deliver(sender, near, far) == data
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_header_and_body_in_one_vector(pipe: Pipe, flags: int) -> None:
+    near, far = tcp_pair()
+    with near, far, mmap.mmap(-1, PAGE) as header, mmap.mmap(-1, 2 * PAGE) as body:
+        header[:4], body[:] = b"head", content(2 * PAGE)
+        pieces = [(header, 0, 4), (body, 100, PAGE)]
+        flags |= syscalls.SPLICE_NONBLOCK
+        assert page_syscalls.vmsplice_vector(pipe.write_fd, pieces, flags) == 4 + PAGE
+        moved = syscalls.splice(pipe.read_fd, near.fileno(), 4 + PAGE)
+        assert moved == 4 + PAGE
+        assert far.recv(3 * PAGE) == b"head" + content(2 * PAGE)[100 : 100 + PAGE]
+
+
+def test_a_vector_is_cut_where_the_pipe_has_no_slot_left() -> None:
+    pipe = Pipe(2 * PAGE, 2 * PAGE)
+    try:
+        with mmap.mmap(-1, PAGE) as memory:
+            pieces = [(memory, 10 * number, 10) for number in range(3)]
+            assert page_syscalls.vmsplice_vector(pipe.write_fd, pieces) == 20
+            with pytest.raises(BlockingIOError):
+                page_syscalls.vmsplice_vector(pipe.write_fd, pieces[2:])
+    finally:
+        pipe.close()
