@@ -35,6 +35,15 @@ class _IoVector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
+class _CacheRange(ctypes.Structure):
+    """struct cachestat_range of <linux/mman.h>."""
+
+    _fields_ = (("offset", ctypes.c_uint64), ("length", ctypes.c_uint64))
+
+
+_CACHESTAT = 451  # the same number on every architecture but alpha (Linux 6.5)
+_CACHESTAT_FIELDS = 5  # cached, dirty, writeback, evicted, recently evicted
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.vmsplice.argtypes = (
     ctypes.c_int,
@@ -139,6 +148,40 @@ def msync(memory: mmap.mmap, offset: int, count: int, flags: int) -> None:
     """
     if _libc.msync(_address(memory, offset, count), count, flags) < 0:
         raise _last_error()
+
+
+def cached_pages(fd: int, offset: int, count: int) -> int:
+    """How many pages of a file's range are in the page cache (cachestat, Linux 6.5).
+
+    A page that is still being read from the disk counts too. Nothing is mapped and none is read.
+
+    Raises:
+        OSError: ENOSYS on an older kernel, EPERM for a file that is neither one's own nor writable
+            (mm/filemap.c, can_do_cachestat), EOPNOTSUPP for huge pages.
+    """
+    found = (ctypes.c_uint64 * _CACHESTAT_FIELDS)()
+    asked = _CacheRange(offset, count)
+    status: int = _libc.syscall(
+        ctypes.c_long(_CACHESTAT), ctypes.c_uint(fd), ctypes.byref(asked), found, ctypes.c_uint(0)
+    )
+    if status < 0:
+        raise _last_error()
+    return found[0]
+
+
+def read_now(fd: int, memory: bytearray, offset: int) -> int | None:
+    """Read what is in memory already; how much, None where the disk would be waited for.
+
+    0 is the file's end. A page on its way from the disk is not there yet (RWF_NOWAIT, preadv2(2));
+    asking for one that is not on its way makes the kernel read it ahead.
+
+    Raises:
+        OSError: as preadv2(2); EOPNOTSUPP where the file system cannot tell.
+    """
+    try:
+        return os.preadv(fd, [memory], offset, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return None
 
 
 def _address(memory: mmap.mmap, offset: int, count: int) -> int:

@@ -11,7 +11,7 @@ _MOST_TARGET_BYTES = 900
 _MOST_METHOD_CHARACTERS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AccessLog:
     """Writes lines such as this one; how the answer ended stands last.
 
@@ -19,6 +19,8 @@ class AccessLog:
     """
 
     lines: LineBuffer
+    _second: int = 0
+    _moment: str = ""
 
     def write(
         self,
@@ -30,11 +32,18 @@ class AccessLog:
         end: str,
     ) -> None:
         """Write a line; `sent_bytes` are those that the socket took, header included."""
-        moment = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
+        moment = self._now()
         asked = "-" if request is None else _request_line(request)
         took = f"{took_s * 1000:.1f}ms"
         line = f'{peer} - - [{moment}] "{asked}" {status} {sent_bytes} {took} {end}\n'
         self.lines.write(line.encode("ascii"))
+
+    def _now(self) -> str:
+        second = int(time.time())
+        if second != self._second:  # formatting costs more than the rest of the line
+            self._second = second
+            self._moment = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
+        return self._moment
 
 
 def _request_line(request: Request) -> str:

@@ -13,11 +13,15 @@ Part = bytes | ByteRange
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open regular file, which version of it that is, and its name, for its type."""
+    """An open regular file, which version of it that is, and its name, for its type.
+
+    `path` is where below the root it was found.
+    """
 
     fd: int
     version: FileVersion
     name: str
+    path: bytes = b""
 
     def close(self) -> None:
         """Close it."""

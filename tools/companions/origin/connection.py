@@ -1,9 +1,10 @@
 """The story of one connection: requests come in, answers go out, until one side has enough."""
 
+import contextlib
 import errno
 import socket
 import sys
-import time
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import h11
@@ -11,16 +12,15 @@ import trio
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.sockets import Socket, finish_cleanly
-from tools.companions.origin.access_log import AccessLog
 from tools.companions.origin.answer import Answer, error_page
 from tools.companions.origin.delivery import Delivery, StalledError
 from tools.companions.origin.encoding import encode
-from tools.companions.origin.limits import Limits
+from tools.companions.origin.ledger import Ledger
+from tools.companions.origin.memory_lane import MemoryLane, Unsent
 from tools.companions.origin.reception import MalformedError, Reception
 from tools.companions.origin.refusals import Refusal
 from tools.companions.origin.request import Request
-from tools.companions.origin.senders import Technique
-from tools.companions.origin.site import Site
+from tools.companions.origin.service import Service
 from tools.companions.techniques.sender import FileShrunkError
 
 # What a socket says when its peer, or the way to it, has gone (tcp(7), ip(7), shutdown(2)).
@@ -43,24 +43,22 @@ class Connection:
     on the client's side too. Only between two answers is that taken off.
     """
 
-    def __init__(
-        self,
-        sock: Socket,
-        peer: str,
-        site: Site,
-        technique: Technique,
-        limits: Limits,
-        log: AccessLog | None,
-    ) -> None:
+    def __init__(self, sock: Socket, peer: str, service: Service) -> None:
+        limits = service.limits
         self._sock = sock
-        self._peer = peer
-        self._site = site
+        self._site = service.site
         self._linger_timeout_s = limits.linger_timeout_s
-        self._log = log
         self._http = h11.Connection(h11.SERVER, limits.max_header_bytes)
+        self._ledger = Ledger(peer, service.counts, service.log)
         self._reception = Reception(sock, self._http, limits)
-        self._delivery = Delivery(sock, technique, limits)
+        self._delivery = Delivery(
+            sock, service.technique, limits, service.cold_reader, service.direct_files
+        )
         self._is_answering = False
+        self._answers = service.answers
+        self._lane = None
+        if service.answers is not None:
+            self._lane = MemoryLane(sock, service.answers, self._ledger, limits.idle_timeout_s)
 
     async def run(self) -> None:
         """Serve until the end, and close the socket."""
@@ -74,7 +72,7 @@ class Connection:
             return  # the log has it
         except OSError as error:
             if error.errno not in _CLIENT_GONE:  # such as no pipe to be had
-                print(f"{self._peer}: cut off: {error}", file=sys.stderr)
+                print(f"{self._ledger.peer}: cut off: {error}", file=sys.stderr)
         finally:
             if not self._is_answering:
                 finish_cleanly(self._sock)
@@ -82,8 +80,13 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """Answer one request; False when none came."""
+        received = b""
+        if self._lane is not None and not self._http.trailing_data[0]:
+            received = await self._leave(self._lane)
+            if not received:
+                return False
         try:
-            request = await self._reception.next_request()
+            request = await self._reception.next_request(received)
             if request is None:
                 return False
             answer = self._find_answer(request)
@@ -97,37 +100,39 @@ class Connection:
             answer.close()
         return True
 
+    async def _leave(self, lane: MemoryLane) -> bytes:
+        """Return the first bytes of a request that is not answered from memory; none at the end."""
+        while isinstance(found := await lane.next_bytes(), Unsent):
+            request = Request("GET", found.target, {})
+            with self._answering(request, HTTPStatus.OK):
+                self._delivery.sent_bytes += found.sent_bytes
+                await self._delivery.send(found.left, (), None)
+        return found
+
     def _find_answer(self, request: Request) -> Answer:
         try:
             return self._site.answer(request)
         except OSError as error:
-            print(f"{self._peer} {request.target!r}: {error}", file=sys.stderr)
+            print(f"{self._ledger.peer} {request.target!r}: {error}", file=sys.stderr)
             return error_page(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
 
     async def _send(self, request: Request | None, answer: Answer) -> None:
-        began_s, before_bytes = time.monotonic(), self._delivery.sent_bytes
         is_head = request is not None and request.method == "HEAD"
         header, body = encode(self._http, answer, is_head=is_head)
-        end = "cancelled"
-        self._is_answering = True
-        try:
+        with self._answering(request, answer.status):
             await self._delivery.send(header, body, answer.file)
-            end = "complete"
-            self._is_answering = False
-        except StalledError:
-            end = "stalled"
-            raise
-        except FileShrunkError:
-            end = "file-shrunk"
-            raise
-        except OSError as error:
-            end = (error.strerror or "gone").lower().replace(" ", "-")
-            raise
-        finally:
-            if self._log is not None:
-                sent_bytes = self._delivery.sent_bytes - before_bytes
-                took_s = time.monotonic() - began_s
-                self._log.write(self._peer, request, answer.status, sent_bytes, took_s, end)
+        # Where the client's side is not done, the header says "Connection: close".
+        if self._answers is None or request is None or is_head:
+            return
+        if self._http.their_state is h11.DONE:
+            self._answers.keep(request.target, answer, header)
+
+    @contextlib.contextmanager
+    def _answering(self, request: Request | None, status: int) -> Iterator[None]:
+        self._is_answering = True
+        with self._ledger.answering(request, status, lambda: self._delivery.sent_bytes):
+            yield
+        self._is_answering = False
 
     async def _linger(self) -> None:
         """Give the client time to read the answer and close.

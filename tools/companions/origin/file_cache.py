@@ -39,6 +39,7 @@ class CacheStatistics:
     files: int = 0
     mapped_bytes: int = 0
     capacity_bytes: int = 0
+    capacity_files: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
@@ -49,12 +50,15 @@ class FileCache:
     """Maps by device and inode, the least recently used one dropped first.
 
     A map is used again as long as mtime and size say that the file is the same. One that is
-    dropped while it is sent from stays mapped until the last borrower gives it back.
+    dropped while it is sent from stays mapped until the last borrower gives it back. They are
+    bounded by number too: each holds a descriptor, as long as it is mapped.
     """
 
-    def __init__(self, capacity_bytes: int) -> None:
+    def __init__(self, capacity_bytes: int, capacity_files: int = 1000) -> None:
         self._maps: OrderedDict[tuple[int, int], FileMap] = OrderedDict()
-        self.statistics = CacheStatistics(capacity_bytes=capacity_bytes)
+        self.statistics = CacheStatistics(
+            capacity_bytes=capacity_bytes, capacity_files=capacity_files
+        )
 
     def borrow(self, file: OpenFile) -> FileMap:
         """Lend the map of a file, which may not be empty.
@@ -86,6 +90,8 @@ class FileCache:
     def preload(self, file: OpenFile) -> bool:
         """Map a file and read it in; False when that would drop another one."""
         stats = self.statistics
+        if stats.files == stats.capacity_files:
+            return False
         if stats.mapped_bytes + file.version.size_bytes > stats.capacity_bytes:
             return False
         lent = self.borrow(file)
@@ -114,10 +120,14 @@ class FileCache:
         self._maps[version.device, version.inode] = fresh
         self.statistics.files += 1
         self.statistics.mapped_bytes += version.size_bytes
-        while self.statistics.mapped_bytes > self.statistics.capacity_bytes:
+        while self._is_overfull():
             self._drop(next(iter(self._maps)))
             self.statistics.evictions += 1
         return fresh
+
+    def _is_overfull(self) -> bool:
+        stats = self.statistics
+        return stats.mapped_bytes > stats.capacity_bytes or stats.files > stats.capacity_files
 
     def _drop(self, key: tuple[int, int]) -> None:
         dropped = self._maps.pop(key)

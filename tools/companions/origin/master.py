@@ -1,6 +1,7 @@
 """Several workers on the same listening sockets: forked, sent signals on to, waited for."""
 
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -11,31 +12,36 @@ from typing import NoReturn
 from spliceproxy.errors import ExitStatus
 
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
-_WATCHED = _STOPPING | {signal.SIGCHLD}
+_WATCHED = _STOPPING | {signal.SIGCHLD, signal.SIGUSR1}
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def run_workers(count: int, body: Callable[[], int]) -> int:
-    """Run `body` in so many forked processes until a signal ends them; returns an exit status.
+def run_workers(count: int, body: Callable[[int], int], tell: Callable[[], None]) -> int:
+    """Run `body`, with a worker's number, in so many processes until a signal ends them.
+
+    Returns an exit status. `tell` is called at SIGUSR1.
 
     For a process without threads and before any Trio. A worker that ends by itself takes the
     others with it: half a server would look like a slow one.
     """
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     try:
-        workers = {_fork(body, old_mask) for _worker in range(count)}
-        return _wait(workers)
+        workers = {_fork(functools.partial(body, number), old_mask) for number in range(count)}
+        return _wait(workers, tell)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
 
 
-def _wait(workers: set[int]) -> int:
+def _wait(workers: set[int], tell: Callable[[], None]) -> int:
     status: int = ExitStatus.OK
     is_stopping = False
     while workers:
         number = signal.sigwait(_WATCHED)
+        if number == signal.SIGUSR1:
+            tell()
+            continue
         if number in _STOPPING:
             is_stopping = True
             _pass_on(number, workers)

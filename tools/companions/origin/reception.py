@@ -33,9 +33,10 @@ class Reception:
         self._is_begun = False
         self.request: Request | None = None  # the last one whose header is complete
 
-    async def next_request(self) -> Request | None:
+    async def next_request(self, received: bytes = b"") -> Request | None:
         """Return the next request once it is complete; None when the client is done or silent.
 
+        `received` is what of it has been taken from the socket already.
         One that waits to be told to go on (Expect: 100-continue) counts as complete: a final
         status without it is right too, and nobody needs the body (RFC 9110, 10.1.1).
 
@@ -48,6 +49,9 @@ class Reception:
         self._is_begun = bool(self._http.trailing_data[0])  # sent along with the one before
         if self._is_begun:  # hundreds fit into what was received: the others have their turn
             await trio.lowlevel.checkpoint()
+        if received:
+            self._is_begun = True
+            self._http.receive_data(received)
         limits = self._limits
         timeout_s = limits.request_timeout_s if self._is_begun else limits.idle_timeout_s
         with trio.move_on_after(timeout_s) as self._deadline:

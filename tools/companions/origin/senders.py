@@ -7,6 +7,7 @@ from tools.companions.origin.answer import OpenFile
 from tools.companions.origin.file_cache import FileCache
 from tools.companions.origin.mapped_sender import MappedSender
 from tools.companions.origin.ranges import ByteRange
+from tools.companions.techniques.advice import Advice, AdvisedSender
 from tools.companions.techniques.opening import open_sender
 from tools.companions.techniques.sender import METHODS, FileSender, Method
 
@@ -17,7 +18,7 @@ ORIGIN_METHODS = (AUTO, *METHODS)
 OpenSender = Callable[[OpenFile, ByteRange], FileSender]
 
 
-AUTO_COPY_BYTES = 16 << 10  # measured: half the time of a corked sendfile, which evens out above
+SMALL_FILE_BYTES = 16 << 10  # measured: half the time of a corked sendfile, which evens out above
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,15 @@ class Technique:
     copied_bytes: int = 0
 
 
-def technique(method: str, *, cache: FileCache, buffer_bytes: int, chunk_bytes: int) -> Technique:
+def technique(
+    method: str,
+    *,
+    cache: FileCache,
+    buffer_bytes: int,
+    chunk_bytes: int,
+    small_bytes: int = SMALL_FILE_BYTES,
+    advice: frozenset[Advice] = frozenset(),
+) -> Technique:
     """Return what the method stands for.
 
     `auto` is sendfile, but copies what is small. `mmap` sends from the maps of the cache. Pieces
@@ -39,11 +48,18 @@ def technique(method: str, *, cache: FileCache, buffer_bytes: int, chunk_bytes: 
     nothing does.
     """
     if method == AUTO:
-        return Technique(_opener("sendfile", chunk_bytes), AUTO_COPY_BYTES)
+        return Technique(_advised(_opener("sendfile", chunk_bytes), advice), small_bytes)
     if method == CACHED:
-        return Technique(lambda file, part: MappedSender(cache, file, part))
+        return Technique(_advised(lambda file, part: MappedSender(cache, file, part), advice))
     known: dict[str, Method] = {name: name for name in METHODS}
-    return Technique(_opener(known[method], chunk_bytes if method == "sendfile" else buffer_bytes))
+    piece_bytes = chunk_bytes if method == "sendfile" else buffer_bytes
+    return Technique(_advised(_opener(known[method], piece_bytes), advice))
+
+
+def _advised(opener: OpenSender, advice: frozenset[Advice]) -> OpenSender:
+    if not advice:
+        return opener
+    return lambda file, part: AdvisedSender(opener(file, part), advice, file.fd, part.offset)
 
 
 def _opener(method: Method, piece_bytes: int) -> OpenSender:

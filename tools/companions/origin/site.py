@@ -21,12 +21,20 @@ _HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
+class MadePage:
+    """What makes a page for each request, and its type."""
+
+    make: Callable[[], bytes]
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A root and how it is shown; `pages` are JSON that the server makes itself, by path."""
+    """A root and how it is shown; `pages` are those that the server makes itself, by path."""
 
     root: Root
     lists_directories: bool = False
-    pages: Mapping[bytes, Callable[[], bytes]] = field(default_factory=dict)
+    pages: Mapping[bytes, MadePage] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Answer:
         """Answer a request.
@@ -42,7 +50,7 @@ class Site:
         made = self.pages.get(b"/" + target.path)
         if made is not None:
             fresh = (("Cache-Control", "no-store"),)
-            return page(HTTPStatus.OK, made(), "application/json", fresh)
+            return page(HTTPStatus.OK, made.make(), made.media_type, fresh)
         found = self._find(target)
         if isinstance(found, Answer):
             return found
@@ -92,4 +100,4 @@ def _regular_file(fd: int, status: os.stat_result, target: Target) -> OpenFile:
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise Refusal(HTTPStatus.FORBIDDEN, "not a regular file")
-    return OpenFile(fd, FileVersion.of(status), os.fsdecode(target.names[-1]))
+    return OpenFile(fd, FileVersion.of(status), os.fsdecode(target.names[-1]), target.path)

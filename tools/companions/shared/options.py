@@ -8,6 +8,7 @@ import click
 from spliceproxy.cli.readers import Command, reads
 from spliceproxy.settings.address import TcpAddress, parse_bound
 from spliceproxy.settings.units import parse_duration, parse_positive_size, parse_size
+from tools.companions.techniques.advice import ADVICE
 
 LISTEN_FORMS = "[HOST:]PORT or [IPV6]:PORT"
 MOST_CONNECTIONS = 10_000
@@ -70,6 +71,17 @@ def listen(default: str) -> Option:
         metavar="[HOST:]PORT",
         help="Port 0 takes a free one, which the first line of output names.",
     )
+
+
+def advice(command: Command) -> Command:
+    return click.option(
+        "--advise",
+        "advice",
+        type=click.Choice(ADVICE),
+        multiple=True,
+        callback=lambda _context, _option, given: frozenset(given),
+        help="Tell the kernel about the file's pages (posix_fadvise); may be repeated.",
+    )(command)
 
 
 def connection_limit(command: Command) -> Command:

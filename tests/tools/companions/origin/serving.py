@@ -3,7 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
@@ -12,12 +12,17 @@ from spliceproxy.kernel.listening import listen_tcp
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.observe.line_buffer import LineBuffer
 from tools.companions.origin.access_log import AccessLog
+from tools.companions.origin.answer_cache import AnswerCache
+from tools.companions.origin.cold_reader import ColdReader
 from tools.companions.origin.connection import Connection
+from tools.companions.origin.counts import Counts
+from tools.companions.origin.direct_files import DirectFiles
 from tools.companions.origin.file_cache import FileCache
 from tools.companions.origin.limits import Limits
 from tools.companions.origin.root import Root
 from tools.companions.origin.senders import AUTO, technique
 from tools.companions.origin.server import serve
+from tools.companions.origin.service import Service
 from tools.companions.origin.site import Site
 
 TIMEOUT_S = 20
@@ -32,17 +37,32 @@ async def serving(
     cache: FileCache | None = None,
     log: LineBuffer | None = None,
     lists_directories: bool = False,
+    counts: Counts | None = None,
+    recheck_s: float | None = None,
+    threads: int = 0,
+    direct_from_bytes: int | None = None,
 ) -> AsyncIterator[int]:
-    """Serve a directory; yields the port."""
+    """Serve a directory; yields the port. Answers are cached where `recheck_s` is given."""
+    row = (counts or Counts()).row()
     limits = limits or Limits()
     cache = cache or FileCache(1 << 20)
     root, listener = Root(directory), listen_tcp(socket.AF_INET, ("127.0.0.1", 0), 100, 0)
     site = Site(root, lists_directories=lists_directories)
     way = technique(method, cache=cache, buffer_bytes=1 << 16, chunk_bytes=1 << 20)
-    access_log = None if log is None else AccessLog(log)
+    reader = ColdReader(threads, row) if threads else None
+    service = Service(site, way, limits, row, cold_reader=reader)
+    if log is not None:
+        service = replace(service, log=AccessLog(log))
+    if recheck_s is not None:
+        answers = AnswerCache(
+            root, capacity_bytes=1 << 20, largest_body_bytes=1 << 14, recheck_s=recheck_s
+        )
+        service = replace(service, answers=answers)
+    if direct_from_bytes is not None:
+        service = replace(service, direct_files=DirectFiles(direct_from_bytes, row))
 
     def connection(sock: Socket, peer: str) -> Connection:
-        return Connection(sock, peer, site, way, limits, access_log)
+        return Connection(sock, peer, service)
 
     try:
         async with trio.open_nursery() as nursery:
@@ -50,6 +70,8 @@ async def serving(
             yield listener.getsockname()[1]
             nursery.cancel_scope.cancel()
     finally:
+        if reader is not None:
+            reader.close()
         root.close()
         cache.close()
         listener.close()
