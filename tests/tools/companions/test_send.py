@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spliceproxy.kernel import page_syscalls
 from tests.tools.companions.programs import (
     REPOSITORY,
     accept,
@@ -22,6 +23,7 @@ from tests.tools.companions.programs import (
     sha256,
 )
 from tests.tools.companions.techniques.sending import content
+from tools.companions.techniques.advice import ADVICE
 from tools.companions.techniques.sender import METHODS
 
 DATA = content(3_000_001)
@@ -131,3 +133,34 @@ def test_without_a_cork_each_file_is_a_segment(tmp_path: Path) -> None:
 def test_a_range_of_several_files(tmp_path: Path) -> None:
     received, _told = send_small_files(tmp_path, "--offset", 400, "--length", 300)
     assert received == DATA[400:700]
+
+
+def test_advice_for_a_file_and_none_for_made_up_data(path: Path) -> None:
+    advice = [word for name in ADVICE for word in ("--advise", name)]
+    with serving("sink", "--checksum", "--streams", 1) as (sink, port):
+        outcome = run("send", f"127.0.0.1:{port}", path, *advice)
+        assert digests(finish(sink)) == [sha256(DATA)]
+    assert (outcome.returncode, outcome.stderr) == (0, b"")
+    refused = run("send", "127.0.0.1:1", "--generate", "1MB", *advice)
+    assert refused.returncode == 2
+    assert b"--advise is for a FILE" in refused.stderr
+
+
+def test_a_file_that_is_not_needed_any_more_leaves_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    fd = os.open(path, os.O_RDWR)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    if page_syscalls.cached_pages(fd, 0, len(DATA)):
+        os.close(fd)
+        pytest.skip("temporary files are in memory here")
+    with serving("sink", "--streams", 1) as (sink, port):
+        # What the peer has acknowledged and not read is still in use: it is to have read all.
+        options = ("--advise", "dontneed", "--until-closed")
+        outcome = run("send", f"127.0.0.1:{port}", path, *options)
+        finish(sink)
+    assert outcome.returncode == 0
+    left_pages = page_syscalls.cached_pages(fd, 0, len(DATA))
+    os.close(fd)
+    assert left_pages == 0

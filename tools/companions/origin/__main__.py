@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ def main(*, workers: int, **asked: Any) -> None:
         except Problem as problem:
             click.echo(f"origin: {problem}", err=True)
             sys.exit(problem.status)
+        # It would end the process until the worker listens for it.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         print(f"http://{name_listener(program.listeners[0])}/", flush=True)
         sys.exit(program.run(workers))
 

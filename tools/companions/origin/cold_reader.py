@@ -1,5 +1,6 @@
 """Reads of files that would wait for a disk, in threads, so that they hold up one answer only."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TypeVar
@@ -43,7 +44,9 @@ class ColdReader:
         memory = bytearray(count)
         try:
             found = page_syscalls.read_now(fd, memory, offset)
-        except OSError:  # it cannot tell; what else is wrong, the thread will
+        except OSError:  # a file system that cannot tell
+            if is_in_memory(fd, offset, count):
+                return os.pread(fd, count, offset)
             found = None
         if found == count:
             return bytes(memory)
@@ -75,13 +78,14 @@ def is_in_memory(fd: int, offset: int, count: int) -> bool:
     """Whether a range of a file can be read without a disk; False also when that cannot be told.
 
     That every page is in the cache is not enough: the kernel puts those there that it reads ahead,
-    and fills them later. They are behind the others, so the last one is tried.
+    and fills them later. They are behind the others, so the last one is tried. File systems in
+    memory refuse to be tried, but count their pages.
     """
-    probe = bytearray(1)
     last = offset + count - 1
-    try:
-        if page_syscalls.read_now(fd, probe, last) is None:
+    with contextlib.suppress(OSError):
+        if page_syscalls.read_now(fd, bytearray(1), last) is None:
             return False
+    try:
         pages = last // PAGE_BYTES - offset // PAGE_BYTES + 1
         return page_syscalls.cached_pages(fd, offset, count) >= pages
     except OSError:

@@ -62,8 +62,6 @@ class Program:
 
     def run(self, workers: int) -> int:
         """Serve until SIGTERM or SIGINT, and tell what was done; returns the exit status."""
-        # Until somebody listens for it: it would end the process.
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         if workers == 1:
             status = self._run_worker(0)
         else:

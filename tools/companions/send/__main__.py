@@ -18,6 +18,7 @@ from tools.companions.send.stream import Account, Limits, send_range
 from tools.companions.shared import options
 from tools.companions.shared.failures import give_up
 from tools.companions.shared.serving import until_signal
+from tools.companions.techniques.advice import Advice
 from tools.companions.techniques.sender import METHODS, FileSender, Method
 
 MOST_CONNECTIONS = 64
@@ -33,6 +34,7 @@ INTERRUPTED = 130  # as a shell says of a program that SIGINT ended
 @options.size("--offset", "offset", "Start there; to resume, for example.", "0")
 @options.size("--length", "length", "Send so many bytes only.")
 @options.buffer_size("--chunk", "chunk_bytes", "Most for one call; the pipe's size, too.", "1MiB")
+@options.advice
 @click.option(
     "--parallel",
     type=click.IntRange(1, MOST_CONNECTIONS),
@@ -53,6 +55,7 @@ def main(
     offset: int,
     length: int | None,
     chunk_bytes: int,
+    advice: frozenset[Advice],
     parallel: int,
     timeout_s: float,
     cork: bool,
@@ -65,7 +68,9 @@ def main(
     """
     if gift and method != "vmsplice":
         raise click.UsageError("--gift is for --method vmsplice")
-    technique = Technique(method, gift, chunk_bytes)
+    if advice and not paths:
+        raise click.UsageError("--advise is for a FILE: made-up data is in memory")
+    technique = Technique(method, gift, chunk_bytes, advice)
     limits = Limits(chunk_bytes, timeout_s, until_closed, cork)
     try:
         with _open_source(paths, generated_bytes) as source:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.kernel.sockets import Socket
+from tools.companions.techniques.advice import Advice, AdvisedSender
 from tools.companions.techniques.opening import open_sender
 from tools.companions.techniques.sender import FileSender, Method
 
@@ -25,11 +26,13 @@ class Technique:
     method: Method
     gift: bool
     buffer_bytes: int
+    advice: frozenset[Advice] = frozenset()
 
     def open(self, file_fd: int, offset: int, length: int) -> FileSender:
-        return open_sender(
+        sender = open_sender(
             self.method, file_fd, offset, length, buffer_bytes=self.buffer_bytes, gift=self.gift
         )
+        return AdvisedSender(sender, self.advice, file_fd, offset) if self.advice else sender
 
 
 @dataclass(frozen=True)

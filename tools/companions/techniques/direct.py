@@ -46,8 +46,7 @@ class DirectSender:
         self._file_fd = file_fd
         self._offset = offset
         blocks = max(1, buffer_bytes // ALIGNMENT_BYTES)
-        self._memory = mmap.mmap(-1, blocks * ALIGNMENT_BYTES)  # begins on a page
-        self._buffer = memoryview(self._memory)
+        self._buffer = memoryview(mmap.mmap(-1, blocks * ALIGNMENT_BYTES))  # begins on a page
         self._unsent = self._buffer[:0]
 
     @property
@@ -90,6 +89,4 @@ class DirectSender:
         return taken
 
     def close(self) -> None:
-        self._unsent = self._buffer[:0]
-        del self._unsent, self._buffer
-        self._memory.close()
+        self._unsent = self._buffer = memoryview(b"")
