@@ -68,7 +68,7 @@ _STANDARD_OUTPUT = 1
 @click.option("--follow", is_flag=True, help="Follow symbolic links, also out of the root.")
 @click.option("--access-log", default="-", show_default=True, help="A file, - or off.")
 @options.positive_size(
-    "--small-file", "small_bytes", "With auto: bodies up to this are copied.", "16KiB"
+    "--small-file", "small_bytes", "With auto: bodies up to this are copied.", "64KiB"
 )
 @options.size(
     "--answer-cache", "answer_cache_bytes", "With auto: whole answers of small files.", "16MiB"

@@ -12,12 +12,12 @@ from tools.companions.origin.refusals import Refusal
 from tools.companions.origin.root import Root
 from tools.companions.origin.validators import FileVersion, format_date
 
-DATE_FIELD = b"\r\nDate: "
+_DATE_FIELD = b"\r\nDate: "
 # A file that was written to so lately may be again without another mtime: the clock that stamps
 # files ticks in milliseconds (inode(7)).
 _SETTLED_AFTER_S = 1
 _MOST_ANSWERS = 1000
-_OVERHEAD_BYTES = 1000  # of an entry: its objects and header
+_OVERHEAD_BYTES = 1000  # of an entry: its objects, and the header again
 
 
 @dataclass(slots=True)
@@ -29,10 +29,17 @@ class CachedAnswer:
     version: FileVersion
     before_date: bytes
     after_date: bytes
-    body: bytes
+    header_bytes: int
+    whole: bytes
     checked_s: float
     dated_s: int = 0
-    whole: bytes = b""
+
+    def date(self, second: int) -> None:
+        """Have it say when it is sent. Its length stays: HTTP dates have one."""
+        self.dated_s = second
+        date = format_date(second).encode("ascii")
+        body = memoryview(self.whole)[self.header_bytes :]
+        self.whole = b"".join((self.before_date, date, self.after_date, body))
 
 
 class AnswerCache:
@@ -65,9 +72,7 @@ class AnswerCache:
             found.checked_s = now_s
         self._answers.move_to_end(target)
         if found.dated_s != int(now_s):
-            found.dated_s = int(now_s)
-            date = format_date(found.dated_s).encode("ascii")
-            found.whole = b"".join((found.before_date, date, found.after_date, found.body))
+            found.date(int(now_s))
         return found.whole
 
     def keep(self, target: bytes, answer: Answer, header: bytes) -> None:
@@ -86,11 +91,18 @@ class AnswerCache:
         body = os.pread(file.fd, version.size_bytes, 0)
         if len(body) < version.size_bytes or FileVersion.of(os.fstat(file.fd)) != version:
             return
-        before, field, dated = header.partition(DATE_FIELD)
+        before, field, dated = header.partition(_DATE_FIELD)
         _date, end_of_line, after = dated.partition(b"\r\n")
         self._add(
             CachedAnswer(
-                target, file.path, version, before + field, end_of_line + after, body, now_s
+                target=target,
+                path=file.path,
+                version=version,
+                before_date=before + field,
+                after_date=end_of_line + after,
+                header_bytes=len(header),
+                whole=header + body,
+                checked_s=now_s,
             )
         )
 
@@ -119,5 +131,4 @@ class AnswerCache:
 
 
 def _size_bytes(answer: CachedAnswer) -> int:
-    names_bytes = len(answer.target) + len(answer.path)
-    return _OVERHEAD_BYTES + names_bytes + 2 * len(answer.body)  # alone, and behind its header
+    return _OVERHEAD_BYTES + len(answer.target) + len(answer.path) + len(answer.whole)

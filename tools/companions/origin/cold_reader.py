@@ -58,10 +58,12 @@ class ColdReader:
         return await trio.to_thread.run_sync(step, limiter=self._limiter)
 
     def _read_in(self, fd: int, offset: int, count: int) -> None:
-        """Read a range without copying it: /dev/null takes references to pages, and drops them."""
-        os.posix_fadvise(
-            fd, offset, count, os.POSIX_FADV_WILLNEED
-        )  # in large reads, not one by one
+        """Read a range without copying it: /dev/null takes references to pages, and drops them.
+
+        As much again is read ahead, which goes on while the range is sent. The advice makes large
+        reads of it, where sendfile would read what the open file is read ahead by.
+        """
+        os.posix_fadvise(fd, offset, 2 * count, os.POSIX_FADV_WILLNEED)
         end = offset + count
         while offset < end:
             taken = page_syscalls.sendfile(self._null_fd, fd, offset, end - offset)
