@@ -201,7 +201,7 @@ def test_what_is_not_kept(root: Path, opened: Root) -> None:
 def test_a_file_that_changes_while_it_is_kept(root: Path, opened: Root) -> None:
     cache = cache_of(opened)
     answer = Site(opened).answer(Request("GET", b"/text.txt", {}))
-    (root / "text.txt").write_bytes(b"other")
+    (root / "text.txt").write_bytes(b"x" * len(TEXT))
     cache.keep(b"/text.txt", answer, HEADER)
     answer.close()
     assert cache.held_bytes == 0

@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.descriptors import open_descriptors
 from tests.tools.companions.programs import REPOSITORY, TIMEOUT_S, finish
 
 from .conftest import TEXT
@@ -117,6 +119,35 @@ def test_more_files_and_clients_than_descriptors(tmp_path: Path, method: str) ->
         said = server.stop()
     assert f"a file limit of {FILE_LIMIT} is enough for" in said
     assert "Too many open files" not in said
+
+
+def wait_until_it_rests(pid: int) -> None:
+    """Wait until it has used up what it has of descriptors, and all who ask have been heard."""
+    deadline_s, counts = time.monotonic() + TIMEOUT_S, [0]
+    while counts[-1] < FILE_LIMIT * 4 // 5 or len(set(counts[-5:])) > 1:
+        assert time.monotonic() < deadline_s, counts
+        counts.append(len(open_descriptors(pid)))
+        time.sleep(0.1)
+
+
+def test_slow_downloads_beyond_the_descriptors_wait(tmp_path: Path) -> None:
+    """Each holds a socket and a file; none is refused for want of the second one."""
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(64 << 20)  # more than any send buffer
+    with running(tmp_path, file_limit=FILE_LIMIT) as server, ExitStack() as end:
+        clients = []
+        for _client in range(FILE_LIMIT * 2 // 3):
+            client = end.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(TIMEOUT_S)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+            clients.append(client)
+        wait_until_it_rests(server.process.pid)
+        for client in clients:
+            assert client.recv(12) == b"HTTP/1.1 200"
+            client.close()
+        assert "Too many open files" not in server.stop()
 
 
 def test_a_soft_limit_is_lifted(root: Path) -> None:
