@@ -12,6 +12,7 @@ import pytest
 
 from spliceproxy.kernel import page_syscalls, syscalls
 from tests.streams import fill_up, tcp_pair
+from tools.bench.machine import file_system
 
 SIZE_BYTES = 100_000
 
@@ -136,3 +137,40 @@ def test_a_pipe_above_the_maximum_is_for_the_privileged(ends: Ends) -> None:
     except PermissionError:
         return
     assert given_bytes == 2 * most_bytes, "this process has CAP_SYS_RESOURCE"
+
+
+def refusal(call: Callable[[], object]) -> int | None:
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def test_a_direct_read_is_aligned(tmp_path: Path) -> None:
+    if file_system(tmp_path, Path("/proc/self/mounts").read_text()) not in {"ext4", "xfs", "btrfs"}:
+        pytest.skip("temporary files are on a file system with rules of its own")
+    (tmp_path / "file").write_bytes(bytes(SIZE_BYTES))
+    fd = os.open(tmp_path / "file", os.O_RDONLY | os.O_DIRECT)
+    with closing(mmap.mmap(-1, 2 * mmap.PAGESIZE)) as memory:
+        assert os.preadv(fd, [memory], 0) == 2 * mmap.PAGESIZE
+        assert refusal(lambda: os.preadv(fd, [memory], 1)) == errno.EINVAL
+    os.close(fd)
+
+
+def test_what_is_not_in_memory_is_eagain_to_a_read_that_does_not_wait(tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    os.write(fd, bytes(SIZE_BYTES))
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    if not page_syscalls.cached_pages(fd, 0, SIZE_BYTES):  # otherwise all of it is in memory
+        read = [bytearray(1)]
+        assert refusal(lambda: os.preadv(fd, read, 0, os.RWF_NOWAIT)) == errno.EAGAIN
+    os.close(fd)
+
+
+def test_file_systems_in_memory_cannot_tell_what_would_wait() -> None:
+    fd = os.memfd_create("file", os.MFD_CLOEXEC)
+    os.write(fd, b"x")
+    assert refusal(lambda: page_syscalls.read_now(fd, bytearray(1), 0)) == errno.EOPNOTSUPP
+    os.close(fd)
