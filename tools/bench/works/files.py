@@ -10,7 +10,7 @@ from tools.bench.loads import wrk
 from tools.bench.works.work import Metric, Sample, Setting, Work
 
 CONNECTIONS = 16
-LARGEST = "10m"
+SMALLEST, LARGEST = "1k", "10m"
 THROUGHPUT = Metric(
     "throughput_bytes_per_s", "throughput", "MB/s", is_higher_better=True, scale=1e-6
 )

@@ -19,7 +19,7 @@ OpenSender = Callable[[OpenFile, ByteRange], FileSender]
 
 
 # Measured: up to 16 KiB a copy takes half the time of a corked sendfile, at 64 KiB about as much;
-# and an answer that is copied can be kept in memory, which takes a tenth.
+# and an answer that is copied can be kept in memory, which takes a fraction of either.
 SMALL_FILE_BYTES = 64 << 10
 
 
