@@ -158,17 +158,6 @@ def test_a_direct_read_is_aligned(tmp_path: Path) -> None:
     os.close(fd)
 
 
-def test_what_is_not_in_memory_is_eagain_to_a_read_that_does_not_wait(tmp_path: Path) -> None:
-    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    os.write(fd, bytes(SIZE_BYTES))
-    os.fsync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    if not page_syscalls.cached_pages(fd, 0, SIZE_BYTES):  # otherwise all of it is in memory
-        read = [bytearray(1)]
-        assert refusal(lambda: os.preadv(fd, read, 0, os.RWF_NOWAIT)) == errno.EAGAIN
-    os.close(fd)
-
-
 def test_file_systems_in_memory_cannot_tell_what_would_wait() -> None:
     fd = os.memfd_create("file", os.MFD_CLOEXEC)
     os.write(fd, b"x")

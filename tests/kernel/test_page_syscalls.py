@@ -117,3 +117,16 @@ def test_msync_is_for_whole_pages_of_what_is_mapped(memory: mmap.mmap) -> None:
         page_syscalls.msync(memory, 1, 1, page_syscalls.MS_SYNC)
     with pytest.raises(OSError, match="Invalid argument"):
         page_syscalls.msync(memory, 0, 1, page_syscalls.MS_SYNC | page_syscalls.MS_ASYNC)
+
+
+def test_cached_pages_are_counted_for_each_page_that_a_range_touches() -> None:
+    fd = os.memfd_create("pages", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, bytes(2 * PAGE_BYTES + 1))
+        assert page_syscalls.cached_pages(fd, 0, 2 * PAGE_BYTES + 1) == 3
+        assert page_syscalls.cached_pages(fd, PAGE_BYTES - 1, 2) == 2
+        assert page_syscalls.cached_pages(fd, 3 * PAGE_BYTES, 1) == 0
+    finally:
+        os.close(fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        page_syscalls.cached_pages(fd, 0, 1)

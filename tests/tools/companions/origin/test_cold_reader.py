@@ -1,5 +1,6 @@
 """Files that are not in memory: a thread reads them in, and nobody else waits."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -135,7 +136,7 @@ async def test_a_file_on_the_disk_is_read_once(cold: Path, method: str) -> None:
     async with serving(cold.parent, method=method, threads=2, counts=counts) as port:
         assert (await ask(port, "/file")).body == content(SIZE)
         reads = counts.totals()[Count.COLD_READS]
-        assert reads >= 1
+        assert reads >= (method != "mmap")  # a new map has itself read in
         assert (await ask(port, "/file")).body == content(SIZE)
         assert counts.totals()[Count.COLD_READS] == reads
 
@@ -147,7 +148,8 @@ async def test_a_small_file_on_the_disk(disk_path: Path) -> None:
     async with serving(disk_path, threads=1, counts=counts) as port:
         for _request in range(3):
             assert (await ask(port, "/small")).body == TEXT
-    assert counts.totals()[Count.COLD_READS] == 1
+    # None where the disk was so fast that the look itself brought it in.
+    assert counts.totals()[Count.COLD_READS] <= 1
 
 
 async def test_files_in_memory_need_no_thread() -> None:
@@ -172,18 +174,22 @@ def test_one_page_that_is_missing_is_noticed(cold: Path) -> None:
     os.close(fd)
 
 
-def test_a_kernel_that_does_not_count_pages(cold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_does_not_count_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_fd: int, _offset: int, _count: int) -> int:
-        raise OSError(38, "no such call")
+        raise OSError(errno.ENOSYS, "no such call")
+
+    missing = 5 * (128 << 10)
+
+    def read_now(_fd: int, _memory: bytearray, offset: int) -> int | None:
+        return None if offset == missing else 1
 
     monkeypatch.setattr(page_syscalls, "cached_pages", refuse)
-    fd = os.open(cold, os.O_RDONLY)
-    assert not is_in_memory(fd, 0, SIZE)
-    os.pread(fd, SIZE, 0)
-    assert is_in_memory(fd, 0, SIZE)
-    os.close(fd)
-    with file_of(b"x") as memory_fd:  # neither is to be had: a thread will do
-        assert not is_in_memory(memory_fd, 0, 1)
+    with file_of(b"x") as fd:
+        assert not is_in_memory(fd, 0, 1)  # neither is to be had: a thread will do
+        monkeypatch.setattr(page_syscalls, "read_now", read_now)
+        assert not is_in_memory(fd, 0, SIZE)
+        assert is_in_memory(fd, 0, missing)
+        assert not is_in_memory(fd, 17, missing - 16)  # its last byte
 
 
 async def test_a_file_that_shrinks_is_no_endless_read(cold: Path) -> None:
