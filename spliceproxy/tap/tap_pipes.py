@@ -63,6 +63,7 @@ class TapPipes:
         """Close all pipes that are not on their way."""
         if self._scratch is not None:
             self.pool.discard(self._scratch)
+            self._scratch = None
         self.pool.close()
 
 

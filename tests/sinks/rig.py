@@ -55,7 +55,6 @@ class Rig:
         self._mode = mode
         self._pool = PipePool()
         self.ended = False
-        self.closed = False
 
     def start(self) -> None:
         self.tapped.start()
@@ -108,8 +107,7 @@ class Rig:
 
     def pipes_in_use(self) -> int:
         """How many pipes are on their way to mirrors."""
-        scratch = 0 if self.closed else 1  # the one that is read from
-        return self.mirrors.pipes.pool.statistics().in_use - scratch
+        return self.mirrors.pipes.statistics().in_use
 
     async def over(self) -> None:
         await eventually(lambda: self.owner.ended > 0)
@@ -137,7 +135,6 @@ class Rig:
         self.mirrors.close()
         self.mirrors.reactor.close()
         self._pool.close()
-        self.closed = True
 
 
 @asynccontextmanager
