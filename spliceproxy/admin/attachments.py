@@ -30,6 +30,7 @@ import trio
 from spliceproxy.admin.granted import check_granted
 from spliceproxy.admin.messages import RefusedError
 from spliceproxy.admin.operations import Operations
+from spliceproxy.admin.threads import run_in_thread
 from spliceproxy.admin.worker_line import NoAnswerError, WorkerLine
 from spliceproxy.admin.worker_lines import WorkerLines
 from spliceproxy.errors import Problem
@@ -266,13 +267,12 @@ async def _find_targets(mirror: MirrorSettings) -> tuple[SocketAddress, ...]:
     """Check whether a mirror can work, and look its name up; the addresses, if it has any.
 
     Raises:
-        RefusedError: it could never work, or finding out takes too long.
+        RefusedError: it could never work, or finding out takes too long, or more threads
+            than there are.
     """
     with trio.move_on_after(_FIND_TIMEOUT_S):
         try:
-            return await trio.to_thread.run_sync(
-                partial(_check_and_resolve, mirror), abandon_on_cancel=True, limiter=_FINDERS
-            )
+            return await run_in_thread(partial(_check_and_resolve, mirror), _FINDERS)
         except Problem as problem:
             raise RefusedError(400, str(problem)) from None
     raise RefusedError(504, f"looking at the mirror's place takes more than {_FIND_TIMEOUT_S:g} s")

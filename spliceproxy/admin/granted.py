@@ -5,7 +5,6 @@ comes from who may start the proxy. The workers hold the same grants against wha
 tells them.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,9 @@ from urllib.parse import quote
 import trio
 
 from spliceproxy.admin.messages import RefusedError
+from spliceproxy.admin.threads import run_in_thread
 from spliceproxy.ipc.attachment import AttachRequest
+from spliceproxy.kernel.real_path import real_path
 from spliceproxy.settings.attach_grants import (
     AttachGrant,
     why_directory_is_taken,
@@ -43,9 +44,7 @@ async def check_granted(
     """
     if KINDS[request.mirror.kind].is_directory:
         with trio.move_on_after(_TIMEOUT_S) as scope:
-            request, taken = await trio.to_thread.run_sync(
-                partial(_resolve, request, tuple(taken)), abandon_on_cancel=True, limiter=_THREADS
-            )
+            request, taken = await run_in_thread(partial(_resolve, request, tuple(taken)), _THREADS)
         if scope.cancelled_caught:
             raise RefusedError(504, f"the directory's disk takes more than {_TIMEOUT_S:g} s")
     why = why_not_granted(request.mirror, grants)
@@ -58,11 +57,11 @@ async def check_granted(
 
 
 def _resolve(request: AttachRequest, taken: Sequence[str]) -> tuple[AttachRequest, list[str]]:
-    return _resolve_directory(request), [os.path.realpath(path) for path in taken]
+    return _resolve_directory(request), [real_path(path) for path in taken]
 
 
 def _resolve_directory(request: AttachRequest) -> AttachRequest:
-    directory = os.path.realpath(request.mirror.target)
+    directory = real_path(request.mirror.target)
     if directory == request.mirror.target:
         return request
     kind = KINDS[request.mirror.kind]

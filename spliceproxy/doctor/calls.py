@@ -1,22 +1,19 @@
 """Whether the kernel moves bytes for this process, by each call and on each kind of descriptor."""
 
 import errno
-import os
-import resource
 import signal
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from spliceproxy.doctor.channels import CHANNELS, Opener, file_in
+from spliceproxy.doctor.channels import CHANNELS, NoChannelError, Opener, file_in
 from spliceproxy.doctor.finding import Finding, FindingStatus, Value, fail, ok
+from spliceproxy.doctor.kills import killed_by
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.doctor.needs import Need
 from spliceproxy.doctor.transfers import WrongBytes, splice_both_ways
 from spliceproxy.doctor.trials import TRIALS, Trial
-
-_SANDBOXED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
-"""What sandboxes answer for a call that they do not allow."""
+from spliceproxy.kernel.refusals import SANDBOXED
 
 
 def check_calls(machine: Machine, needs: Collection[Need]) -> Iterator[Finding]:
@@ -55,6 +52,8 @@ def try_out(trial: Trial, name: str, opener: Opener, needs: Collection[Need]) ->
         with opener() as channel:
             try:
                 trial.move(channel)
+            except NoChannelError:
+                raise
             except OSError as error:
                 return judge_refusal(trial, name, error, needs)
             except WrongBytes as problem:
@@ -72,7 +71,7 @@ def judge_refusal(trial: Trial, name: str, error: OSError, needs: Collection[Nee
     if error.errno == trial.refusal:
         fact = f"{name}: refused with {_reason(error)}, as it should be; {trial.otherwise}"
         return ok(trial.check, fact, errno=_reason(error))
-    if error.errno in _SANDBOXED:
+    if error.errno in SANDBOXED:
         remedy = f"allow {trial.call}(2) in the sandbox's seccomp profile"
     else:
         remedy = "use another kernel, or another file system where it is one's refusal"
@@ -100,19 +99,6 @@ def _refused(
     if trial.need is Need.TRAFFIC:
         remedy += "; `splice: false` in the routes file accepts the copying"
     return Finding(trial.check, status, fact, remedy, values)
-
-
-def killed_by(call: Callable[[], object]) -> signal.Signals | None:
-    """Make a call in a child; the signal that ended it, None if none did."""
-    child = os.fork()
-    if not child:
-        try:
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a death that is no accident
-            call()
-        finally:
-            os._exit(0)  # whatever came of it is found out by the parent's own trial
-    _, status = os.waitpid(child, 0)
-    return signal.Signals(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
 
 
 def _make(trial: Trial, opener: Opener) -> None:

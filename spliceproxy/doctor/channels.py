@@ -12,6 +12,18 @@ from pathlib import Path
 _PATIENCE_MS = 2000  # loopback delivers at once; this bounds a trial on a machine that is stuck
 
 
+class NoChannelError(OSError):
+    """What a trial needs beside the call that is tried cannot be had."""
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoChannelError(error.errno, error.strerror) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A kind of descriptor, open for a trial: what is put into one end comes out of the other."""
@@ -84,7 +96,8 @@ def unix() -> Iterator[Channel]:
 @contextmanager
 def pipe() -> Iterator[Channel]:
     """Open a pipe."""
-    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    with _opening():
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         yield Channel(writer, reader)
     finally:
@@ -114,7 +127,8 @@ def temporary_file(flags: int = 0) -> Iterator[Channel]:
 @contextmanager
 def memory_file() -> Iterator[Channel]:
     """Open a file of tmpfs that has no name (memfd_create(2))."""
-    fd = os.memfd_create("spliceproxy-doctor")
+    with _opening():
+        fd = os.memfd_create("spliceproxy-doctor")
     try:
         yield Channel(fd, fd, is_file=True)
     finally:

@@ -6,14 +6,21 @@ from spliceproxy.doctor.calls import check_calls, check_directories
 from spliceproxy.doctor.directories import check_owners
 from spliceproxy.doctor.file_limit import check_file_limit
 from spliceproxy.doctor.finding import Finding
+from spliceproxy.doctor.forks import check_forks
 from spliceproxy.doctor.interfaces import check_interfaces
 from spliceproxy.doctor.io_uring import check_io_uring
 from spliceproxy.doctor.machine import Machine
-from spliceproxy.doctor.needs import count_full_size_pipes, find_needs, mirror_directories
+from spliceproxy.doctor.needs import (
+    count_full_size_pipes,
+    find_calls,
+    find_needs,
+    mirror_directories,
+)
 from spliceproxy.doctor.network import check_network
 from spliceproxy.doctor.pipes import check_pipes, describe_default
 from spliceproxy.doctor.ports import check_ports
 from spliceproxy.doctor.privileges import check_privileges, find_worker_identity
+from spliceproxy.doctor.processes import check_processes
 from spliceproxy.doctor.sampling import check_sampling
 from spliceproxy.doctor.system import check_system
 from spliceproxy.kernel.credentials import acting_as
@@ -31,6 +38,8 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     needs = find_needs(settings)
     yield from check_system(machine)
     yield from check_privileges(machine, settings)
+    yield from check_processes(machine, find_calls(settings))
+    yield from check_forks(settings)
     yield from check_calls(machine, needs)
     yield from check_io_uring(machine)
     yield from check_directories(mirror_directories(settings), needs)

@@ -4,8 +4,8 @@ import errno
 import os
 from collections.abc import Iterator
 
-from spliceproxy.doctor.calls import killed_by
 from spliceproxy.doctor.finding import Finding, ok
+from spliceproxy.doctor.kills import killed_by
 from spliceproxy.doctor.machine import Machine
 from spliceproxy.kernel import io_uring
 

@@ -38,6 +38,15 @@ def find_needs(settings: Settings | None) -> frozenset[Need]:
     return frozenset(found)
 
 
+def find_calls(settings: Settings | None) -> frozenset[str]:
+    """Return which of `kernel.refusals.CALLS` can't be done without."""
+    routes = settings.routes if settings else ()
+    found = {call for route in routes for one in route.mirrors for call in sink_of(one).calls}
+    if settings is None or settings.splice:
+        found.add("pipe2")
+    return frozenset(found)
+
+
 def mirror_directories(settings: Settings | None) -> list[Path]:
     """Return where file mirrors write, once each."""
     routes = settings.routes if settings else ()

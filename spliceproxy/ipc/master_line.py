@@ -15,6 +15,7 @@ from spliceproxy.ipc.description import (
     RouteDescription,
 )
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, decode, encode
+from spliceproxy.kernel.memory_file import make_memory_file
 
 RELOAD = "reload"
 """Admin process to master."""
@@ -45,7 +46,7 @@ class MasterLine:
 
     def describe(self, description: Description) -> None:
         """Tell what the proxy is set up to do now."""
-        fd = os.memfd_create("spliceproxy-description", os.MFD_CLOEXEC)
+        fd = make_memory_file("spliceproxy-description")
         with os.fdopen(fd, "w+b") as file:
             file.write(json.dumps(asdict(description)).encode())
             file.flush()

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from spliceproxy.kernel.memory_file import make_memory_file
+
 CELLS = 40
 MAX_NAME_BYTES = 254
 MAX_TEXT_BYTES = 254
@@ -56,7 +58,7 @@ class TableMemory:
         self.generations = rest[_LOG : _LOG + most_rows]
         self.used_us = rest[_LOG + most_rows :]
         """When somebody was last known to use a row."""
-        self._lock_fd = os.memfd_create("spliceproxy-lock", os.MFD_CLOEXEC)
+        self._lock_fd = make_memory_file("spliceproxy-lock")
         self._depth = 0
 
     def row_at(self, number: int) -> int:

@@ -4,7 +4,6 @@ import ctypes
 import os
 from collections.abc import Collection
 from enum import IntEnum
-from pathlib import Path
 
 
 class Capability(IntEnum):
@@ -44,6 +43,7 @@ class _Data(ctypes.Structure):
     )
 
 
+# glibc and musl have capget and capset, but declare them nowhere: they are meant for libcap.
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 _libc.prctl.restype = ctypes.c_int
@@ -59,10 +59,15 @@ def forbid_new_privileges() -> None:
 
 
 def permitted_capabilities() -> int:
-    """Return the bits of what this process may do."""
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("CapPrm:"))
-    return int(line.split()[1], 16)
+    """Return the bits of what this process may do.
+
+    Raises:
+        OSError: as capget(2).
+    """
+    data = (_Data * 2)()  # version 3 has two, the lower bits first
+    if _libc.capget(ctypes.byref(_Header(_VERSION_3, 0)), data) < 0:
+        raise _last_error()
+    return int(data[0].permitted) | int(data[1].permitted) << _WORD_BITS
 
 
 def has_capabilities(wanted: Collection[Capability]) -> bool:
@@ -103,11 +108,10 @@ def keep_capabilities(kept: Collection[Capability]) -> None:
     """
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     left = permitted_capabilities() & bits(kept)
-    data = (_Data * 2)()  # version 3 has two, the lower bits first
+    data = (_Data * 2)()
     for number in range(2):
         word = left >> number * _WORD_BITS & (1 << _WORD_BITS) - 1
         data[number] = _Data(word, word, 0)
-    # glibc and musl have it, but declare it nowhere: it is meant for libcap.
     if _libc.capset(ctypes.byref(_Header(_VERSION_3, 0)), data) < 0:
         raise _last_error()
 

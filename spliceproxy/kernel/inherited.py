@@ -31,11 +31,19 @@ class InheritedSockets:
 
 def find_inherited(environ: MutableMapping[str, str] = os.environ) -> InheritedSockets:
     """Look at what is open now, and take systemd's variables away from processes to come."""
-    open_fds = sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
-    listening = frozenset(fd for fd in open_fds if fd >= _FIRST_FD and is_listening_stream(fd))
+    listening = frozenset(fd for fd in _candidates() if is_listening_stream(fd))
     for fd in listening:
         os.set_inheritable(fd, False)
     return InheritedSockets(listening, _passed(environ))
+
+
+def _candidates() -> list[int]:
+    """Return what may be open; without /proc only trying tells."""
+    try:
+        opened = sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return list(range(_FIRST_FD, _FIRST_FD + _MOST_FDS))
+    return [fd for fd in opened if fd >= _FIRST_FD]
 
 
 def _passed(environ: MutableMapping[str, str]) -> tuple[tuple[int, str], ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from spliceproxy.kernel.process_state import sees_processes
 from spliceproxy.kernel.sockets import is_tcp, prepare_stream
 
 SocketName = tuple[str, int] | tuple[str, int, int, int]
@@ -96,8 +97,11 @@ def listen_unix(
 
     Raises:
         OSError: as bind(2), chmod(2) and chown(2); EADDRINUSE when somebody listens there, or
-            the path is no socket; ESTALE when somebody else has put something in its place.
+            the path is no socket; ESTALE when somebody else has put something in its place;
+            ENOSYS without /proc, by which alone one can act on what was opened.
     """
+    if not sees_processes():
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)

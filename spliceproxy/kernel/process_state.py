@@ -21,6 +21,11 @@ class ProcessState:
     cpu_s: float
 
 
+def sees_processes() -> bool:
+    """Return whether /proc is there, by which others are known."""
+    return Path("/proc/self/stat").exists()
+
+
 def read_state(pid: int) -> ProcessState:
     """Return the state of a process.
 

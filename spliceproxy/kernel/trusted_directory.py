@@ -42,7 +42,7 @@ def open_directory(path: str, *, private: bool = True, trusted: bool = False) ->
         os.close(fd)
     try:
         if not trusted:
-            check_directory(opened, str(Path.cwd() / path), private=private)
+            check_directory(opened, str(Path(path).absolute()), private=private)
     except OSError:
         os.close(opened)
         raise
@@ -57,7 +57,7 @@ def open_parent(path: str, *, trusted: bool = False) -> int:
     parent, _ = split(path)
     if trusted:
         return os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    return _walk(str(Path.cwd() / parent))
+    return _walk(str(parent.absolute()))
 
 
 def split(path: str) -> tuple[Path, str]:

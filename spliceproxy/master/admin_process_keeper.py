@@ -21,7 +21,6 @@ from spliceproxy.ipc.master_line import MasterLine
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.child import Child, fork_child
-from spliceproxy.master.polling import is_readable
 from spliceproxy.observe.logs import Logs
 from spliceproxy.policy.backoff import Backoff
 
@@ -123,7 +122,7 @@ class AdminProcessKeeper:
 
     def descriptors(self) -> list[int]:
         """What to poll for."""
-        return [] if self._child is None else [self._child.pidfd, self._child.orders.fileno()]
+        return [] if self._child is None else [self._child.end.fd, self._child.orders.fileno()]
 
     @property
     def next_deadline_s(self) -> float | None:
@@ -136,7 +135,7 @@ class AdminProcessKeeper:
             self._restart_s = None
             self._start()
         orders = self._hear()
-        if self._child is not None and is_readable(self._child.pidfd):
+        if self._child is not None and self._child.has_ended():
             self._bury(self._child)
         if self._replace_s is not None and self._replace_s <= time.monotonic():
             self.stop()
@@ -147,7 +146,7 @@ class AdminProcessKeeper:
         """End the admin process, and wait for that; it has nothing to finish."""
         self._restart_s = self._replace_s = None
         if self._child is not None:
-            signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
+            self._child.send(signal.SIGKILL)
             self._child.reap()
             self._child = None
 
@@ -199,7 +198,7 @@ class AdminProcessKeeper:
             tell(MasterLine(self._child.orders), *told, **more)
         except BlockingIOError:  # it hangs: another one knows more
             self._log.error("admin_hangs", pid=self._child.pid)
-            signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
+            self._child.send(signal.SIGKILL)
         except OSError:  # it has ended, or there are no descriptors: see `tend`
             return
 

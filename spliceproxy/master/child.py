@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from spliceproxy.errors import ExitStatus
 from spliceproxy.ipc import control
+from spliceproxy.kernel.child_end import ChildEnd
+from spliceproxy.master.polling import is_readable
 from spliceproxy.master.signals import CAUGHT
 from spliceproxy.master.stack_file import StackFile
 
@@ -25,7 +27,7 @@ class Child:
 
     number: int
     pid: int
-    pidfd: int
+    end: ChildEnd
     orders: socket.socket
     slot: int = 0
     """Of its rows in the shared table."""
@@ -53,10 +55,18 @@ class Child:
     def forget(self) -> None:
         """Close the descriptors that stand for it; nobody here will reap it any more."""
         OWN_PIDS.discard(self.pid)
-        os.close(self.pidfd)
+        self.end.close()
         self.orders.close()
         if self.stack is not None:
             self.stack.close()
+
+    def has_ended(self, timeout_s: float = 0.0) -> bool:
+        """Return whether it has, by now or within the timeout, so that `reap` need not wait."""
+        return is_readable(self.end.fd, timeout_s)
+
+    def send(self, number: int) -> None:
+        """Send it a signal. Nobody else can have its process id before it is reaped."""
+        os.kill(self.pid, number)
 
     def reap(self) -> int:
         """Collect the exit code when it has ended; negative: the signal's number."""
@@ -75,18 +85,29 @@ def fork_child(
     The line to it keeps messages apart, unless another kind is asked for.
 
     Only for a process without threads: a child has none of them, but all their locks.
+
+    Raises:
+        OSError: there are no processes, descriptors or memory; nothing is left behind.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    end = ChildEnd()
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    except BaseException:
+        end.close()
+        raise
     # Until the child has handlers of its own, a signal to the whole group would reach the
     # master's pipe from both, and be counted twice.
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
     try:
-        pid = os.fork()
+        pid = _fork()
         if pid == 0:
+            end.stay_in_child()
             _run_child(ours, theirs, body, old_mask)
         theirs.close()
-        return Child(number, pid, _open_pidfd(pid), ours)
+        _watch(end, pid)
+        return Child(number, pid, end, ours)
     except BaseException:
+        end.close()
         ours.close()
         theirs.close()
         raise
@@ -94,9 +115,16 @@ def fork_child(
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
 
 
-def _open_pidfd(pid: int) -> int:
+def _fork() -> int:
     try:
-        return os.pidfd_open(pid)
+        return os.fork()
+    except OSError as error:  # told with the call's name: nothing else does
+        raise OSError(error.errno, f"fork(2): {error.strerror}") from None
+
+
+def _watch(end: ChildEnd, pid: int) -> None:
+    try:
+        end.watch(pid)
     except OSError:  # a child that cannot be watched is not kept
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

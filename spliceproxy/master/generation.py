@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from spliceproxy.ipc.worker_slots import WorkerSlots
+from spliceproxy.kernel.pipes import NoPipeError
+from spliceproxy.kernel.refusals import refused
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.loader import LoadedConfiguration
 from spliceproxy.master.sample_keys import SampleKeys
-from spliceproxy.master.worker_process import run_worker
+from spliceproxy.master.worker_process import LAST_LINES_S, run_worker
 from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.tally import Tally
@@ -49,7 +53,24 @@ class Generation:
     def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
         self.logs.use()
-        worker = Worker(
+        try:
+            worker = self._make_worker(assignment, tally)
+        except (OSError, NoPipeError) as error:
+            cause = error.cause if isinstance(error, NoPipeError) else error
+            problem = refused("what a worker needs", cause)
+            structlog.get_logger().error(
+                "worker_not_booted",
+                worker=assignment.number,
+                reason=problem.message,
+                remedy=problem.remedy,
+            )
+            self.logs.close(LAST_LINES_S)
+            return problem.status
+        worker.set_log_level(log_level)
+        return run_worker(worker, self.settings.drain_timeout_s, assignment.orders, self.logs)
+
+    def _make_worker(self, assignment: Assignment, tally: Tally) -> Worker:
+        return Worker(
             self.settings,
             self.routes,
             tally,
@@ -59,8 +80,6 @@ class Generation:
             generation=self.number,
             admin_line=assignment.admin_line,
         )
-        worker.set_log_level(log_level)
-        return run_worker(worker, self.settings.drain_timeout_s, assignment.orders, self.logs)
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""

@@ -101,10 +101,10 @@ def give_up(generation: Generation, child: Child, silent_s: float) -> None:
         stopped = read_state(child.pid).letter == STOPPED
         kernel_side = read_kernel_side(child.pid)
         # One that is stopped would write its stack when it is continued.
-        stack = [] if stopped or child.stack is None else child.stack.ask(child.pidfd)
+        stack = [] if stopped or child.stack is None else child.stack.ask(child.send)
         log.error("worker_hangs", silent_s=round(silent_s, 1), **kernel_side, stack=stack)
         _tell_connections(log, child.pid, _routes_by_listener(generation))
-        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        child.send(signal.SIGKILL)
     except ProcessLookupError:  # it has ended by itself meanwhile
         return
 

@@ -160,6 +160,7 @@ _REMEDIES = {
     errno.EADDRNOTAVAIL: "no interface of this machine has that address",
     errno.EAFNOSUPPORT: "this kernel has no IPv6",
     errno.ENOENT: "the directory of the socket does not exist",
+    errno.ENOSYS: "unix sockets need /proc: mount it (mount -t proc proc /proc)",
     errno.EMFILE: "raise the file limit (ulimit -n)",
     errno.ESTALE: "its path is somebody else's by now, whose rights are not changed; restart",
 }

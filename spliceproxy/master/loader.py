@@ -5,21 +5,19 @@ a process of its own, which hands the result back.
 """
 
 import contextlib
-import os
 import pickle
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.credentials import Identity, acting_as, make_directories
 from spliceproxy.kernel.inherited import InheritedSockets
+from spliceproxy.kernel.real_path import real_path
 from spliceproxy.master.child import fork_child
 from spliceproxy.master.listen_targets import ListenTarget, look_up_targets
-from spliceproxy.master.polling import is_readable
 from spliceproxy.master.sample_keys import read_sample_key
 from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.prepared import Upstreams, look_up
@@ -82,7 +80,7 @@ def load_configuration(
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     if identity is not None:
         make_directories(directories_of(mirrors), identity)
-    used = {os.path.realpath(directory) for directory in used_directories}
+    used = {real_path(directory) for directory in used_directories}
     with acting_as(identity):
         loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
         report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
@@ -90,7 +88,7 @@ def load_configuration(
 
 
 def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
-    return str(Path(mirror.target).resolve()) in directories
+    return real_path(mirror.target) in directories
 
 
 class LoaderProcess:
@@ -171,8 +169,8 @@ class LoaderProcess:
         if self._is_over:
             return
         self._is_over = True
-        signal.pidfd_send_signal(self._child.pidfd, signal.SIGKILL)
-        if is_readable(self._child.pidfd, _DEATH_S):
+        self._child.send(signal.SIGKILL)
+        if self._child.has_ended(_DEATH_S):
             self._child.reap()
         else:
             self._child.forget()

@@ -89,6 +89,7 @@ class Master:
 
         Raises:
             BootProblem: a worker of the first generation ended before it served.
+            StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
         self._generations = Generations(self._make_generation(loaded, change.sockets))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spliceproxy.errors import Problem
+from spliceproxy.kernel.refusals import refused
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.loader import LoadedConfiguration, LoaderProcess, ReloadRefused
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
@@ -130,7 +131,7 @@ class Reloader:
         try:
             self._state = _Loading(self._start_loader())
         except OSError as error:  # no process to be had
-            self._give_up(ReloadRefused(f"nothing can be loaded ({error.strerror})"))
+            self._give_up(ReloadRefused(str(refused("a process that loads the file", error))))
 
     def _tend_loading(self, loader: LoaderProcess) -> None:
         loaded = loader.tend()

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from spliceproxy.kernel.refusals import is_allowed
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 _MOST_AT_ONCE = 64  # what is left is read the next time
@@ -16,7 +19,7 @@ def signals_to_pipe() -> Iterator[int]:
     On leaving they are ignored: a process that is on its way out, as it was told, has no use for
     being told again, and its exit status is to say how it ended.
     """
-    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    reader, writer = _make_line()
     for number in CAUGHT:
         signal.signal(number, lambda *_: None)
     old_wakeup_fd = signal.set_wakeup_fd(writer)
@@ -28,6 +31,16 @@ def signals_to_pipe() -> Iterator[int]:
         signal.set_wakeup_fd(old_wakeup_fd)
         os.close(reader)
         os.close(writer)
+
+
+def _make_line() -> tuple[int, int]:
+    """Make a pipe; where there is none, a socket pair, which holds hundreds of signals too."""
+    if is_allowed("pipe2"):
+        return os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    return reader.detach(), writer.detach()
 
 
 def caught_signals(reader: int) -> list[signal.Signals]:

@@ -4,6 +4,9 @@ import faulthandler
 import os
 import signal
 import time
+from collections.abc import Callable
+
+from spliceproxy.kernel.memory_file import make_memory_file
 
 SIGNAL = signal.SIGUSR2
 _MOST_BYTES = 32 << 10
@@ -15,7 +18,7 @@ class StackFile:
     """A file in memory that a worker's stack is written to, made before the worker is forked."""
 
     def __init__(self) -> None:
-        self._fd = os.memfd_create("spliceproxy-stack", os.MFD_CLOEXEC)
+        self._fd = make_memory_file("spliceproxy-stack")
 
     def offer(self) -> None:
         """In the worker: write the stack of all threads there at a signal.
@@ -25,12 +28,14 @@ class StackFile:
         """
         faulthandler.register(SIGNAL, self._fd, all_threads=True)
 
-    def ask(self, pidfd: int) -> list[str]:
+    def ask(self, send: Callable[[int], None]) -> list[str]:
         """In the master: have it written, and return its lines; none if nothing came in time.
+
+        `send` sends the worker a signal.
 
         Waits for half a second at most.
         """
-        signal.pidfd_send_signal(pidfd, SIGNAL)
+        send(SIGNAL)
         before = b""
         for _ in range(_STEPS):
             time.sleep(_STEP_S)

@@ -3,9 +3,13 @@
 import contextlib
 from collections.abc import Callable
 
+import structlog
+
 from spliceproxy.ipc.rows import TABLE_ROWS, WORKER_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
+from spliceproxy.kernel.process_state import sees_processes
+from spliceproxy.kernel.refusals import told_as
 from spliceproxy.master.admin_process_keeper import Doors
 from spliceproxy.master.loader import load_configuration
 from spliceproxy.master.master import Master
@@ -27,8 +31,8 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
 
     Raises:
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
-        StartProblem: an address cannot be listened on, a name does not resolve, or the user is
-            not known or cannot be become.
+        StartProblem: an address cannot be listened on, a name does not resolve, the user is not
+            known or cannot be become, or the system refuses what the proxy cannot do without.
         BootProblem: a worker ended before it served.
     """
     inherited = find_inherited()
@@ -44,14 +48,25 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         raise_limit(loaded.settings, loaded.listeners)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited))
-        table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS, WORKER_ROWS)))
+        with told_as("what processes share"):
+            table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS, WORKER_ROWS)))
         privileges.confine_master()
         privileges.tell(settings)
+        _tell_of_proc()
         master = Master(
             reload, inherited, listeners, doors, table, manager, signal_fd, logs, privileges
         )
         on_exit.callback(lambda: master.logs.close(_LAST_LINES_S))
         return master.run(loaded, change)
+
+
+def _tell_of_proc() -> None:
+    """Warn where nothing can be known of other processes."""
+    if not sees_processes():
+        structlog.get_logger().warning(
+            "proc_missing",
+            remedy="mount /proc: without it nobody notices a worker that hangs",
+        )
 
 
 def _open_doors(

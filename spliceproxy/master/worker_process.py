@@ -16,7 +16,7 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.proxy.worker import Worker
 
 _COLLECT_AFTER_ALLOCATIONS = 20_000  # CPython's 700 cost 1.5 % of a busy worker's time
-_LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
+LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
 
 def run_worker(worker: Worker, drain_timeout_s: float, orders: socket.socket, logs: Logs) -> int:
@@ -28,7 +28,7 @@ def run_worker(worker: Worker, drain_timeout_s: float, orders: socket.socket, lo
     try:
         trio.run(WorkerProcess(worker, drain_timeout_s, orders, logs).main)
     finally:
-        logs.close(_LAST_LINES_S)
+        logs.close(LAST_LINES_S)
     return ExitStatus.OK
 
 

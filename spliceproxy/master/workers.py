@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from spliceproxy.errors import BootProblem
+from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.ipc import control
 from spliceproxy.ipc.worker_slots import WorkerSlots
+from spliceproxy.kernel.refusals import told_as
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.child import Child, fork_child
 from spliceproxy.master.polling import is_readable
@@ -65,9 +66,14 @@ class Workers:
         self.all_ready_once = False
 
     def start(self) -> None:
-        """Fork them all."""
+        """Fork them all.
+
+        Raises:
+            StartProblem: the system refuses one.
+        """
         for number in range(self._count):
-            self._fork(number)
+            with told_as(f"a process for worker {number}"):
+                self._fork(number)
 
     @property
     def alive(self) -> bool:
@@ -81,7 +87,7 @@ class Workers:
 
     def descriptors(self) -> list[int]:
         """What to poll for: a worker's end, and its first word."""
-        awaited = [child.pidfd for child in self._children.values()]
+        awaited = [child.end.fd for child in self._children.values()]
         return awaited + [c.orders.fileno() for c in self._children.values() if not c.ready]
 
     def next_deadline_s(self) -> float | None:
@@ -96,13 +102,14 @@ class Workers:
 
         Raises:
             BootProblem: a worker ended before all of them had accepted for the first time.
+            StartProblem: it did so since the system refused what it needs.
         """
         for child in list(self._children.values()):
             if not child.ready and is_readable(child.orders.fileno()):
                 child.ready = child.hear() == control.READY
                 if child.ready and self.all_ready_once:
                     self._log.info("worker_restarted", worker=child.number, pid=child.pid)
-            if is_readable(child.pidfd):
+            if child.has_ended():
                 self._bury(child)
         now_s = time.monotonic()
         for number in [n for n, due_s in self._restarts.items() if due_s <= now_s]:
@@ -111,7 +118,7 @@ class Workers:
         if self._kill_s is not None and self._kill_s <= now_s:
             self._kill_s = None
             for child in self._children.values():
-                signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+                child.send(signal.SIGKILL)
         if len(self._children) == self._count and all(c.ready for c in self._children.values()):
             self.all_ready_once = True
 
@@ -209,7 +216,8 @@ class Workers:
         if self._ending:
             return
         if not self.all_ready_once:
-            raise BootProblem(
+            problem = StartProblem if code == ExitStatus.START else BootProblem
+            raise problem(
                 f"worker {child.number} ended before it accepted connections ({_why(code)})",
                 "see the log lines above",
             )

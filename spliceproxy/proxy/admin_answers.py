@@ -1,7 +1,6 @@
 """A worker's answers to the admin process: about its connections, and orders that concern them."""
 
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from spliceproxy.ipc.packets import (
     encode_failure,
 )
 from spliceproxy.kernel.addresses import split_port
+from spliceproxy.kernel.real_path import real_path
 from spliceproxy.policy.selection import Selection
 from spliceproxy.proxy.attachments import AttachRefusedError, WorkerAttachments
 from spliceproxy.proxy.frontend import Frontend
@@ -60,7 +60,7 @@ class AdminAnswers:
         self._grants = tuple(grant.resolved() for grant in grants)
         configured = [one.settings for frontend in frontends for one in frontend.route.mirrors]
         directories = filter(None, map(written_directory, configured))
-        self._taken = tuple(map(os.path.realpath, directories))
+        self._taken = tuple(map(real_path, directories))
         self._on_mirrors: dict[str, Callable[[Message], Iterator[Any]]] = {
             Question.ATTACH: self._attach,
             Question.DETACH: lambda asked: iter([attachments.detach(asked["attachment"])]),

@@ -226,7 +226,7 @@ class WorkerAttachments:
         except NoPipeError as error:
             self._limit.give_back(limit)
             raise AttachRefusedError(f"no pipe is to be had: {error}") from None
-        except (OSError, RuntimeError) as error:  # RuntimeError: no thread
+        except OSError as error:
             self._limit.give_back(limit)
             raise AttachRefusedError(f"nothing is left for a mirror: {error}") from None
         attached = self._attached[attachment.number] = AttachedMirror(

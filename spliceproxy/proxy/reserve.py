@@ -12,7 +12,7 @@ from spliceproxy.upstream.resolver import needs_lookup
 _OF_EVERY_PROCESS = 32
 """Standard streams, logs, epoll sets, shared memory, lines to others: a master and a worker have
 15 to 20 (ls /proc/PID/fd), and a lookup takes a few for a moment."""
-_MASTERS_OF_WORKER = 4  # its pidfd and orders, and both ends of its line to the admin process
+_MASTERS_OF_WORKER = 4  # its end and orders, and both ends of its line to the admin process
 _ADDRESSES_OF_NAME = 2  # as of localhost
 _WAKE_UP = 1  # the eventfd of a mirror's threads
 

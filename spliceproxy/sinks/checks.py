@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.kernel.refusals import require
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.spool_directory import check_spools
@@ -18,12 +19,15 @@ def check_mirrors(mirrors: Iterable[MirrorSettings]) -> None:
     Raises:
         UsageProblem: a directory cannot be written into, or is another mirror's already; a
             program cannot be executed; there is no directory for spools.
+        StartProblem: the system refuses a call that one needs.
     """
     seen: set[tuple[int, int]] = set()
     mirrors = list(mirrors)
     check_spools(mirrors)
     for mirror in mirrors:
         sink = sink_of(mirror)
+        for call in sink.calls:
+            require(call, f"which mirror {quote(mirror.text)} needs")
         sink.check(mirror)
         directory = sink.directory(mirror)
         if directory is None:

@@ -4,6 +4,7 @@ Whoever submits a job submits the next one only when that has ended, so jobs are
 their owners, and what belongs to a job is touched by its thread alone until then.
 """
 
+import errno
 import os
 import select
 import threading
@@ -32,16 +33,22 @@ class Disk:
     """
 
     def __init__(self, reactor: Reactor, threads: int = THREADS) -> None:
+        """Start the threads.
+
+        Raises:
+            OSError: no thread is to be had (EAGAIN), or no descriptor.
+        """
         self._reactor = reactor
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="disk")
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        _start(self._threads, threads)
+        try:
+            self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError:
+            self._threads.shutdown()
+            raise
         self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
         self._submitted: list[_Job] = []
         self.jobs = 0
-        all_started = threading.Barrier(threads + 1)
-        for _ in range(threads):
-            self._threads.submit(all_started.wait)
-        all_started.wait()
         reactor.register(self._wake_fd, select.EPOLLIN, self)
 
     def submit(self, job: Callable[[], Result], done: Callable[["Future[Result]"], None]) -> None:
@@ -118,6 +125,18 @@ class Disk:
         self._reactor.unregister(self._wake_fd)
         wake_fd, self._wake_fd = self._wake_fd, -1
         os.close(wake_fd)
+
+
+def _start(executor: ThreadPoolExecutor, count: int) -> None:
+    all_started = threading.Barrier(count + 1)
+    try:
+        for _ in range(count):
+            executor.submit(all_started.wait)
+    except RuntimeError:  # so Python tells of an errno of clone(2)
+        all_started.abort()
+        executor.shutdown(cancel_futures=True)
+        raise OSError(errno.EAGAIN, "clone(2): no thread can be started") from None
+    all_started.wait()
 
 
 def _fail(error: Exception) -> None:

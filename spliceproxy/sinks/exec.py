@@ -23,6 +23,7 @@ class ExecSink(Sink):
     descriptors = 3
     own_descriptors = 3  # of the one command of `scope=route`
     medium = Medium.PIPE
+    calls = (*Sink.calls, "pidfd_open")
 
     def __init__(
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None

@@ -53,7 +53,6 @@ class FileSink(Sink):
         super().__init__(settings, reactor, disk, targets)
         own: FileOptions = settings.own
         self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
-        disk.submit(self._directory.root, _note_opened)
         self._sweeper: FileSweeper | None = None
         kept, sizes = own.retention, DaySizes()
         if kept.is_limited:
@@ -64,6 +63,7 @@ class FileSink(Sink):
                 settings.text,
                 lambda root, is_stopped: Sweep(root, kept, sizes, is_stopped).run(),
             )
+        disk.submit(self._directory.root, _note_opened)
 
     @classmethod
     def check(cls, settings: MirrorSettings) -> None:

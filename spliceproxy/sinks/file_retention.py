@@ -6,6 +6,7 @@ its name is, and no symbolic link is followed.
 """
 
 import heapq
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from spliceproxy.kernel.process_state import read_start_s
+from spliceproxy.kernel.process_state import read_start_s, sees_processes
 from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.file_names import (
     PART_SUFFIX,
@@ -181,7 +182,8 @@ class Sweep:
             try:
                 self._started[name.pid] = read_start_s(name.pid)
             except OSError:
-                self._started[name.pid] = None
+                # Without /proc nobody can tell: it may be, for ever.
+                self._started[name.pid] = None if sees_processes() else -math.inf
         started_s = self._started[name.pid]
         return started_s is not None and started_s <= name.began_s + _START_S
 

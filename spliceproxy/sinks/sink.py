@@ -41,6 +41,8 @@ class Sink(ABC):
     medium: ClassVar[Medium]
     keeps_records: ClassVar[bool] = False
     """It writes down what became of each connection."""
+    calls: ClassVar[tuple[str, ...]] = ("pipe2", "eventfd2")
+    """Which of `kernel.refusals.CALLS` it can't do without."""
     can_be_tried: ClassVar[bool] = False
     """It can find out without a stream whether one could be opened: `try_out`."""
 

@@ -1,4 +1,4 @@
-"""A proxy in namespaces of its own: with no IPv6 and another /etc/hosts, or a read-only /tmp."""
+"""A proxy where something is missing: IPv6, a /tmp that it may write into, /proc, its directory."""
 
 import subprocess
 from dataclasses import replace
@@ -37,6 +37,20 @@ def launcher_without_tmp() -> Launcher:
     launcher = _launcher("unshare", "--mount", "sh", "-c", _WITHOUT_TMP, "sh")
     environment = {name: text for name, text in launcher.environment.items() if name != "TMPDIR"}
     return replace(launcher, environment=environment, directory="/proc")
+
+
+def launcher_without_proc() -> Launcher:
+    """Start the command where an empty directory is in the place of /proc; skips likewise."""
+    script = 'mount -t tmpfs none /proc; exec "$@"'
+    return _launcher("unshare", "--mount", "sh", "-e", "-c", script, "sh")
+
+
+def launcher_in_removed_directory(directory: Path) -> Launcher:
+    """Start the command in a directory that is removed before."""
+    directory.mkdir()
+    script = 'rmdir "$1"; shift; exec "$@"'
+    argv = ("sh", "-e", "-c", script, "sh", str(directory), *Launcher().argv)
+    return Launcher(argv, directory=str(directory))
 
 
 def _launcher(*before: str) -> Launcher:

@@ -31,7 +31,7 @@ class Launcher:
 
     argv: tuple[str, ...] = (str(Path(sys.executable).with_name("spliceproxy")),)
     environment: dict[str, str] = field(default_factory=clean_environment)
-    user: str | None = None
+    user: str | int | None = None
     directory: str = "/"
 
     def popen(self, *arguments: str, stderr: int) -> subprocess.Popen[bytes]:

@@ -11,6 +11,7 @@ import pytest
 
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.server import Door
+from spliceproxy.errors import StartProblem
 from spliceproxy.ipc import control
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
@@ -53,7 +54,7 @@ def test_without_a_line_no_slot_is_taken(
     with monkeypatch.context() as patch:
         patch.setattr(admin_process_keeper, "make_line", no_line)
         for _ in range(3):
-            with pytest.raises(OSError, match="Too many open files"):
+            with pytest.raises(StartProblem, match="Too many open files"):
                 Workers(1, 1, slots, keeper, lambda _: 0).start()
     assert open_descriptors() == before
     assert slots.take() == 0, "rows are few, however often a worker could not be started"

@@ -12,6 +12,7 @@ import pytest
 from spliceproxy.ipc.rows import Kind, WorkerCell
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
+from spliceproxy.kernel.child_end import ChildEnd
 from spliceproxy.kernel.process_state import RUNNING, STOPPED, TRACED, ProcessState
 from spliceproxy.master import hang_watch
 from spliceproxy.master.child import Child
@@ -32,7 +33,7 @@ class Watched:
         slots = WorkerSlots(table)
         ours, theirs = socket.socketpair()
         theirs.close()
-        self.child = Child(0, os.getpid(), -1, ours, slots.take())
+        self.child = Child(0, os.getpid(), ChildEnd(), ours, slots.take())
         self._cells = Tally(table, 0).cells(Kind.WORKER)
         monkeypatch.setattr(hang_watch, "time", SimpleNamespace(monotonic=lambda: self.now_s))
         monkeypatch.setattr(hang_watch, "read_state", lambda _pid: self.state)

@@ -1,5 +1,6 @@
 """A reload whose workers fail: nothing stays of it."""
 
+import errno
 import os
 import select
 import socket
@@ -194,13 +195,15 @@ def test_workers_that_cannot_be_forked(parts: Parts, monkeypatch: pytest.MonkeyP
 
     def fork_once() -> int:
         if not left:
-            raise BlockingIOError("no process left")
+            raise BlockingIOError(errno.EAGAIN, "no process left")
         left.pop()
         return fork()
 
     monkeypatch.setattr(os, "fork", fork_once)
     begun.finish()
-    assert begun.reasons == ["no process left"]
+    [reason] = begun.reasons
+    assert "a process for worker 1 (fork(2): no process left)" in reason
+    assert "pids.max" in reason
     assert parts.listeners.open == {}
     begun.bury(begun.ending)
 
