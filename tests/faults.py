@@ -1,5 +1,6 @@
 """System calls that misbehave, to be put in the place of those in `spliceproxy.kernel.syscalls`."""
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,18 @@ class Counted:
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         self.calls += 1
         return self._real(*arguments, **named)
+
+
+def starving(source_fd: int) -> Call:
+    """Make a splice that finds nothing in one descriptor, whatever is there."""
+    real = os.splice
+
+    def splice(source: int, *rest: Any) -> int:
+        if source == source_fd:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return real(source, *rest)
+
+    return splice
 
 
 ENDLESS = 1 << 40

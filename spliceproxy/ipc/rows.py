@@ -102,6 +102,7 @@ class RouteCell:
     MIRRORING = 8  # ended, with copies on their way
     DURATION_US = 9
     DURATION_BUCKETS = 10
+    STARVED = 30  # directions that copy since splice finds nothing
 
 
 class BackendCell:

@@ -24,6 +24,8 @@ follows at once."""
 # (fs/splice.c, splice_to_socket).
 splice = os.splice
 
+_SIOCATMARK = 0x8905  # asm-generic/sockios.h
+
 _SEND_MORE = socket.MSG_NOSIGNAL | socket.MSG_MORE
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -80,6 +82,15 @@ def receive(sock: socket.SocketType, count: int) -> bytes:
 def peek(sock: socket.SocketType, count: int) -> bytes:
     """Return what ``receive`` would, and leave it there."""
     return sock.recv(count, socket.MSG_PEEK)
+
+
+def is_at_mark(sock: socket.SocketType) -> bool:
+    """Whether the next byte is behind an urgent mark (SIOCATMARK, sockatmark(3))."""
+    try:
+        answer = fcntl.ioctl(sock.fileno(), _SIOCATMARK, bytes(4))
+    except OSError:  # not every kernel has marks in unix sockets (unix(7))
+        return False
+    return bool(struct.unpack("i", answer)[0])
 
 
 def send(sock: socket.SocketType, data: bytes | memoryview, *, more: bool = False) -> int:

@@ -135,6 +135,8 @@ class RouteStatus:
     spliced_bytes: int = 0
     copied_bytes: int = 0
     undelivered_bytes: int = 0
+    starved: int = 0
+    """Directions of connections that are copied since splice finds nothing of what is there."""
     duration_seconds: Histogram = field(default_factory=Histogram)
     ended: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)

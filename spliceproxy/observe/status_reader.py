@@ -138,6 +138,7 @@ class StatusReader:
             spliced_bytes=cells[RouteCell.SPLICED_BYTES],
             copied_bytes=cells[RouteCell.COPIED_BYTES],
             undelivered_bytes=cells[RouteCell.UNDELIVERED_BYTES],
+            starved=cells[RouteCell.STARVED],
             duration_seconds=_histogram(cells, RouteCell.DURATION_BUCKETS, RouteCell.DURATION_US),
             ended=sums.reasons(Kind.ENDED, route.name),
             refused=sums.reasons(Kind.REFUSED, route.name),

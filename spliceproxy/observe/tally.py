@@ -113,6 +113,7 @@ class RouteTally:
         self._route = route
         self._backends: dict[str, BackendTally] = {}
         self._open: dict[Hashable, Traffic] = {}
+        self._starves = False
         # Who had this slot before may have died with connections open.
         cells[RouteCell.ACTIVE] = cells[RouteCell.MIRRORING] = 0
         cells[RouteCell.LIMIT] = max_connections
@@ -162,6 +163,12 @@ class RouteTally:
             backend.cells[BackendCell.ACTIVE] -= 1
             before = self._open.pop(connection, NONE_YET) if self._open else NONE_YET
             self._add(before, _traffic(record), backend)
+
+    def starved(self) -> bool:
+        """Count a direction that copies since splice finds nothing; whether it is the first."""
+        self.cells[RouteCell.STARVED] += 1
+        is_first, self._starves = not self._starves, True
+        return is_first
 
     def over(self) -> None:
         """Count that the copies of a connection that has ended are settled too."""

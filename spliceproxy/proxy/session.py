@@ -25,6 +25,7 @@ from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.kernel.splice_refusals import STARVED_REMEDY, SpliceStarvedError
 from spliceproxy.loop.farewell import ResetAfterDelivery, close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.connection import ConnectionRecord
@@ -248,7 +249,10 @@ class Session:
 
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
-        self._log().warning("splice_refused", error=str(cause))
+        if not isinstance(cause, SpliceStarvedError):
+            self._log().warning("splice_refused", error=str(cause))
+        elif self._frontend.counters.route.starved():
+            self._log().warning("splice_starved", remedy=STARVED_REMEDY)
 
     def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""

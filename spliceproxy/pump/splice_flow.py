@@ -1,9 +1,8 @@
 """A flow through a borrowed pipe: no byte enters the process."""
 
-import errno
 from typing import TYPE_CHECKING
 
-from spliceproxy.kernel import syscalls
+from spliceproxy.kernel import splice_refusals, syscalls
 from spliceproxy.kernel.pipes import NoPipeError, Pipe, PipeLender
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.flow import Flow
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
 
 FILL_BYTES = 1 << 20
-
-_REFUSALS = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP})
-"""Not for this descriptor, this kernel, or inside this sandbox."""
 
 
 class SpliceFlow(Flow):
@@ -27,7 +23,7 @@ class SpliceFlow(Flow):
 
     most_fill_bytes = FILL_BYTES
 
-    __slots__ = ("_pool", "pipe")
+    __slots__ = ("_after_stop_bytes", "_pool", "_stops", "pipe")
 
     def __init__(
         self, pool: PipeLender, link: "Link", source: "Endpoint", destination: "Endpoint"
@@ -36,6 +32,7 @@ class SpliceFlow(Flow):
         self._pool = pool
         self.pipe: Pipe | None = None
         """What is pending, if anything is."""
+        self._stops, self._after_stop_bytes = 0, -1
 
     def pump(self) -> None:
         """Fill an empty pipe from the source, then drain it."""
@@ -85,7 +82,7 @@ class SpliceFlow(Flow):
         except BlockingIOError:
             count = 0
         except OSError as error:
-            if error.errno in _REFUSALS:
+            if error.errno in splice_refusals.REFUSALS:
                 self._copy_from_now_on(error)
             else:
                 self.destination_failed(error)
@@ -119,20 +116,22 @@ class SpliceFlow(Flow):
         if isinstance(error, BlockingIOError):
             return self._step_over_urgent_mark(pipe)
         self._give_back()
-        if error.errno in _REFUSALS:
+        if error.errno in splice_refusals.REFUSALS:
             self._copy_from_now_on(error)
         else:
             self.source_failed(error)
         return 0
 
     def _step_over_urgent_mark(self, pipe: Pipe) -> int:
-        """Take the byte behind an urgent mark, at which splice stops for ever.
+        """Take the byte behind an urgent mark, or copy: splice stops; see `kernel.splice_refusals`.
 
-        At the mark splice says EAGAIN though epoll says readable; with a FIN behind it splice
-        says 0, a false end. A real read steps over the mark, and tells a true end from it
-        (tcp_read_sock against tcp_recvmsg, net/ipv4/tcp.c). The urgent byte itself is out of
-        band and is not forwarded.
+        The urgent byte itself is out of band and is not forwarded.
         """
+        self._stops = self._stops + 1 if self.spliced_bytes == self._after_stop_bytes else 1
+        many = self._stops >= splice_refusals.STOPS_IN_A_ROW
+        if many and splice_refusals.is_starved(self.source.sock):
+            self._copy_from_now_on(splice_refusals.SpliceStarvedError())
+            return 0
         try:
             data = syscalls.receive(self.source.sock, 1)
         except OSError as error:
@@ -144,6 +143,7 @@ class SpliceFlow(Flow):
             self._give_back()
             self.source_ended()
             return 0
+        self._after_stop_bytes = self.spliced_bytes + 1
         try:
             pipe.write_all(data)
         except OSError as error:

@@ -3,7 +3,7 @@
 A flow that can't go on as it is, or need not, has a successor in the same direction of the same
 link. `Flow.hand_over` gives that one the account, the pause, the hold and the word of a near end.
 The table says what else it gets. ``*`` marks a flow that copies for good, since its link may not
-splice (`splice: off`) or was refused it once.
+splice (`splice: off`) or was refused it once; a starved one was, too (`kernel.splice_refusals`).
 
 ================  ================================  ================  ======  ======================
 from              when                              to                tap     what is pending
@@ -12,6 +12,8 @@ SpliceFlow        it is tapped                      TappedSpliceFlow  a new   it
 CopyFlow          it is tapped                      TappedCopyFlow *  a new   its bytes, as they are
 SpliceFlow        splice or a pipe is refused       CopyFlow          none    its pipe, read back
 TappedSpliceFlow  splice or a pipe is refused       TappedCopyFlow *  its     its pipe, read back
+SpliceFlow        splice finds nothing, reads do    CopyFlow          none    nothing
+TappedSpliceFlow  splice finds nothing, reads do    TappedCopyFlow *  its     nothing
 TappedSpliceFlow  a few small messages in a row     TappedCopyFlow    its     nothing
 TappedCopyFlow    a message that fills its buffer   TappedSpliceFlow  its     nothing
 TappedSpliceFlow  its tap has no receiver any more  SpliceFlow        none    nothing
@@ -20,9 +22,9 @@ TappedCopyFlow *  its tap has no receiver any more  CopyFlow          none    no
 ================  ================================  ================  ======  ======================
 
 A flow is tapped between events, by whoever adds a receiver; a tapped one keeps its tap. Splice is
-refused in the middle of one, while the pipe is filled or drained. The others come at the end of
-`pump`, when the receivers have their copies and nothing is pending; if something is, they wait for
-the next time. A flow that is done has no successor.
+refused in the middle of one, while the pipe is filled or drained, and is found to starve before it
+is filled. The others come at the end of `pump`, when the receivers have their copies and nothing is
+pending; if something is, they wait for the next time. A flow that is done has no successor.
 
 A flow whose source has ended, but whose end waits until its receivers let it pass (`end_waits`), is
 not done, and is pumped no more: so it has no successor either.

@@ -13,6 +13,7 @@ import trio.lowlevel
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.pipes import fitting_pipes
+from spliceproxy.kernel.splice_refusals import SpliceStarvedError
 from spliceproxy.pump.copy_flow import COPY_BYTES
 from spliceproxy.pump.flow import Flow
 from spliceproxy.tap import succession
@@ -20,13 +21,14 @@ from spliceproxy.tap.fan_out import Tap
 from spliceproxy.tap.succession import SMALL_IN_A_ROW, tap_flow
 from spliceproxy.tap.tap_pipes import TapPipes
 from spliceproxy.tap.tapped_flow import TappedCopyFlow, release, tap_of
-from tests.faults import ENDLESS, FailAt
+from tests.faults import ENDLESS, FailAt, starving
 from tests.pump.linking import Linked, linked, receive
 from tests.streams import KERNEL_CHOICE, Buffers, fill_up
 from tests.tap.test_tapping import Copies, say, taps
 
 TAPPED = "it is tapped"
 REFUSED = "splice or a pipe is refused"
+STARVED = "splice finds nothing, reads do"
 SMALL = "a few small messages in a row"
 LARGE = "a message that fills its buffer"
 EMPTIED = "its tap has no receiver any more"
@@ -96,6 +98,14 @@ class Direction:
             patch.setattr(syscalls, "splice", fault)
             await self.say(data)
         assert len(self.it.owner.refusals) == 1
+
+    async def starve(self, data: bytes) -> None:
+        """Send bytes that splice finds nothing of, though they are there; also from then on."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(syscalls, "splice", starving(self.it.near[0].fileno()))
+            await self.say(data)
+        [cause] = self.it.owner.refusals
+        assert isinstance(cause, SpliceStarvedError)
 
     async def attach_copying(self) -> None:
         """Attach, and have small messages, so that the flow copies."""

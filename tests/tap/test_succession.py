@@ -20,7 +20,17 @@ from spliceproxy.tap.tapped_flow import TappedCopyFlow, TappedSpliceFlow, releas
 from tests.faults import ENDLESS, FailAt
 from tests.pump.linking import receive
 from tests.streams import TINY
-from tests.tap.direction import EMPTIED, LARGE, REFUSED, ROWS, SMALL, TAPPED, check, direction
+from tests.tap.direction import (
+    EMPTIED,
+    LARGE,
+    REFUSED,
+    ROWS,
+    SMALL,
+    STARVED,
+    TAPPED,
+    check,
+    direction,
+)
 
 
 async def test_a_splice_flow_is_tapped() -> None:
@@ -124,6 +134,27 @@ async def test_a_splice_flow_gets_no_pipe() -> None:
             await one.say()
         check(before, one.flow, "SpliceFlow", REFUSED)
         await one.goes_on()
+
+
+async def test_a_splice_flow_starves() -> None:
+    async with direction() as one:
+        await one.say(b"spliced, ")
+        before = one.flow
+        await one.starve(b"then read")
+        check(before, one.flow, "SpliceFlow", STARVED)
+        assert one.flow.copied_bytes > 0
+        assert one.it.pool.statistics().in_use == 0
+        await one.goes_on()
+
+
+async def test_a_tapped_splice_flow_starves() -> None:
+    async with direction() as one:
+        one.attach()
+        before = one.flow
+        await one.starve(b"read")
+        check(before, one.flow, "TappedSpliceFlow", STARVED, for_good=True)
+        assert one.copies.data == b"read"
+        await one.copies_for_good()
 
 
 @pytest.mark.parametrize("call", [1, 2], ids=["filling", "draining"])
@@ -257,6 +288,7 @@ async def test_a_flow_that_is_done_has_no_successor() -> None:
 def test_each_row_is_held_by_a_test() -> None:
     text = Path(__file__).read_text()
     names = {TAPPED: "TAPPED", REFUSED: "REFUSED", SMALL: "SMALL", LARGE: "LARGE"}
+    names[STARVED] = "STARVED"
     for who, when, *_ in ROWS:
         assert f'"{who}", {names.get(when, "EMPTIED")}' in text
-    assert len(ROWS) == 9
+    assert len(ROWS) == 11

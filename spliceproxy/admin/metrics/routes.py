@@ -52,6 +52,11 @@ _OF_ROUTE = (
         "Bytes taken from one peer and lost with the other.",
         "undelivered_bytes",
     ),
+    _Value(
+        "splice_starved",
+        "Directions of connections that are copied since splice finds nothing of what is there.",
+        "starved",
+    ),
 )
 _OF_BACKEND = (
     _Value("backend_connections", "Connections made to a backend.", "connections"),
