@@ -14,6 +14,7 @@ from spliceproxy.doctor.needs import Need
 from spliceproxy.doctor.transfers import WrongBytes, splice_both_ways
 from spliceproxy.doctor.trials import TRIALS, Trial
 from spliceproxy.kernel.refusals import SANDBOXED
+from spliceproxy.kernel.splice_refusals import STARVED_REMEDY
 
 
 def check_calls(machine: Machine, needs: Collection[Need]) -> Iterator[Finding]:
@@ -71,6 +72,9 @@ def judge_refusal(trial: Trial, name: str, error: OSError, needs: Collection[Nee
     if error.errno == trial.refusal:
         fact = f"{name}: refused with {_reason(error)}, as it should be; {trial.otherwise}"
         return ok(trial.check, fact, errno=_reason(error))
+    if error.errno == errno.EAGAIN and trial.call == "splice":  # it was readable, and the pipe empty
+        fact = f"{name}: {trial.call}(2) finds nothing of what has arrived; {trial.otherwise}"
+        return _refused(trial, fact, STARVED_REMEDY, needs, errno=_reason(error))
     if error.errno in SANDBOXED:
         remedy = f"allow {trial.call}(2) in the sandbox's seccomp profile"
     else:

@@ -22,6 +22,7 @@ from spliceproxy.doctor.ports import check_ports
 from spliceproxy.doctor.privileges import check_privileges, find_worker_identity
 from spliceproxy.doctor.processes import check_processes
 from spliceproxy.doctor.sampling import check_sampling
+from spliceproxy.doctor.sockmaps import check_sockmaps
 from spliceproxy.doctor.system import check_system
 from spliceproxy.kernel.credentials import acting_as
 from spliceproxy.settings.proxy import Settings
@@ -42,6 +43,7 @@ def examine(settings: Settings | None, machine: Machine | None = None) -> Iterat
     yield from check_forks(settings)
     yield from check_calls(machine, needs)
     yield from check_io_uring(machine)
+    yield from check_sockmaps(machine)
     yield from check_directories(mirror_directories(settings), needs)
     with acting_as(find_worker_identity(settings)):
         found = list(check_owners(mirror_directories(settings)))

@@ -166,3 +166,11 @@ def test_directories_of_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "another file system" in finding.remedy
     assert not absent.exists()
     assert list(there.iterdir()) == []
+
+
+def test_what_an_ebpf_program_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, "splice", errno.EAGAIN)
+    finding = findings()["splice.tcp4"]
+    assert finding.status == FindingStatus.FAIL
+    assert "splice(2) finds nothing of what has arrived" in finding.fact
+    assert "eBPF" in finding.remedy
