@@ -72,7 +72,7 @@ def judge_refusal(trial: Trial, name: str, error: OSError, needs: Collection[Nee
     if error.errno == trial.refusal:
         fact = f"{name}: refused with {_reason(error)}, as it should be; {trial.otherwise}"
         return ok(trial.check, fact, errno=_reason(error))
-    if error.errno == errno.EAGAIN and trial.call == "splice":  # it was readable, and the pipe empty
+    if error.errno == errno.EAGAIN and trial.call == "splice":  # what was readable, into a pipe
         fact = f"{name}: {trial.call}(2) finds nothing of what has arrived; {trial.otherwise}"
         return _refused(trial, fact, STARVED_REMEDY, needs, errno=_reason(error))
     if error.errno in SANDBOXED:
