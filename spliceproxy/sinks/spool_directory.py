@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import structlog
 
 from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.kernel.real_path import real_path
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.spool_file import open_unlinked
 
@@ -68,7 +69,7 @@ def _try_out() -> int:
 
 def _judge(largest: MirrorSettings, free_bytes: int) -> Iterator[SpoolWarning]:
     directory, wanted = tempfile.gettempdir(), os.environ.get("TMPDIR")
-    if wanted and os.path.realpath(wanted) != os.path.realpath(directory):
+    if wanted and real_path(wanted) != real_path(directory):
         told: dict[str, str | int] = {"tmpdir": wanted, "spool_directory": directory}
         yield "tmpdir_not_used", {**told, "remedy": _REMEDY}
     if free_bytes < largest.spool_bytes:
