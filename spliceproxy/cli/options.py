@@ -15,6 +15,7 @@ from spliceproxy.settings.bounds import (
     parse_backlog,
     parse_drain_timeout,
     parse_max_connections,
+    parse_max_generations,
     parse_tcp_user_timeout,
     parse_timeout,
     parse_workers,
@@ -43,7 +44,7 @@ SECTIONS = {
         "reload_drain_timeout_s",
         "tcp_user_timeout_s",
     ),
-    "Capacity": ("workers", "max_connections", "backlog", "raise_nofile"),
+    "Capacity": ("workers", "max_generations", "max_connections", "backlog", "raise_nofile"),
     "Mirrors": ("mirrors", "mirror_budget_bytes"),
     "Privileges": ("user", "group", "sandbox"),
     "Operation": (
@@ -151,12 +152,20 @@ PROXY_OPTIONS = (
         help=help_texts.WORKERS,
     ),
     setting(
+        "--max-generations",
+        "max_generations",
+        default="8",
+        callback=reads(parse_max_generations),
+        metavar="N",
+        help=help_texts.MAX_GENERATIONS,
+    ),
+    setting(
         "--max-connections",
         "max_connections",
         callback=reads(parse_max_connections),
         show_default="as many as the file limit allows",
         metavar="N",
-        help="Connections per worker; above it new ones wait in the backlog.",
+        help="Connections of all workers together; above it new ones wait in the backlog.",
     ),
     setting(
         "--backlog",

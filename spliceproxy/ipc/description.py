@@ -46,6 +46,8 @@ class RouteDescription:
     listed_rules: str | None = None
     """Where SRV records list backends, how their health is judged: they are not described, since
     they come and go, but found by their rows of the shared table."""
+    limit: int | None = None
+    """Most connections of all workers together, where settings say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,5 @@ class Description:
     """Why the last one was refused; empty if it was not."""
     log_level: LogLevel
     routes: tuple[RouteDescription, ...]
+    generations_hurried: int = 0
+    """How many earlier generations had to end early, as there were too many."""

@@ -56,6 +56,10 @@ class CommonKind(StrEnum):
     MIRROR_ORDERS = "mirror_orders"
     ATTACHMENT_NUMBERS = "attachment_numbers"
     """The one with the last number that an attachment was given."""
+    COUNT = "count"
+    """What workers have of something that is limited, each in the cell of its slot."""
+    METER = "meter"
+    """What workers have let through of something that has a rate, likewise."""
 
 
 class WorkerCell:

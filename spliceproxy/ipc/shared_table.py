@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
+from spliceproxy.ipc.client_areas import ClientAreas
 from spliceproxy.ipc.row_lifetime import KEPT_S, find_unused
 from spliceproxy.ipc.rows import is_of_worker, subject_of
 from spliceproxy.ipc.table_memory import (
@@ -119,6 +120,9 @@ class SharedTable:
         self._names: dict[int, str] = {}
         self._free: set[int] = set()
         self._held: dict[int, weakref.ref[memoryview]] = {}
+        self.client_areas = ClientAreas()
+        self.slots = self._memory.head[HeadCell.SLOTS :][:1]
+        """One cell: how many slots of workers there have been, those that are free included."""
 
     def claim(self, name: str) -> Row:
         """Return the row of that name, and hold it; a new one's numbers are 0.
@@ -173,6 +177,7 @@ class SharedTable:
     def enter(self, holder: int) -> None:
         """Reckon with a process that will hold rows; to be called before it claims any."""
         self._memory.held_us[holder] = now_us()
+        self.slots[0] = max(self.slots[0], holder + 1)
 
     def leave(self, holder: int) -> None:
         """Take note that a process has ended: it holds nothing any more."""

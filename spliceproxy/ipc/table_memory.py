@@ -33,6 +33,7 @@ class HeadCell(IntEnum):
     CHANGES = 1  # how many times a row was taken or given back
     REFUSED = 2  # names for which there was no row
     TOLD = 3  # whether the log tells of that
+    SLOTS = 4  # that workers have had
 
 
 class TableMemory:

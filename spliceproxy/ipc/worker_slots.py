@@ -16,6 +16,7 @@ from spliceproxy.ipc.rows import (
     parse_row_name,
     row_name,
 )
+from spliceproxy.ipc.shared_count import clear_part
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.table_memory import MAX_HOLDERS
 
@@ -71,6 +72,7 @@ class WorkerSlots:
         with self._table.locked():  # while this writes, the rows are those of the slot
             lost = self._count_lost(slot)
             for row in self._table.rows():
+                clear_part(row, slot)
                 name = parse_row_name(row.name)
                 if name is None or name.slot != slot:
                     continue
@@ -78,6 +80,7 @@ class WorkerSlots:
                     row.cells[cell] = 0
                 if name.kind == Kind.WORKER:
                     row.cells[WorkerCell.STATE] = WorkerState.FREE
+            self._table.client_areas.clear(slot)
             self._table.leave(slot)
         return lost
 

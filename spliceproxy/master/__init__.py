@@ -3,8 +3,8 @@
 Reading order:
 
 1. `supervisor`, from settings to a master; `master`, its loop; `signals` and `polling` for that.
-2. `generation` (a configuration in effect) and `generations`; `workers` and `child` (forked,
-   watched, replaced); `worker_process`, what a worker runs.
+2. `generation` (a configuration in effect) and `generations`, with `hurry` for when they are too
+   many; `workers` and `child` (forked, watched, replaced); `worker_process`, what a worker runs.
 3. `loader` (a process that looks up a configuration), `reload` (a state machine), `difference`.
 4. `listen_targets` (what is to be listened on) and `open_listeners` (what is).
 5. `privileges` with `sandbox`: whom processes run as, and which files are left to them.

@@ -27,13 +27,15 @@ class ProxyDescriber:
         self._started = time.time()
         self._succeeded = 0
         self._refused = 0
+        self._hurried = 0
         self._last_reload = ""
         self._generation: int | None = None
         self._routes: tuple[RouteDescription, ...] = ()
 
-    def reloaded(self) -> None:
-        """A reload was accepted."""
+    def reloaded(self, *, hurried: int) -> None:
+        """A reload was accepted; so many earlier generations have had to hurry by now."""
         self._succeeded += 1
+        self._hurried = hurried
         self._last_reload = ""
 
     def refused(self, why: str) -> None:
@@ -65,6 +67,7 @@ class ProxyDescriber:
             last_reload=self._last_reload,
             log_level=log_level,
             routes=self._routes,
+            generations_hurried=self._hurried,
         )
 
 
@@ -88,6 +91,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
             if not is_listed(group.settings)
             for member in group.members
         ),
+        limit=route.limit,
         mirrors=tuple(
             MirrorDescription(
                 name,

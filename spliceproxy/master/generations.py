@@ -4,15 +4,21 @@ from collections.abc import Iterator
 
 import structlog
 
+from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.generation import Generation
+from spliceproxy.master.hurry import HURRIED_DRAIN_S, count_connections, tell_hurried
 
 
 class Generations:
     """Watches the workers of all of them."""
 
-    def __init__(self, first: Generation) -> None:
+    def __init__(self, first: Generation, table: SharedTable) -> None:
         self.current = first
+        self._table = table
+        self.hurried = 0
+        """How many earlier ones had to end early, as there were too many."""
         self.ending: list[Generation] = []
+        self._hurried: set[Generation] = set()
         self._log = structlog.get_logger()
 
     def __iter__(self) -> Iterator[Generation]:
@@ -53,13 +59,37 @@ class Generations:
             generation.workers.tend()
             if generation is not self.current and not generation.workers.alive:
                 self.ending.remove(generation)
+                self._hurried.discard(generation)
                 self._log.info("generation_ended", generation=generation.number)
 
     def replace(self, new: Generation) -> Generation:
-        """Let another one be the current one; returns the one before, which is to drain."""
+        """Let another one be the current one; returns the one before, which is to drain.
+
+        Where too many drain then, the oldest ones drain faster.
+        """
         old, self.current = self.current, new
         self.ending.append(old)
+        self._limit_draining(new.settings.max_generations)
         return old
+
+    def _limit_draining(self, most: int) -> None:
+        """Let no more than so many of the earlier ones take their time."""
+        draining = {
+            generation: connections
+            for generation in self.ending
+            if generation not in self._hurried
+            and (connections := count_connections(generation, self._table))
+        }
+        for generation in list(draining)[: max(0, len(draining) - most)]:
+            self._hurried.add(generation)
+            self.hurried += 1
+            tell_hurried(generation, draining[generation], most)
+            generation.workers.drain(HURRIED_DRAIN_S)
+
+    def refuse(self, new: Generation) -> None:
+        """Wait for the end of one that never served, and is told to stop."""
+        self.ending.append(new)
+        self._hurried.add(new)
 
     def drain(self, timeout_s: float) -> None:
         """Tell all workers to let their connections finish within the timeout."""

@@ -92,7 +92,7 @@ class Master:
             StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
-        self._generations = Generations(self._make_generation(loaded, change.sockets))
+        self._generations = Generations(self._make_generation(loaded, change.sockets), self._table)
         try:
             self._generations.current.workers.start()
             while self._generations.alive:
@@ -267,7 +267,7 @@ class Master:
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
         if generation is not None:
-            self._generations.ending.append(generation)
+            self._generations.refuse(generation)
             generation.logs.close_all_but(self.logs)
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._describer.refused("; ".join([refused.reason, *refused.mistakes]))
@@ -289,7 +289,7 @@ class Master:
         self._log.info("reloaded", generation=new.number, **told, **draining)
         if waiting := needs_restart(old.settings, settings):
             self._log.warning("restart_needed", settings=waiting)
-        self._describer.reloaded()
+        self._describer.reloaded(hurried=self._generations.hurried)
         self._describe()
         self._report.ready(self._generations)
 

@@ -166,6 +166,8 @@ class Status:
     """As many rows there are."""
     shared_rows_refused: int = 0
     """Names that got no row, and so are not shared or not told of."""
+    generations_hurried: int = 0
+    """How many earlier generations had to end early, as there were too many."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as values that JSON knows."""

@@ -1,5 +1,6 @@
 """Reading the shared table: the sums over all workers, of what a description names."""
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,6 +74,7 @@ class StatusReader:
             log_level=description.log_level,
             workers=_workers(rows[Kind.WORKER], _active_by_slot(rows[Kind.ROUTE])),
             routes=[self._route(route, sums, conditions) for route in description.routes],
+            generations_hurried=description.generations_hurried,
             shared_rows=use.rows,
             shared_rows_limit=use.limit,
             shared_rows_refused=use.refused,
@@ -131,7 +133,7 @@ class StatusReader:
             ],
             accepted=cells[RouteCell.ACCEPTED],
             active=cells[RouteCell.ACTIVE],
-            limit=cells[RouteCell.LIMIT],
+            limit=min(cells[RouteCell.LIMIT], sys.maxsize if route.limit is None else route.limit),
             mirroring=cells[RouteCell.MIRRORING],
             request_bytes=cells[RouteCell.REQUEST_BYTES],
             response_bytes=cells[RouteCell.RESPONSE_BYTES],

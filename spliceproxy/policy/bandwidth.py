@@ -1,7 +1,10 @@
 """How many bytes may pass: a steady rate, after a short burst."""
 
+from spliceproxy.policy.rate import Meter
+
 _BURST_S = 0.1
 """Time that is made up for. Timers are up to 10 ms late, and a batch of events takes its time."""
+_ROUNDING_S = 1e-9  # of a meter's time, lest a byte is missing
 _HELPING_S = 0.020
 _HELPING_BYTES = 16 << 10
 
@@ -39,3 +42,22 @@ class Bandwidth:
         self._seen_s = max(now_s, self._seen_s)
         left_bytes = self._left_bytes + passed_s * self._rate_bytes_s
         self._left_bytes = min(self._burst_bytes, left_bytes)
+
+
+class MeteredBandwidth(Bandwidth):
+    """One that others use up too: a meter tells how much is left of it."""
+
+    __slots__ = ("_meter",)
+
+    def __init__(self, bytes_per_s: int, now_s: float, meter: Meter) -> None:
+        super().__init__(bytes_per_s, now_s)
+        self._meter = meter
+
+    def spend(self, count: int) -> None:
+        """Note that bytes have passed, or that bytes set aside have not (a negative count)."""
+        self._meter.take(count / self._rate_bytes_s, self._seen_s)
+
+    def _refill(self, now_s: float) -> None:
+        self._seen_s = now_s
+        used_s = max(0.0, self._meter.full_s() - now_s - _ROUNDING_S)
+        self._left_bytes = self._burst_bytes - used_s * self._rate_bytes_s

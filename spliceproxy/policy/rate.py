@@ -1,8 +1,8 @@
 """How often something may happen: a steady rate, with bursts."""
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Protocol
 
 _ROUNDING_S = 1e-6  # many times what the sum of a clock and an interval is rounded by
 
@@ -34,48 +34,56 @@ class Rate:
         return wait_s if wait_s > _ROUNDING_S else 0.0
 
 
+class Meter(Protocol):
+    """A token bucket as one time, which others may use up too."""
+
+    def full_s(self) -> float:
+        """Return when it is full again, or was."""
+
+    def take(self, seconds: float, now_s: float) -> None:
+        """Take what is made up for in so many seconds; less than 0 gives back."""
+
+
 class RateLimit:
     """One bucket: for a route."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, meter: Meter) -> None:
         self._rate = rate
-        self._full_s = -math.inf
+        self._meter = meter
 
     def admits(self, now_s: float) -> bool:
         """Tell whether one more may happen now, and count it if so."""
-        full_s = self._rate.take(self._full_s, now_s)
-        if full_s is None:
+        if self._rate.take(self._meter.full_s(), now_s) is None:
             return False
-        self._full_s = full_s
+        self._meter.take(1.0 / self._rate.per_s, now_s)
         return True
 
     def wait_s(self, now_s: float) -> float:
         """Return how long it takes until one more may happen; 0: it may."""
-        return self._rate.wait_s(self._full_s, now_s)
+        return self._rate.wait_s(self._meter.full_s(), now_s)
+
+
+class Buckets(Protocol):
+    """Keeps for each client when its token bucket is full again."""
+
+    def full_s(self, client: bytes) -> float:
+        """Return when it is, or was; any time that is over for a client that is not known."""
+
+    def note(self, client: bytes, full_s: float) -> None:
+        """Keep when it will be."""
 
 
 class ClientRateLimits:
-    """A bucket for each client, for a bounded number of them.
+    """A bucket for each client."""
 
-    When there are more, the one that was longest not seen is forgotten and may start afresh; so a
-    flood from many addresses costs no memory, and is for the route's own limit to stop.
-    """
-
-    def __init__(self, rate: Rate, max_clients: int) -> None:
+    def __init__(self, rate: Rate, buckets: Buckets) -> None:
         self._rate = rate
-        self._max_clients = max_clients
-        # The client seen last is the last one. A plain dictionary is slow to tell its first.
-        self._full_s: OrderedDict[bytes, float] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._full_s)
+        self._buckets = buckets
 
     def admits(self, client: bytes, now_s: float) -> bool:
         """Tell whether this client may do one more now, and count it if so."""
-        buckets = self._full_s
-        before_s = buckets.pop(client, -math.inf)
-        after_s = self._rate.take(before_s, now_s)
-        buckets[client] = before_s if after_s is None else after_s
-        if len(buckets) > self._max_clients:
-            buckets.popitem(last=False)
-        return after_s is not None
+        full_s = self._rate.take(self._buckets.full_s(client), now_s)
+        if full_s is None:
+            return False
+        self._buckets.note(client, full_s)
+        return True

@@ -155,6 +155,20 @@ def max_sessions(routes: Sequence[RouteSettings], max_connections: Sequence[int]
     return [most[route.name] for route in routes]
 
 
+def proxy_limits(routes: Sequence[RouteSettings]) -> list[int | None]:
+    """Most connections that each route may get in all workers together; None: no setting says."""
+    asked = max_sessions(routes, [route.max_connections or 0 for route in routes])
+    boundless = {
+        name
+        for route in routes
+        if route.listen and route.max_connections is None
+        for name in _leads_to(route)
+    }
+    return [
+        None if route.name in boundless else most for route, most in zip(routes, asked, strict=True)
+    ]
+
+
 def _used(routes: Sequence[RouteSettings], connections: Sequence[int]) -> int:
     return sum(own * need for own, (_, need) in zip(connections, _needs(routes), strict=True))
 

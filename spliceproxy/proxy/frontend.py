@@ -2,18 +2,22 @@
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import Tell
+from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.client import Client
+from spliceproxy.proxy.limited_listener import LimitedListener
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.reception import Reception, needs_reception
 from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.route_limits import AcceptLimits, admission
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
 from spliceproxy.proxy.vital_mirrors import can_be_recorded
@@ -21,7 +25,7 @@ from spliceproxy.settings.proxy import RouteSettings
 
 
 class Frontend:
-    """Accepts up to the route's limit; then the others wait in the backlog."""
+    """Accepts as far as limits allow; then the others wait in the backlog."""
 
     def __init__(
         self,
@@ -30,9 +34,11 @@ class Frontend:
         max_connections: int,
         idle: Callable[[], None],
         *,
+        limits: AcceptLimits | None,
         counters: SessionCounters,
         tell: Tell,
     ) -> None:
+        """There is room for `max_connections` in this worker; `limits` are those of them all."""
         self.sessions: set[Session] = set()
         self.mirroring: set[Session] = set()
         """Ended, but copies are still on their way to mirrors. They take no client's place."""
@@ -44,6 +50,8 @@ class Frontend:
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
+        self._limits = limits
+        self._places = None if limits is None else limits.places
         self._tell_idle = idle
         self._taken = 0  # places, by clients that came in here, wherever they have gone from here
         self._received: dict[Session, ReceivedClient] = {}
@@ -54,12 +62,13 @@ class Frontend:
 
     def listen(self, listening: Iterable[socket.socket], *, shared: bool) -> None:
         """Take over listening sockets; `hold` lets clients in."""
+        make = Listener if self._limits is None else partial(LimitedListener, self._limits)
         self.listeners = [
-            Listener(self._reactor, sock, self._accepted, shared=shared) for sock in listening
+            make(self._reactor, sock, self._accepted, shared=shared) for sock in listening
         ]
 
     def open_reception(
-        self, settings: RouteSettings, destinations: Mapping[str, "Frontend"]
+        self, settings: RouteSettings, destinations: Mapping[str, "Frontend"], tally: Tally
     ) -> None:
         """Decide about clients before they have sessions, if the route has anything to decide.
 
@@ -67,7 +76,15 @@ class Frontend:
         """
         if needs_reception(settings):
             refusals = Refusals(self._reactor, self.name, self.counters.route.refused.add)
-            self.reception = Reception(self._reactor, settings, self, destinations, refusals)
+            self.reception = Reception(
+                self._reactor,
+                settings,
+                self,
+                destinations,
+                refusals,
+                admission(settings, tally),
+                None if self._limits is None else self._limits.rate,
+            )
 
     @property
     def route(self) -> Route:
@@ -100,6 +117,8 @@ class Frontend:
         listeners, self.listeners = self.listeners, []
         for listener in listeners:
             room = self._max_connections - self._taken
+            if self._places is not None:
+                room = min(room, self._places.left)
             listener.close(take_at_most=room if take_backlog else 0)
         self._closed = True
 
@@ -119,20 +138,21 @@ class Frontend:
     def take_place(self) -> None:
         """A client has come in by one of the listeners."""
         self._taken += 1
+        if self._places is not None:
+            self._places.take()
         if self._taken >= self._max_connections:
             self.hold(held=True)
 
     def leave_place(self) -> None:
         """A client that came in here has gone; accept again if it was one too many."""
         self._taken -= 1
+        if self._places is not None:
+            self._places.leave()
+            for listener in self.listeners:
+                listener.end_pause()
         if self._holding:
-            self.update()
+            self.hold(held=self._taken >= self._max_connections)
         self._tell_if_idle()
-
-    def update(self) -> None:
-        """Accept as long as there are places, and the route's rate allows it."""
-        paused = self.reception is not None and self.reception.paused
-        self.hold(held=paused or self._taken >= self._max_connections)
 
     def start_session(self, client: Client, sock: Socket, received: ReceivedClient | None) -> None:
         """Serve a client; one that came in by another route has its place there."""

@@ -59,7 +59,8 @@ class Listener:
     =========  ===========  ==========  ==========================================================
     False      None         True        accepting
     True       None         False       held: whoever owns it wants no clients now
-    False      a timer      False       paused: accept(2) failed; it tries again before long
+    False      a timer      False       paused: accept(2) failed, or a limit of the route's is
+                                        reached; it tries again before long
     True       a timer      False       held and paused: the end of one leaves the other
     True       None         False       closed: the socket is closed, and `close` was the last call
     =========  ===========  ==========  ==========================================================
@@ -105,7 +106,7 @@ class Listener:
     def on_events(self, events: int) -> None:
         """Accept a batch."""
         for _ in range(_SHARED_ACCEPT_BATCH if self._shared else _ACCEPT_BATCH):
-            if self._held or not self.accept_one():
+            if self._held or not self._accept_next():
                 break
         if self._shared and self._watched:
             # The kernel wakes the first in the queue that is idle. Whoever has accepted goes to
@@ -132,6 +133,9 @@ class Listener:
         self._accepted(self, client, address)
         return True
 
+    _accept_next = accept_one
+    """How the next one is accepted after an event, in a class whose instances ask before."""
+
     def _pause_for(self, error: OSError) -> None:
         if not self._exhausted:
             self._exhausted = True
@@ -139,22 +143,28 @@ class Listener:
             structlog.get_logger().warning(
                 "accept_paused", listener=self.name, error=cause, remedy=_REMEDIES[cause]
             )
-        self._wait()
+        self._wait(_PAUSE_S)
 
-    def _wait(self) -> None:
+    def _wait(self, pause_s: float) -> None:
         if self._pause is None:
-            self._pause = self._reactor.timers.after(_PAUSE_S, self)
+            self._pause = self._reactor.timers.after(pause_s, self)
         self.update(held=self._held)
 
     def on_deadline(self) -> None:
-        """Try again after an exhaustion."""
+        """Try again after a pause."""
         self._pause = None
         self.update(held=self._held)
+
+    def end_pause(self) -> None:
+        """Try again at once: something has changed."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self.on_deadline()
 
     def on_crash(self, error: Exception) -> None:
         """Report what accept failed with, and try again a little later."""
         structlog.get_logger().error("accept_failed", listener=self.name, exc_info=error)
-        self._wait()
+        self._wait(_PAUSE_S)
 
     def close(self, *, take_at_most: int) -> None:
         """Take connections that wait in the backlog, which would be reset, then stop for good."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from spliceproxy.errors import UsageProblem
 from spliceproxy.kernel.addresses import name_listener
-from spliceproxy.proxy.capacity import Capacity, max_sessions
+from spliceproxy.proxy.capacity import Capacity, max_sessions, proxy_limits
 from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends
@@ -42,6 +42,8 @@ class PreparedRoute:
     """That its own listeners may have open."""
     max_sessions: int
     """With those that other routes hand to it."""
+    limit: int | None
+    """The same in all workers together, where settings say so."""
     listeners: tuple[str, ...]
     """The names of the sockets, also when they are closed."""
 
@@ -94,5 +96,14 @@ def prepare(
 ) -> list[PreparedRoute]:
     """Return the routes with all that belongs to them."""
     most = capacity.max_connections
-    parts = zip(routes, upstreams, listening, most, max_sessions(routes, most), strict=True)
-    return [PreparedRoute(*part, tuple(map(name_listener, part[2]))) for part in parts]
+    parts = zip(
+        routes,
+        upstreams,
+        listening,
+        most,
+        max_sessions(routes, most),
+        proxy_limits(routes),
+        (tuple(map(name_listener, sockets)) for sockets in listening),
+        strict=True,
+    )
+    return [PreparedRoute(*part) for part in parts]

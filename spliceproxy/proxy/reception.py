@@ -13,10 +13,9 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.admission import Admission
-from spliceproxy.policy.client_networks import ClientNetworks
 from spliceproxy.policy.networks import AccessList
+from spliceproxy.policy.rate import RateLimit
 from spliceproxy.policy.sni import SniTable
-from spliceproxy.proxy.accept_rate import AcceptRate
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
@@ -30,9 +29,6 @@ class Entrance(PlaceOwner, Destination, Protocol):
 
     def take_place(self) -> None:
         """A client has come in."""
-
-    def update(self) -> None:
-        """Look again whether to accept."""
 
 
 def needs_reception(route: RouteSettings) -> bool:
@@ -59,6 +55,8 @@ class Reception:
         entrance: Entrance,
         destinations: Mapping[str, Destination],
         refusals: Refusals,
+        admission: Admission,
+        rate: RateLimit | None,
     ) -> None:
         self.preambles: set[Preamble] = set()
         """Of clients of whom it is not known yet whether, or where, they go on."""
@@ -67,20 +65,9 @@ class Reception:
         self._entrance = entrance
         self._timeout_s = settings.timeouts.client_hello_s
         self._destination: Destination | None = entrance if settings.backends else None
-        client = settings.per_client
-        self._admission = Admission(
-            AccessList(settings.allow, settings.deny),
-            client.max_connections,
-            None if client.rate is None else client.rate.rate,
-            networks=ClientNetworks(client.ipv4_prefix, client.ipv6_prefix),
-            admits_unknown=settings.unknown_clients == "admit",
-        )
+        self._admission = admission
+        self._rate = rate
         self._trusted = AccessList(settings.trusted) if settings.accept_proxy else None
-        self._accept_rate = (
-            None
-            if settings.rate is None
-            else AcceptRate(reactor, settings.rate.rate, entrance.update)
-        )
         self._steps: list[Callable[[], Step]] = []  # made anew for each client
         if settings.accept_proxy:
             self._steps.append(partial(ProxyHeaderStep, reactor))
@@ -99,11 +86,6 @@ class Reception:
             protocols.update(dict.fromkeys(map(str.encode, entry.alpn), destination))
         return SniTable(names, protocols, self._destination)
 
-    @property
-    def paused(self) -> bool:
-        """Whether clients are to wait, for the sake of the route's rate."""
-        return self._accept_rate is not None and self._accept_rate.paused
-
     def receive(self, client: Client, sock: Socket) -> None:
         """Decide about a client that was just accepted."""
         received = ReceivedClient(self._entrance, self._admission, client, sock, self._destination)
@@ -114,8 +96,8 @@ class Reception:
             self.refusals.add(refusal, client.name)
             return
         self._entrance.take_place()
-        if self._accept_rate is not None:
-            self._accept_rate.accepted()
+        if self._rate is not None:
+            self._rate.admits(self._reactor.now_s)  # which the listener has asked before
         if self._steps:
             preamble = Preamble(self._reactor, self, received, self._steps, self._timeout_s)
             self.preambles.add(preamble)

@@ -6,15 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.pipes import PipePool
-from spliceproxy.loop.reactor import Reactor
-from spliceproxy.pacing.paced_endpoint import PacedEndpoint
-from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.ending import LinkTimeouts
-from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
+from spliceproxy.pump.endpoint import EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
-from spliceproxy.settings.bandwidth import BandwidthSettings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.tap.fan_out import Tap
 from spliceproxy.tap.succession import Succession
@@ -48,18 +44,6 @@ class Route:
     def flow_with(self, tap: Tap | None) -> FlowMaker:
         """How a direction moves its bytes: decided here, once for a connection."""
         return self.make_flow if tap is None else Succession(tap, self.pipes).begin
-
-
-def endpoint_maker(reactor: Reactor, bandwidth: BandwidthSettings) -> EndpointMaker:
-    """How one direction of a route's connections is read: as fast as it may be.
-
-    What is shared is shared by all endpoints that this makes.
-    """
-    if bandwidth.connection_bytes_s is None and bandwidth.route_bytes_s is None:
-        return Endpoint
-    route_bytes_s = bandwidth.route_bytes_s
-    shared = None if route_bytes_s is None else SharedBandwidth(reactor, route_bytes_s)
-    return partial(PacedEndpoint, bandwidth.connection_bytes_s, shared)
 
 
 def plain_flow(pipes: PipePool | None) -> FlowMaker:

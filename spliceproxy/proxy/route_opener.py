@@ -4,7 +4,8 @@ from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.prepared import PreparedRoute
-from spliceproxy.proxy.route import Route, endpoint_maker, plain_flow
+from spliceproxy.proxy.route import Route, plain_flow
+from spliceproxy.proxy.route_limits import endpoint_maker
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.upstream.lookups import Lookups
@@ -39,6 +40,7 @@ class RouteOpener:
     def open(self, prepared: PreparedRoute) -> Route:
         """Open a route."""
         mirrors = self._mirrors.open(prepared, self._tally)
+        limited = (self._reactor, prepared.settings, self._tally)
         self.mirror_targets += filter(None, prepared.upstreams.mirrors)
         return Route(
             name=prepared.settings.name,
@@ -50,13 +52,16 @@ class RouteOpener:
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,
             timeouts=prepared.settings.timeouts,
-            make_client=endpoint_maker(self._reactor, prepared.settings.bandwidth),
-            make_backend=endpoint_maker(self._reactor, prepared.settings.bandwidth),
+            make_client=endpoint_maker(*limited, "request"),
+            make_backend=endpoint_maker(*limited, "response"),
         )
 
     def _open_backends(self, prepared: PreparedRoute) -> BackendPool:
         settings, groups = prepared.settings, prepared.upstreams.groups
-        pool = BackendPool(self._reactor, groups, settings, self._tally.table, worker=self._worker)
+        tally = self._tally
+        pool = BackendPool(
+            self._reactor, groups, settings, tally.table, slot=tally.slot, worker=self._worker
+        )
         self.pools.append(pool)
         self.lookups.append(Lookups(pool, groups, self._resolver, settings.resolve_interval_s))
         return pool

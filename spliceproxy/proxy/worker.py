@@ -27,6 +27,7 @@ from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
 from spliceproxy.proxy.route import Route
+from spliceproxy.proxy.route_limits import accept_limits
 from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.row_keeper import RowKeeper
 from spliceproxy.proxy.session import Session
@@ -103,7 +104,7 @@ class Worker:
             routes, dict(zip(by_name, self.opener.pools, strict=True)), tells=self._number == 0
         )
         for route, frontend in zip(routes, frontends, strict=True):
-            frontend.open_reception(route.settings, by_name)
+            frontend.open_reception(route.settings, by_name, self._tally)
         return frontends
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
@@ -113,6 +114,7 @@ class Worker:
             route,
             prepared.max_connections,
             self._note_if_idle,
+            limits=accept_limits(self.reactor, prepared.settings, self._tally),
             counters=SessionCounters(self._tally, name, most, route.mirrors),
             tell=self._tell_at(self._settings.log.level),
         )

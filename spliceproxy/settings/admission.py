@@ -25,10 +25,10 @@ class PerClientSettings(Model):
     """What a single client may have: an address, or a network that counts as one client."""
 
     max_connections: ConnectionCount | None = Field(
-        default=None, description="Open connections of a client, per worker."
+        default=None, description="Open connections of a client, in all workers together."
     )
     rate: RateField | None = Field(
-        default=None, description="New connections of a client, per worker."
+        default=None, description="New connections of a client, in all workers together."
     )
     ipv4_prefix: Annotated[int, *_prefix(32)] = Field(
         default=32, description="IPv4 addresses that have so many bits in common are one client."
@@ -57,7 +57,8 @@ class AdmissionSettings(Model):
     )
     rate: RateField | None = Field(
         default=None,
-        description="New connections of the route, per worker; above it they wait in the backlog.",
+        description="New connections of the route, in all workers together; above it they wait "
+        "in the backlog.",
     )
     per_client: PerClientSettings = Field(
         default=PerClientSettings(), description="What a single client may have; more is refused."

@@ -43,7 +43,8 @@ class BackendSettings(Model):
     backup: Flag = Field(default=False, description="Use it only when no other one can be reached.")
     max_connections: ConnectionCount | None = Field(
         default=None,
-        description="Connections to it per worker; above it clients wait in the `queue`.",
+        description="Connections to it from all workers together; above it clients wait in the "
+        "`queue`.",
     )
     send_proxy: Annotated[SendProxy | None, *choice("v1", "v2")] = Field(
         default=None, description="Tell it the client's address by the PROXY protocol."

@@ -34,6 +34,6 @@ class BandwidthSettings(Model):
     )
     route_bytes_s: Bandwidth | None = key(
         "route",
-        "Of all connections of the route together, in each direction, per worker.",
+        "Of all connections of the route in all workers together, in each direction.",
         default=None,
     )

@@ -9,6 +9,7 @@ from spliceproxy.settings.units import format_duration, parse_duration
 MAX_WORKERS = 1024
 MAX_CONNECTIONS = 10_000_000
 MAX_RETRIES = 1000
+MAX_GENERATIONS = 1000
 MAX_BACKLOG = 2**31 - 1  # listen(2) takes an int; the kernel lowers it to net.core.somaxconn
 MIN_TIMEOUT_S = 0.001
 MIN_NEXT_ADDRESS_S = 0.01  # RFC 8305, section 5
@@ -63,6 +64,7 @@ def parse_hang_timeout(text: str) -> float:
 
 
 parse_max_connections = count_up_to(MAX_CONNECTIONS)
+parse_max_generations = count_up_to(MAX_GENERATIONS)
 parse_backlog = count_up_to(MAX_BACKLOG)
 parse_timeout = duration_within(MIN_TIMEOUT_S)
 parse_drain_timeout = duration_within(0)

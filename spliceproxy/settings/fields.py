@@ -15,11 +15,13 @@ from spliceproxy.settings.address import Address, parse_backend
 from spliceproxy.settings.bounds import (
     MAX_BACKLOG,
     MAX_CONNECTIONS,
+    MAX_GENERATIONS,
     MAX_WORKERS,
     parse_backlog,
     parse_drain_timeout,
     parse_hang_timeout,
     parse_max_connections,
+    parse_max_generations,
     parse_next_address,
     parse_tcp_user_timeout,
     parse_timeout,
@@ -102,6 +104,9 @@ Workers = Annotated[
 ]
 ConnectionCount = Annotated[
     int, reads(parse_max_connections), described("number", _count(MAX_CONNECTIONS))
+]
+GenerationCount = Annotated[
+    int, reads(parse_max_generations), described("number", _count(MAX_GENERATIONS))
 ]
 Backlog = Annotated[int, reads(parse_backlog), described("number", _count(MAX_BACKLOG))]
 

@@ -16,6 +16,10 @@ RELOAD_DRAIN_TIMEOUT = (
     "After a reload, let the connections from before it go on for this long; during the last "
     "third the rest is reset bit by bit."
 )
+MAX_GENERATIONS = (
+    "Earlier generations that may keep connections, and so their workers; when a reload "
+    "makes one more, the connections of the oldest are reset within 3s."
+)
 WORKERS = "Worker processes; 'auto' is one for each CPU that may be used."
 BACKLOG = "Connections that may wait to be accepted; net.core.somaxconn is the ceiling."
 USER = (

@@ -43,7 +43,8 @@ class QueueSettings(Model):
 
     timeout_s: Timeout = key("timeout", "Turn a client away after this.", default=10.0)
     size: QueueSize = Field(
-        default=1024, description="Clients that may wait, per worker; further ones are turned away."
+        default=1024,
+        description="Clients that may wait, in all workers together; further ones are turned away.",
     )
 
 

@@ -19,6 +19,7 @@ from spliceproxy.settings.fields import (
     ConnectionCount,
     DrainTimeout,
     Flag,
+    GenerationCount,
     HangTimeout,
     Name,
     Size,
@@ -47,8 +48,8 @@ class RouteDefaults(AdmissionSettings, PoolSettings):
     )
     max_connections: ConnectionCount | None = Field(
         default=None,
-        description="Connections of a route per worker; above it new ones wait in the backlog. "
-        "Without it: as many as the file limit allows.",
+        description="Connections of a route in all workers together; above it new ones wait in "
+        "the backlog. Without it: as many as the file limit allows, in each worker.",
     )
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait for what.")
     mirrors: Annotated[tuple[MirrorEntry, ...], OneOrMany()] = Field(
@@ -111,6 +112,7 @@ class Settings(PrivilegeSettings):
         help_texts.RELOAD_DRAIN_TIMEOUT,
         default=86_400.0,
     )
+    max_generations: GenerationCount = Field(default=8, description=help_texts.MAX_GENERATIONS)
     hang_timeout_s: HangTimeout = key(
         "hang_timeout",
         "A worker that shows no life for this long is killed and replaced; its connections are "

@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     tcp_user_timeout_s: float
     drain_timeout_s: float
     reload_drain_timeout_s: float
+    max_generations: int
     max_connections: int | None
     backlog: int
     splice: bool

@@ -1,9 +1,10 @@
 """Where connections go: the backends' names and addresses, and connecting to them.
 
 Reading order: `attempt` (one client on its way to a backend), `pool` with `backend` and
-`client_queue` (whom it gets, or waits for), `address_order` (at which address); `health`, `probe`,
-`checker` (who is fit for use); `group`, `membership`, `lookups` (who there is); `resolver`,
-`resolved`, `dns`, `srv_target` (their addresses).
+`client_queue` (whom it gets, or waits for), `shared_room` (what other workers have),
+`address_order` (at which address); `health`, `probe`, `checker` (who is fit for use); `group`,
+`membership`, `lookups` (who there is); `resolver`, `resolved`, `dns`, `srv_target` (their
+addresses).
 
 How a session gets its backend, in order:
 

@@ -8,10 +8,11 @@ from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.header import PeerAddress
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
-from spliceproxy.policy.balance.state import UNLIMITED, BackendState
+from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import BackendHealth, Judging, claim_rows
+from spliceproxy.upstream.shared_room import SharedRoom
 
 Header = Callable[[PeerAddress | None, PeerAddress | None], bytes]
 """Makes a PROXY protocol header of the client's address and the one it connected to."""
@@ -28,6 +29,7 @@ class Backend:
         "health",
         "loops",
         "resolved",
+        "room",
         "settings",
         "sockets",
         "state",
@@ -39,6 +41,8 @@ class Backend:
         name: str,
         judging: Judging,
         table: SharedTable,
+        *,
+        slot: int = 0,
     ) -> None:
         self.settings = settings = member.settings
         self.resolved = member.resolved
@@ -54,8 +58,11 @@ class Backend:
             name,
             weight=member.weight,
             tier=member.tier,
-            max_connections=settings.max_connections or UNLIMITED,
         )
+        self.room: SharedRoom | None = None
+        """What is to be told of each connection; None where there is no limit."""
+        if settings.max_connections is not None:
+            self.room = SharedRoom(table, slot, judging.route, self.state, settings.max_connections)
         self.health = BackendHealth(judging, self.state, *claim_rows(judging, name, table))
 
     def update(self, member: Member) -> None:

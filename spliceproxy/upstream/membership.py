@@ -18,10 +18,17 @@ class Membership:
     """
 
     def __init__(
-        self, groups: Sequence[Group], settings: RouteSettings, table: SharedTable, *, tells: bool
+        self,
+        groups: Sequence[Group],
+        settings: RouteSettings,
+        table: SharedTable,
+        *,
+        slot: int,
+        tells: bool,
     ) -> None:
         """One worker tells the log of what comes and goes."""
         self._table = table
+        self._slot = slot
         self._judging = judging(settings.name, settings)
         self._tells = tells
         self._by_entry = [
@@ -64,7 +71,7 @@ class Membership:
             backend.health.show()
 
     def _make(self, member: Member, name: str) -> Backend:
-        return Backend(member, name, self._judging, self._table)
+        return Backend(member, name, self._judging, self._table, slot=self._slot)
 
     def _tell(self, before: list[Backend], after: list[Backend]) -> None:
         come = [backend.state.name for backend in after if backend not in before]

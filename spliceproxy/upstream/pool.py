@@ -14,6 +14,7 @@ from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.client_queue import ClientQueue
 from spliceproxy.upstream.group import Group
 from spliceproxy.upstream.membership import Membership
+from spliceproxy.upstream.shared_room import SharedLine
 
 
 class BackendPool:
@@ -30,11 +31,14 @@ class BackendPool:
         settings: RouteSettings,
         table: SharedTable,
         *,
+        slot: int = 0,
         worker: int = 0,
     ) -> None:
         self.reactor = reactor
         self.retries = sys.maxsize if settings.retries is None else settings.retries
-        self.queue = ClientQueue(reactor, settings.queue, self._has_room)
+        limited = any(backend.max_connections for backend in settings.backends)
+        line = SharedLine(table, slot, settings.name) if limited else None
+        self.queue = ClientQueue(reactor, settings.queue, self._has_room, line)
         self.by_client = settings.balance == "source_hash"
         """Whether `choose` wants to know who the client is."""
         self.connect_timeout_s = settings.timeouts.connect_s
@@ -45,7 +49,7 @@ class BackendPool:
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""
         self._balance = settings.balance
-        self.membership = Membership(groups, settings, table, tells=worker == 0)
+        self.membership = Membership(groups, settings, table, slot=slot, tells=worker == 0)
         self.changed: Callable[[], None] = _do_nothing
         """Called when backends have other addresses."""
         self._arrange(skipped_turns=worker)
@@ -57,6 +61,7 @@ class BackendPool:
 
     def _arrange(self, *, skipped_turns: int = 0) -> None:
         """Tell the balance which backends there are, in which order."""
+        self._rooms = [backend.room for backend in self.backends if backend.room is not None]
         self._by_state = {backend.state: backend for backend in self.backends}
         for index, state in enumerate(self._by_state):
             state.index = index
@@ -65,13 +70,23 @@ class BackendPool:
         )
 
     def choose(self, client: bytes, tried: Collection[BackendState]) -> Backend | Shortage:
-        """Choose a backend for a client with this address, which has tried some already."""
-        choice = self._pool.choose(client, tried)
-        return self._by_state[choice] if isinstance(choice, BackendState) else choice
+        """Choose a backend for a client with this address, which has tried some already.
+
+        Room at it is taken, until `give_back`.
+        """
+        for room in self._rooms:
+            room.look()
+        while isinstance(choice := self._pool.choose(client, tried), BackendState):
+            backend = self._by_state[choice]
+            if backend.room is None or backend.room.take():
+                return backend
+        return choice
 
     def give_back(self, backend: Backend) -> None:
         """Count one connection less, or one that has not come about."""
         backend.state.active -= 1
+        if backend.room is not None:
+            backend.room.give_back()
         if self.queue.waiting:
             self.queue.move_soon()
 
@@ -86,6 +101,8 @@ class BackendPool:
         return any(backend.health.lost and backend.state.active for backend in self.backends)
 
     def _has_room(self) -> bool:
+        for room in self._rooms:
+            room.look()
         return any((state.up or state.ejected) and not state.full for state in self._by_state)
 
     def replace(self, number: int, group: Group) -> None:

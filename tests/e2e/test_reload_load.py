@@ -89,7 +89,12 @@ def write(
     }
     passing = {"name": f"turn{turn}", "listen": "127.0.0.1:0", "backends": [origin]}
     routes_file.write(
-        web, redis, bulk, *[passing] * (turn % 2), log={"level": "warning" if turn else "info"}
+        web,
+        redis,
+        bulk,
+        *[passing] * (turn % 2),
+        log={"level": "warning" if turn else "info"},
+        max_generations=RELOADS,  # the download is in the oldest
     )
 
 

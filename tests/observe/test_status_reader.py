@@ -1,7 +1,7 @@
 """Counting with tallies of several workers, and reading the sums."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -92,6 +92,16 @@ def test_workers_add_up(table: SharedTable) -> None:
     backend = route.backends[0]
     assert (backend.connections, backend.active, backend.request_bytes) == (3, 0, 30)
     assert backend.connect_seconds.count == 3
+
+
+def test_a_limit_of_the_settings_is_no_sum(table: SharedTable) -> None:
+    for slot in range(3):
+        RouteTally(Tally(table, slot), "web", 100)
+    limits = {}
+    for limit in (None, 100, 1000):
+        described = replace(PROXY, routes=(replace(PROXY.routes[0], limit=limit),))
+        limits[limit] = StatusReader(table).status(described).routes[0].limit
+    assert limits == {None: 300, 100: 100, 1000: 300}
 
 
 def find(

@@ -7,8 +7,8 @@ import trio
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
-from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.endpoint import EndpointMaker
+from tests.meters import own_bandwidth
 from tests.pump.linking import Linked, receive
 
 BURST_S = 0.1
@@ -21,13 +21,11 @@ def own(bytes_per_s: int) -> Callable[[Reactor], EndpointMaker]:
 
 def shared(bytes_per_s: int) -> Callable[[Reactor], EndpointMaker]:
     """Each end has one that nobody else uses."""
-    return lambda reactor: partial(PacedEndpoint, None, SharedBandwidth(reactor, bytes_per_s))
+    return lambda reactor: partial(PacedEndpoint, None, own_bandwidth(reactor, bytes_per_s))
 
 
 def both(bytes_per_s: int) -> Callable[[Reactor], EndpointMaker]:
-    return lambda reactor: partial(
-        PacedEndpoint, bytes_per_s, SharedBandwidth(reactor, bytes_per_s)
-    )
+    return lambda reactor: partial(PacedEndpoint, bytes_per_s, own_bandwidth(reactor, bytes_per_s))
 
 
 async def seconds_for(it: Linked, data: bytes) -> float:

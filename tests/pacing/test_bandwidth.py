@@ -12,10 +12,10 @@ import trio
 from spliceproxy.kernel import syscalls
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
-from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from spliceproxy.pump.endpoint import EndpointMaker
 from tests.faults import FailAt
 from tests.loop.watching import eventually
+from tests.meters import own_bandwidth
 from tests.pacing.pacing import BURST_S, both, own, seconds_for, shared
 from tests.pacing.test_shared_bandwidth import Reader
 from tests.pump.linking import linked, receive
@@ -91,7 +91,7 @@ async def test_to_wait_for_ones_turn_is_not_to_be_silent() -> None:
     others: list[Reader] = []
 
     def endpoints(reactor: Reactor) -> EndpointMaker:
-        bandwidth = SharedBandwidth(reactor, 50)
+        bandwidth = own_bandwidth(reactor, 50)
         others.extend(Reader(bandwidth, wants=1) for _ in range(20))
         for other in others:
             other.ask()

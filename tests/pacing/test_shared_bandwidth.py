@@ -3,12 +3,14 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import trio
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.pacing.shared_bandwidth import SharedBandwidth
 from tests.loop.watching import eventually, running_reactor
+from tests.meters import OwnMeter, own_bandwidth
 
 BYTES_PER_S = 1_000_000
 BURST_BYTES = BYTES_PER_S // 10
@@ -46,6 +48,17 @@ class Once(Reader):
         self.got += set_aside_bytes
 
 
+@dataclass
+class CountOfWorker:
+    """How many wait in one worker."""
+
+    others: "list[CountOfWorker]"
+    own: int = 0
+
+    def total(self) -> int:
+        return self.own + sum(other.own for other in self.others)
+
+
 @asynccontextmanager
 async def frozen_reactor() -> AsyncIterator[Reactor]:
     """One whose clock the test moves; no deadline fires by itself."""
@@ -56,7 +69,7 @@ async def frozen_reactor() -> AsyncIterator[Reactor]:
 
 async def test_one_alone_gets_all_of_it() -> None:
     async with running_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         reader = Reader(shared)
         reader.ask()
         assert reader.got == BURST_BYTES
@@ -66,7 +79,7 @@ async def test_one_alone_gets_all_of_it() -> None:
 
 async def test_those_who_want_all_get_the_same() -> None:
     async with running_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         readers = [Reader(shared) for _ in range(5)]
         for reader in readers:
             reader.ask()
@@ -80,7 +93,7 @@ async def test_those_who_want_all_get_the_same() -> None:
 
 async def test_a_turn_has_equal_parts_for_those_who_wait() -> None:
     async with frozen_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         readers = [Once(shared) for _ in range(5)]
         assert [shared.ask(reader, 1 << 20) for reader in readers] == [BURST_BYTES, 0, 0, 0, 0]
         reactor.now_s += 1.0
@@ -90,7 +103,7 @@ async def test_a_turn_has_equal_parts_for_those_who_wait() -> None:
 
 async def test_whoever_comes_later_waits_behind_the_others() -> None:
     async with frozen_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         first, second, late = (Once(shared) for _ in range(3))
         assert shared.ask(first, BURST_BYTES) == BURST_BYTES
         assert shared.ask(second, BURST_BYTES) == 0
@@ -102,7 +115,7 @@ async def test_whoever_comes_later_waits_behind_the_others() -> None:
 
 async def test_what_is_given_back_is_there_for_others() -> None:
     async with running_reactor() as reactor:
-        shared = SharedBandwidth(reactor, 10)
+        shared = own_bandwidth(reactor, 10)
         first, second = Reader(shared), Reader(shared, wants=1)
         assert shared.ask(first, 1) == 1
         assert shared.ask(second, 1) == 0
@@ -113,7 +126,7 @@ async def test_what_is_given_back_is_there_for_others() -> None:
 
 async def test_who_has_left_the_line_gets_nothing() -> None:
     async with running_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         greedy, gone, waiting = Reader(shared), Reader(shared), Reader(shared)
         for reader in (greedy, gone, waiting):
             reader.ask()
@@ -129,7 +142,7 @@ async def test_one_that_fails_holds_up_nobody() -> None:
             raise RuntimeError(os.strerror(5))
 
     async with running_reactor() as reactor:
-        shared = SharedBandwidth(reactor, BYTES_PER_S)
+        shared = own_bandwidth(reactor, BYTES_PER_S)
         readers = [Reader(shared), Broken(shared), Reader(shared)]
         for reader in readers:
             reader.ask()
@@ -138,3 +151,30 @@ async def test_one_that_fails_holds_up_nobody() -> None:
         for reader in readers:
             reader.stops = True
         await trio.lowlevel.checkpoint()
+
+
+async def test_workers_share_by_how_many_wait_in_each() -> None:
+    async with frozen_reactor() as reactor:
+        meter, counts = OwnMeter(), [CountOfWorker([]), CountOfWorker([])]
+        counts[0].others, counts[1].others = [counts[1]], [counts[0]]
+        here, there = (SharedBandwidth(reactor, BYTES_PER_S, meter, one) for one in counts)
+        one, others = Once(here), [Once(there) for _ in range(3)]
+        assert here.ask(one, BURST_BYTES) == BURST_BYTES
+        assert [there.ask(other, 1 << 20) for other in others] == [0, 0, 0]
+        assert here.ask(one, 1 << 20) == 0
+        reactor.now_s += 1.0
+        here.on_deadline()
+        there.on_deadline()
+        assert one.got == BURST_BYTES // 4
+        assert [other.got for other in others] == [BURST_BYTES // 4] * 3
+
+
+async def test_a_worker_with_one_connection_leaves_the_others_their_parts() -> None:
+    async with frozen_reactor() as reactor:
+        elsewhere = CountOfWorker([], own=4)
+        shared = SharedBandwidth(reactor, BYTES_PER_S, OwnMeter(), CountOfWorker([elsewhere]))
+        reader = Once(shared)
+        assert shared.ask(reader, 1 << 20) == BURST_BYTES // 5
+        elsewhere.own = 0
+        rest = BURST_BYTES * 4 // 5
+        assert rest - 1 <= shared.ask(reader, 1 << 20) <= rest

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spliceproxy.policy.rate import ClientRateLimits, Rate, RateLimit
+from tests.meters import OwnClients, OwnMeter
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from spliceproxy.policy.rate import ClientRateLimits, Rate, RateLimit
     ],
 )
 def test_a_rate_with_bursts(per_s: float, burst: int, times_s: list[float], admitted: str) -> None:
-    limit = RateLimit(Rate(per_s, burst))
+    limit = RateLimit(Rate(per_s, burst), OwnMeter())
     assert "".join("-+"[limit.admits(1000.0 + time_s)] for time_s in times_s) == admitted
 
 
@@ -27,7 +28,7 @@ def test_a_rate_with_bursts(per_s: float, burst: int, times_s: list[float], admi
     pauses=st.lists(st.floats(0, 2), min_size=1, max_size=200),
 )
 def test_no_window_has_more_than_its_share(per_s: float, burst: int, pauses: list[float]) -> None:
-    limit = RateLimit(Rate(per_s, burst))
+    limit = RateLimit(Rate(per_s, burst), OwnMeter())
     now_s = 0.0
     admitted = []
     for pause_s in pauses:
@@ -43,7 +44,7 @@ def test_no_window_has_more_than_its_share(per_s: float, burst: int, pauses: lis
 def test_a_client_that_keeps_to_the_rate_is_never_refused(
     per_s: float, burst: int, start_s: float
 ) -> None:
-    limit = RateLimit(Rate(per_s, burst))
+    limit = RateLimit(Rate(per_s, burst), OwnMeter())
     assert all(limit.admits(start_s + number / per_s * (1 + 1e-9)) for number in range(50))
 
 
@@ -56,34 +57,16 @@ def test_what_is_no_rate(per_s: float, burst: int) -> None:
 
 
 def test_clients_have_a_bucket_each() -> None:
-    limits = ClientRateLimits(Rate(1), max_clients=10)
+    limits = ClientRateLimits(Rate(1), OwnClients())
     assert limits.admits(b"a", 0.0)
     assert not limits.admits(b"a", 0.5)
     assert limits.admits(b"b", 0.5)
     assert limits.admits(b"a", 1.0)
 
 
-def test_the_client_seen_last_is_kept_longest() -> None:
-    limits = ClientRateLimits(Rate(1), max_clients=2)
-    for client in (b"a", b"b"):
-        assert limits.admits(client, 0.0)
-    assert not limits.admits(b"a", 0.0)  # refused, and seen
-    assert limits.admits(b"c", 0.0)  # b is forgotten
-    assert not limits.admits(b"a", 0.0)
-    assert limits.admits(b"b", 0.0)
-
-
-@given(st.lists(st.binary(min_size=1, max_size=1)), st.integers(1, 5))
-def test_the_table_is_bounded(clients: list[bytes], bound: int) -> None:
-    limits = ClientRateLimits(Rate(1), max_clients=bound)
-    for client in clients:
-        limits.admits(client, 0.0)
-        assert len(limits) <= bound
-
-
 @given(per_s=st.floats(0.1, 1000), burst=st.integers(1, 20))
 def test_it_says_when_one_more_may_happen(per_s: float, burst: int) -> None:
-    limit = RateLimit(Rate(per_s, burst))
+    limit = RateLimit(Rate(per_s, burst), OwnMeter())
     now_s = 1000.0
     for number in range(burst):
         assert limit.wait_s(now_s) == 0, number

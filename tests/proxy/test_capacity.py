@@ -13,6 +13,7 @@ from spliceproxy.proxy.capacity import (
     fit,
     max_sessions,
     mirror_budget_bytes,
+    proxy_limits,
     share,
 )
 from spliceproxy.proxy.reserve import count_listeners, least_file_limit
@@ -152,3 +153,11 @@ def test_listeners_that_leave_no_connection_are_refused() -> None:
 def test_a_name_may_be_two_listeners() -> None:
     listen = tuple(ListenSettings(address=TcpAddress(host, 0)) for host in (None, "::1", "name"))
     assert count_listeners([route(None).model_copy(update={"listen": listen})]) == 4
+
+
+def test_what_all_workers_together_may_have_where_settings_say_so() -> None:
+    front = leading("front", "back").model_copy(update={"max_connections": 30})
+    back = route(20).model_copy(update={"name": "back"})
+    other, quiet = route(None), led_to("quiet")
+    assert proxy_limits([front, back, other, quiet]) == [30, 50, None, 0]
+    assert proxy_limits([leading("front", "back"), back]) == [None, None]

@@ -110,7 +110,7 @@ async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
             late = await proxied.open_client()
             queue = proxied.proxy.worker.opener.pools[0].queue
             await eventually(lambda: len(queue) == 21)
-            assert len(asked) == 1
+            assert len(set(asked)) == 1  # again and again: room may become free elsewhere
             late.reset()
             holder.close()
             far.close()

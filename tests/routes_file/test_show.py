@@ -87,6 +87,7 @@ def test_everything_is_shown_with_its_unit() -> None:
         "workers": 3,
         "drain_timeout": "30s",
         "reload_drain_timeout": "1d",
+        "max_generations": 8,
         "hang_timeout": "10s",
         "splice": True,
         "raise_nofile": True,

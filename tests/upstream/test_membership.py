@@ -46,7 +46,7 @@ class Worker:
         self.table = table
         self.slot = slot
         table.enter(slot)
-        self.membership = Membership([listed()], ROUTE, table, tells=False)
+        self.membership = Membership([listed()], ROUTE, table, slot=slot, tells=False)
 
     def backend(self, number: int) -> Backend:
         name = f"pod-{number}.example.test:80"

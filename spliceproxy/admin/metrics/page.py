@@ -46,6 +46,12 @@ def _proxy(status: Status) -> Iterator[Metric]:
     for result, count in status.reloads.items():
         reloads.add_metric([result], count)
     yield reloads
+    hurried = counter(
+        "generations_hurried",
+        "Earlier generations that had to end early, as reloads had left too many.",
+    )
+    hurried.add_metric([], status.generations_hurried)
+    yield hurried
     for name, text, value in (
         (
             "config_last_reload_successful",
