@@ -6,6 +6,7 @@ from functools import partial
 
 from spliceproxy import reasons
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.access_log import Tell
 from spliceproxy.observe.tally import Tally
@@ -47,6 +48,8 @@ class Frontend:
         self.tell = tell
         """Takes the record of a connection when its mirrors have settled."""
         self.name = route.name
+        self.sums = LineSums(reactor.timers, route=route.name)
+        """Tells the log what clients can cause at will."""
         self._reactor = reactor
         self._route = route
         self._max_connections = max_connections
@@ -64,7 +67,8 @@ class Frontend:
         """Take over listening sockets; `hold` lets clients in."""
         make = Listener if self._limits is None else partial(LimitedListener, self._limits)
         self.listeners = [
-            make(self._reactor, sock, self._accepted, shared=shared) for sock in listening
+            make(self._reactor, sock, self._accepted, self.sums, shared=shared)
+            for sock in listening
         ]
 
     def open_reception(
@@ -75,7 +79,7 @@ class Frontend:
         `destinations` are the frontends of all routes, by name: `sni` leads to others.
         """
         if needs_reception(settings):
-            refusals = Refusals(self._reactor, self.name, self.counters.route.refused.add)
+            refusals = Refusals(self.sums, self.counters.route.refused.add)
             self.reception = Reception(
                 self._reactor,
                 settings,
@@ -129,11 +133,6 @@ class Frontend:
         else:
             self.take_place()
             self.start_session(client, sock, None)
-
-    def tell_refusals(self) -> None:
-        """Tell the log of those clients that it has not heard of yet."""
-        if self.reception is not None:
-            self.reception.refusals.flush()
 
     def take_place(self) -> None:
         """A client has come in by one of the listeners."""

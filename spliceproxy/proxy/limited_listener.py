@@ -3,6 +3,7 @@
 import socket
 from typing import Protocol
 
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.listener import Accepted, Listener
 
@@ -30,10 +31,11 @@ class LimitedListener(Listener):
         reactor: Reactor,
         sock: socket.socket,
         accepted: Accepted,
+        sums: LineSums,
         *,
         shared: bool,
     ) -> None:
-        super().__init__(reactor, sock, accepted, shared=shared)
+        super().__init__(reactor, sock, accepted, sums, shared=shared)
         self._limits = limits
 
     def _accept_next(self) -> bool:

@@ -5,12 +5,11 @@ import select
 import socket
 from collections.abc import Callable
 
-import structlog
-
 from spliceproxy import reasons
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
 
@@ -70,13 +69,20 @@ class Listener:
     """
 
     def __init__(
-        self, reactor: Reactor, sock: socket.socket, accepted: Accepted, *, shared: bool
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        accepted: Accepted,
+        sums: LineSums,
+        *,
+        shared: bool,
     ) -> None:
         self._reactor = reactor
         self._sock = sock
         self._fd = sock.fileno()
         self._family = int(sock.family)
         self._accepted = accepted
+        self._sums = sums
         self._shared = shared
         self._watched = False
         self._held = True  # until `update` lets clients in
@@ -129,7 +135,7 @@ class Listener:
             return False
         if self._exhausted:
             self._exhausted = False
-            structlog.get_logger().info("accept_resumed", listener=self.name)
+            self._sums.inform("accept_resumed", {"listener": self.name})
         self._accepted(self, client, address)
         return True
 
@@ -140,9 +146,8 @@ class Listener:
         if not self._exhausted:
             self._exhausted = True
             cause = errno.errorcode[error.errno or 0]
-            structlog.get_logger().warning(
-                "accept_paused", listener=self.name, error=cause, remedy=_REMEDIES[cause]
-            )
+            labels = {"listener": self.name, "error": cause, "remedy": _REMEDIES[cause]}
+            self._sums.warn("accept_paused", labels)
         self._wait(_PAUSE_S)
 
     def _wait(self, pause_s: float) -> None:
@@ -163,7 +168,7 @@ class Listener:
 
     def on_crash(self, error: Exception) -> None:
         """Report what accept failed with, and try again a little later."""
-        structlog.get_logger().error("accept_failed", listener=self.name, exc_info=error)
+        self._sums.crashed(error, "accept_failed", listener=self.name)
         self._wait(_PAUSE_S)
 
     def close(self, *, take_at_most: int) -> None:

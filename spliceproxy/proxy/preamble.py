@@ -9,8 +9,6 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import structlog
-
 from spliceproxy import reasons
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel import syscalls
@@ -49,6 +47,9 @@ class PreambleOwner(Protocol):
 
     def preamble_read(self, preamble: "Preamble") -> None:
         """Take the socket, which is in no epoll set."""
+
+    def preamble_crashed(self, preamble: "Preamble", error: Exception) -> None:
+        """Tell what nobody foresaw; the client is refused after that."""
 
     def preamble_refused(self, preamble: "Preamble", refusal: Refusal) -> None:
         """Forget the client, whose socket is closed."""
@@ -151,9 +152,7 @@ class Preamble:
 
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
-        structlog.get_logger().error(
-            "internal_error", client=self.received.client.name, exc_info=error
-        )
+        self._owner.preamble_crashed(self, error)
         self.close(reasons.INTERNAL_ERROR)
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -119,6 +119,10 @@ class Reception:
         preamble.received.client.let_in_s = time.monotonic()
         self._let_in(preamble.received)
 
+    def preamble_crashed(self, preamble: Preamble, error: Exception) -> None:
+        """Tell what went wrong."""
+        self.refusals.crashed(error, preamble.received.client.name)
+
     def preamble_refused(self, preamble: Preamble, refusal: Refusal) -> None:
         """Count the client, and forget it."""
         self.preambles.discard(preamble)

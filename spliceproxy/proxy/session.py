@@ -17,9 +17,7 @@ steps are one call.
 """
 
 import select
-from typing import TYPE_CHECKING, Any
-
-import structlog
+from typing import TYPE_CHECKING
 
 from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol.header import PeerAddress
@@ -33,6 +31,7 @@ from spliceproxy.observe.tally import Traffic, moved_so_far
 from spliceproxy.observe.termination import Phase
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.ending import reason_of
+from spliceproxy.proxy.remedies import REMEDY_OF_VITAL_MIRROR, remedy_of_connect, remedy_of_splice
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.session_mirrors import SessionMirrors
 from spliceproxy.pump.link import Link
@@ -189,10 +188,10 @@ class Session:
             self.mirrors = SessionMirrors(self)
         return self.mirrors.attach(attached)
 
-    def mirror_failed(self, why: str) -> None:
+    def mirror_failed(self, mirror: str, why: str) -> None:
         """Let no traffic pass without its record."""
         if self.link is not None:
-            self._log().warning("mirror_failed", reason=why)
+            self._warn("mirror_failed", mirror=mirror, reason=why, remedy=REMEDY_OF_VITAL_MIRROR)
             self.link.close(reasons.MIRROR_FAILED)
 
     def mirrors_settled(self) -> None:
@@ -206,7 +205,13 @@ class Session:
         """Tell that a backend did not answer."""
         self.record.attempts += 1
         self._frontend.connect_failed(backend.state.name, why)
-        self._log().warning("connect_failed", backend=target.name, reason=why)
+        self._warn(
+            "connect_failed",
+            backend=backend.state.name,
+            address=target.name,
+            reason=why,
+            remedy=remedy_of_connect(why),
+        )
 
     def not_connected(self, why: str) -> None:
         """Turn the client away: no backend can be had."""
@@ -224,7 +229,7 @@ class Session:
 
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
-        self._log().error("internal_error", exc_info=error)
+        self.link_crashed(error)
         self.close(reasons.INTERNAL_ERROR)
 
     def close(self, why: str) -> None:
@@ -250,13 +255,13 @@ class Session:
     def splice_refused(self, cause: OSError) -> None:
         """Tell that a direction of this connection copies from now on."""
         if not isinstance(cause, SpliceStarvedError):
-            self._log().warning("splice_refused", error=str(cause))
+            self._warn("splice_refused", error=str(cause), remedy=remedy_of_splice(cause))
         elif self._frontend.counters.route.starved():
-            self._log().warning("splice_starved", remedy=STARVED_REMEDY)
+            self._warn("splice_starved", remedy=STARVED_REMEDY)
 
     def link_crashed(self, error: Exception) -> None:
         """Tell what went wrong."""
-        self._log().error("internal_error", exc_info=error)
+        self._frontend.sums.crashed(error, last_client=self.client.name)
 
     def link_ended(self, link: Link) -> None:
         """Close both sockets in the way that tells the peers what happened."""
@@ -304,5 +309,6 @@ class Session:
             record.end(why, link.first_to_end)
             record.count(link.request, link.response)
 
-    def _log(self) -> Any:
-        return structlog.get_logger(route=self._route.name, client=self.client.name)
+    def _warn(self, event: str, **labels: str) -> None:
+        """Tell the log what may happen to any number of clients."""
+        self._frontend.sums.warn(event, labels, last_client=self.client.name)

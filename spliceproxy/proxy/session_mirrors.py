@@ -141,9 +141,9 @@ class SessionMirrors:
             release(link.request)
             release(link.response)
 
-    def mirror_failed(self, why: str) -> None:
+    def mirror_failed(self, mirror: Mirror, why: str) -> None:
         """Let no traffic pass without its record."""
-        self._session.mirror_failed(why)
+        self._session.mirror_failed(mirror.settings.text, why)
 
     def mirrors_ended(self, tapped: TappedConnection) -> None:
         """Keep the account of copies that are over."""

@@ -269,7 +269,7 @@ class Worker:
             for session in self.mirroring:  # a disk or command that hangs: say how far it got
                 session.mirrors_settled()
         for frontend in self._frontends:
-            frontend.tell_refusals()
+            frontend.sums.flush()
         self._publisher.close()
         self.reactor.close()
         self.pipes.close()

@@ -13,12 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import structlog
-
 from spliceproxy.kernel import syscalls
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.sinks.complaints import Complaints
+from spliceproxy.sinks.complaints import Complaints, MirrorComplaints
 from spliceproxy.sinks.disk import Disk
 
 LOOK_AGAIN_S = 0.010
@@ -47,6 +45,7 @@ class Commands:
     disk: Disk
     environment: Mapping[str, str]
     """What they have in common of it."""
+    complaints: MirrorComplaints
     live: set["Command"] = field(default_factory=set)
 
     def close(self) -> None:
@@ -56,6 +55,7 @@ class Commands:
         deadline_s = time.monotonic() + _EXIT_S
         for command in list(self.live):
             command.reap_until(deadline_s)
+        self.complaints.sums.flush()
 
 
 class Command:
@@ -79,7 +79,6 @@ class Command:
         self._end_fd: int | None = None
         self._watched = False
         self._killed = False
-        self._log = structlog.get_logger().bind(mirror=settings.text)
         self.stdin_fd: int | None = None
         """Where its input goes; None before it has started and after that is closed."""
         shared.live.add(self)
@@ -130,7 +129,7 @@ class Command:
             os.close(end_fd)
             raise
         self._end_fd = end_fd
-        self._complaints = Complaints(self._reactor, process.stderr, self._log)
+        self._complaints = Complaints(self._reactor, process.stderr, self._shared.complaints)
 
     def _abandon(self, process: "subprocess.Popen[bytes]") -> None:
         """Kill a process that cannot be watched; a thread waits for its end."""
@@ -201,8 +200,7 @@ class Command:
             self._complaints.finish()
         self._shared.live.discard(self)
         self.close_stdin()
-        log = self._log.warning if status and not self._killed else self._log.info
-        log("command_ended", status=status, killed=self._killed)
+        self._shared.complaints.ended(status, killed=self._killed)
         self._owner.command_ended(f"command_status_{status}" if status else "")
 
     def on_crash(self, error: Exception) -> None:

@@ -11,6 +11,7 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.command import Commands
 from spliceproxy.sinks.command_environment import base_environment, missing_variable
 from spliceproxy.sinks.command_outlet import CommandOutlet
+from spliceproxy.sinks.complaints import MirrorComplaints
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import NoOutlet, Outlet
 from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
@@ -29,7 +30,12 @@ class ExecSink(Sink):
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
     ) -> None:
         super().__init__(settings, reactor, disk, targets)
-        self._commands = Commands(reactor, disk, base_environment(settings.own.variables))
+        self._commands = Commands(
+            reactor,
+            disk,
+            base_environment(settings.own.variables),
+            MirrorComplaints(reactor, settings.text),
+        )
         self._shared: SharedCommand | None = None
 
     @classmethod

@@ -1,16 +1,16 @@
 """All mirrors of a worker: what they share, and which of them a connection is copied to."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import structlog
-
 from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sampling import sampled
 from spliceproxy.settings.mirror import MirrorSettings
@@ -18,6 +18,7 @@ from spliceproxy.sinks.budget import Budget, MirrorShare
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.mirror_state import MirrorState
+from spliceproxy.sinks.record_remedies import remedy_of_record
 from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SPOOL_FILES
 from spliceproxy.sinks.stream_limit import StreamLimit
@@ -93,6 +94,7 @@ class Mirrors:
         self.pipe_bytes = self.pipes.capacity_bytes
         """Largest pipe that a flow may use, so that a tee is always complete."""
         self._serial = 0
+        self._sums = LineSums(reactor.timers)
 
     def open(
         self,
@@ -148,9 +150,16 @@ class Mirrors:
         where = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
         return f"{stamp}-{where}-{os.getpid()}-{self._serial:06d}"
 
-    def record_failed(self, name: str, error: OSError) -> None:
+    def record_failed(self, mirror: Mirror, route: str, name: str, error: OSError) -> None:
         """Tell that a connection's record could not be written."""
-        structlog.get_logger().warning("record_not_written", connection=name, error=str(error))
+        labels = {
+            "route": route,
+            "mirror": mirror.settings.text,
+            "directory": str(mirror.sink.directory(mirror.settings) or ""),
+            "reason": errno.errorcode.get(error.errno or 0, "unknown"),
+            "remedy": remedy_of_record(error),
+        }
+        self._sums.warn("record_not_written", labels, last_connection=name, error=str(error))
 
     def close(self) -> None:
         """Wait for the threads and sinks, within bounds, and close what is left.
@@ -166,4 +175,5 @@ class Mirrors:
         for mirror in self.mirrors:
             mirror.disk.close()
             mirror.sink.release()
+        self._sums.flush()
         self.pipes.close()

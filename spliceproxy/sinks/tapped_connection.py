@@ -27,7 +27,7 @@ class TapOwner(Protocol):
     def mirror_has_room(self) -> None:
         """A mirror that held a source back does so no more."""
 
-    def mirror_failed(self, why: str) -> None:
+    def mirror_failed(self, mirror: Mirror, why: str) -> None:
         """A mirror that traffic must not do without has failed."""
 
     def mirrors_ended(self, tapped: "TappedConnection") -> None:
@@ -146,7 +146,7 @@ class TappedConnection:
 
     def _branch_failed(self, mirror: Mirror, why: str) -> None:
         mirror.state.stream_failed(why)
-        self._owner.mirror_failed(why)
+        self._owner.mirror_failed(mirror, why)
 
     def _branch_closed(self, mirror: Mirror, share: ClientShare, branch: Branch) -> None:
         mirror.state.stream_ended(branch.reason, branch.dropped_bytes)
@@ -174,11 +174,12 @@ class TappedConnection:
             if of is mirror
         }
         line = {**record, "gaps": gaps, "mirrors": self.report()}
-        mirror.sink.write_record(self._name, line, self._recorded)
+        route = str(record.get("route", ""))
+        mirror.sink.write_record(self._name, line, partial(self._recorded, mirror, route))
 
-    def _recorded(self, error: OSError | None) -> None:
+    def _recorded(self, mirror: Mirror, route: str, error: OSError | None) -> None:
         if error is not None:
-            self._mirrors.record_failed(self._name, error)
+            self._mirrors.record_failed(mirror, route, self._name, error)
         self._records -= 1
         if not self._records:
             self._owner.mirrors_ended(self)

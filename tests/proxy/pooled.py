@@ -102,6 +102,10 @@ class Pooled:
         """Which backends get so many connections, which stay open."""
         return [(await self.connect())[0] for _ in range(count)]
 
+    def told(self, event: str) -> int:
+        """How often something has happened, by all log lines of that name."""
+        return sum(line["count"] for line in self.events(event))
+
     def events(self, event: str) -> list[EventDict]:
         return [line for line in self.log if line["event"] == event]
 

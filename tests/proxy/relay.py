@@ -74,6 +74,10 @@ class Relay:
         """Log lines of that name."""
         return [line for line in self.log if line["event"] == event]
 
+    def told(self, event: str) -> int:
+        """How often something has happened, by all log lines of that name."""
+        return sum(line["count"] for line in self.events(event))
+
     async def line(self, number: int = 1) -> EventDict:
         """The log line of the nth connection to end."""
         await eventually(lambda: len(self.events("connection")) >= number)

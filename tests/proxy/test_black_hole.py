@@ -45,7 +45,7 @@ async def connect_through() -> None:
             took_s.append(trio.current_time() - started_s)
         (failed,) = proxied.events("connect_failed")
         assert failed["reason"] == "connect_overtaken"
-        assert failed["backend"].startswith("10.9.0.5:")
+        assert failed["address"].startswith("10.9.0.5:")
         assert statistics.median(took_s) < NEXT_ADDRESS_S <= max(took_s)
         (backend,) = proxied.proxy.status().routes[0].backends
         assert (backend.state, backend.failed) == ("up", {"connect_overtaken": 1})

@@ -10,7 +10,7 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.settings.address import Address, UnixAddress
 from tests.faults import AnswerAt
 from tests.proxy.connecting import REFUSING, assert_reaches_the_second, assert_turned_away
-from tests.proxy.relay import Transport, both_transports, relay
+from tests.proxy.relay import Transport, both_transports, eventually, relay
 
 
 async def test_a_backend_that_refuses() -> None:
@@ -89,4 +89,4 @@ async def test_backends_take_turns() -> None:
                 connection.client.close()
                 connection.backend.close()
             await proxied.line(6)
-            assert len(proxied.events("connect_failed")) == 2
+            await eventually(lambda: proxied.told("connect_failed") == 2)

@@ -12,7 +12,9 @@ from spliceproxy.ipc.shared_count import SharedCount
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.proxy.limited_listener import LimitedListener
 from spliceproxy.proxy.listener import Listener
 from spliceproxy.proxy.route_limits import AcceptLimits, Places
@@ -42,7 +44,9 @@ class Limited:
         self.accepted: list[Socket] = []
         self.times_asked = 0
         self.turns_away = False
-        self.listener = LimitedListener(self, reactor, self.sock, self._take, shared=True)
+        self.listener = LimitedListener(
+            self, reactor, self.sock, self._take, LineSums(TimerWheel()), shared=True
+        )
         self.listener.update(held=False)
 
     def wait_s(self) -> float:

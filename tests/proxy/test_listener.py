@@ -14,7 +14,9 @@ from structlog.typing import EventDict
 from spliceproxy import reasons
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.loop.line_sums import LineSums
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.proxy import listener as listener_module
 from spliceproxy.proxy.listener import Listener
 from tests.faults import ENDLESS, CrashAt, FailAt
@@ -37,7 +39,8 @@ class Listening:
         self.accepted: list[Socket] = []
         self.clients: list[socket.socket] = []
         self.then: Callable[[], None] = lambda: None
-        self.listener = Listener(reactor, self.sock, self._take, shared=shared)
+        self.sums = LineSums(TimerWheel())  # its deadlines are none of the listener's
+        self.listener = Listener(reactor, self.sock, self._take, self.sums, shared=shared)
 
     def _take(self, _listener: Listener, sock: Socket, _address: object) -> None:
         self.accepted.append(sock)
@@ -202,6 +205,7 @@ async def test_a_crash_is_told_and_pauses_once() -> None:
             it.listener.on_crash(RuntimeError("once"))
             it.listener.on_crash(RuntimeError("twice"))
             assert it.state() == "paused"
+            it.sums.flush()
             assert it.events() == ["accept_failed"] * 2
 
 

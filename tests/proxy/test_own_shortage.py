@@ -42,11 +42,11 @@ async def use_up_local_ports() -> None:
 
 async def reach(proxied: Pooled, source: str) -> Live | None:
     """A client, and its connection among those of checks; None if it is turned away."""
-    failed = len(proxied.events("connect_failed"))
+    ended = len(proxied.events("connection"))
     client = await proxied.open_client(source)
     with suppress(ConnectionError):
         await client.send(b"hello")
-    while len(proxied.events("connect_failed")) == failed:
+    while len(proxied.events("connection")) == ended:
         with trio.move_on_after(0.1):
             _, far = await proxied.arrival()
             with suppress(ConnectionError):

@@ -13,7 +13,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.connection_facts import ConnectionFacts
-from spliceproxy.sinks.mirrors import Mirrors
+from spliceproxy.sinks.mirrors import Mirror, Mirrors
 from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.fan_out import Tap
 from spliceproxy.upstream.resolved import resolve_mirrors
@@ -38,7 +38,7 @@ class Owner:
     def mirror_has_room(self) -> None:
         self.told_of_room += 1
 
-    def mirror_failed(self, why: str) -> None:
+    def mirror_failed(self, mirror: Mirror, why: str) -> None:
         self.failures.append(why)
 
     def mirrors_ended(self, tapped: TappedConnection) -> None:
