@@ -60,6 +60,8 @@ class CommonKind(StrEnum):
     """What workers have of something that is limited, each in the cell of its slot."""
     METER = "meter"
     """What workers have let through of something that has a rate, likewise."""
+    MASTER = "master"
+    """The one of master and admin process."""
 
 
 class WorkerCell:
@@ -82,6 +84,8 @@ class WorkerCell:
     MIRROR_PIPES_IN_USE = 30
     MIRROR_PIPES_IDLE = 31
     MIRROR_PIPES_BYTES = 32
+    LOG_LINES_PENDING = 33  # taken, and not written yet; see `LineCell`
+    LOG_LINES_DROPPED = 34
 
 
 class WorkerState(IntEnum):
@@ -90,6 +94,27 @@ class WorkerState(IntEnum):
     FREE = 0
     SERVING = 1
     DRAINING = 2
+
+
+class LineCell:
+    """Cells of the log lines of a process, counted from the first of the two."""
+
+    PENDING = 0
+    DROPPED = 1
+
+
+class MasterCell:
+    """Cells of the master's row."""
+
+    WORKERS_KILLED = 0  # ended without having been told to, and how
+    WORKERS_CRASHED = 1
+    WORKERS_HUNG = 2
+    ADMIN_RESTARTS = 3
+    LOG_LINES_PENDING = 4
+    LOG_LINES_DROPPED = 5
+    ADMIN_LOG_LINES_PENDING = 6
+    ADMIN_LOG_LINES_DROPPED = 7
+    WORKER_LOG_LINES_DROPPED = 8  # of workers that have ended: their rows may be given back
 
 
 class RouteCell:
@@ -106,6 +131,8 @@ class RouteCell:
     MIRRORING = 8  # ended, with copies on their way
     DURATION_US = 9
     DURATION_BUCKETS = 10
+    OVER = 27  # ended, and nothing is left of them
+    UNTOLD = 28  # ended, and their worker was lost before that
     STARVED = 30  # directions that copy since splice finds nothing
 
 
@@ -118,6 +145,9 @@ class BackendCell:
     RESPONSE_BYTES = 3
     CONNECT_US = 4
     CONNECT_BUCKETS = 5
+    WENT_UP = 22  # transitions that this worker has found out
+    WENT_DOWN = 23
+    EJECTED = 24
 
 
 class MirrorCell:
@@ -134,6 +164,7 @@ class MirrorCell:
     CONDITION = 8  # a `MirrorCondition`; the row's text is the reason
     SINCE_US = 9  # when that began, by the clock on the wall
     LEFT_OUT = 10  # connections that an attached mirror was to copy, for which it had no room
+    RECORDS_FAILED = 11  # of connections, that could not be written
 
 
 class MirrorCondition(IntEnum):
@@ -233,7 +264,7 @@ def subject_of(name: str) -> tuple[str, ...]:
         common = common_labels(name, kind)
         if common is not None:
             return (subject, *common)
-    return PERMANENT if name == CommonKind.ATTACHMENT_NUMBERS else (name,)
+    return PERMANENT if name in (CommonKind.ATTACHMENT_NUMBERS, CommonKind.MASTER) else (name,)
 
 
 def fitting(label: str) -> str:

@@ -4,9 +4,10 @@ import errno
 import heapq
 import time
 
+from spliceproxy.ipc.losses import Losses, settle
+from spliceproxy.ipc.master_row import MasterRow
 from spliceproxy.ipc.row_lifetime import KEPT_S, TOUCH_INTERVAL_S
 from spliceproxy.ipc.rows import (
-    COUNT,
     BackendCell,
     Kind,
     MirrorCell,
@@ -19,9 +20,6 @@ from spliceproxy.ipc.rows import (
 from spliceproxy.ipc.shared_count import clear_part
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.table_memory import MAX_HOLDERS
-
-WORKER_LOST = "worker_lost"
-"""Why connections of a worker that has died have ended; it cannot tell of them any more."""
 
 _GAUGES: dict[Kind, tuple[int, ...]] = {
     Kind.WORKER: (WorkerCell.PIPES_IN_USE, WorkerCell.PIPES_IDLE, WorkerCell.PIPES_BYTES),
@@ -43,6 +41,8 @@ class WorkerSlots:
 
     def __init__(self, table: SharedTable, kept_s: float = KEPT_S) -> None:
         self._table = table
+        self.master_row = MasterRow(table)
+        """Where it is counted how workers end."""
         self._kept_s = kept_s
         self._reclaim_s = 0.0
         self._free: list[int] = []
@@ -63,14 +63,14 @@ class WorkerSlots:
         self._table.enter(slot)
         return slot
 
-    def free(self, slot: int) -> dict[str, int]:
+    def free(self, slot: int) -> Losses:
         """Take back the slot of a worker that has ended, however that came.
 
-        Connections that were open by its rows are counted as ended; returns how many by route.
+        Returns what it has left unfinished, which is counted.
         """
         heapq.heappush(self._free, slot)
         with self._table.locked():  # while this writes, the rows are those of the slot
-            lost = self._count_lost(slot)
+            losses = settle(self._table, slot)
             for row in self._table.rows():
                 clear_part(row, slot)
                 name = parse_row_name(row.name)
@@ -80,23 +80,10 @@ class WorkerSlots:
                     row.cells[cell] = 0
                 if name.kind == Kind.WORKER:
                     row.cells[WorkerCell.STATE] = WorkerState.FREE
+                    self.master_row.take_lines(row.cells)
             self._table.client_areas.clear(slot)
             self._table.leave(slot)
-        return lost
-
-    def _count_lost(self, slot: int) -> dict[str, int]:
-        """Count as ended what was open; copies that were on their way to mirrors are not known."""
-        lost: dict[str, int] = {}
-        for row in self._table.rows():
-            name = parse_row_name(row.name)
-            if name is None or (name.kind, name.slot) != (Kind.ROUTE, slot):
-                continue
-            if count := row.cells[RouteCell.ACTIVE]:
-                lost[name.labels[0]] = count
-        for route, count in lost.items():
-            ended = row_name(Kind.ENDED, slot, route, WORKER_LOST)
-            self._table.claim_or_private(ended).cells[COUNT] += count
-        return lost
+        return losses
 
     def tend(self) -> None:
         """Give back rows that nobody has used for long; to be called every second or so."""

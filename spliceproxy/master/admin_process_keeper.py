@@ -18,6 +18,7 @@ import trio
 from spliceproxy.errors import ExitStatus
 from spliceproxy.ipc.description import Description
 from spliceproxy.ipc.master_line import MasterLine
+from spliceproxy.ipc.master_row import MasterRow
 from spliceproxy.ipc.packets import MAX_PACKET_BYTES, Message, decode, make_line
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.child import Child, fork_child
@@ -50,6 +51,7 @@ class AdminProcessKeeper:
         """In the child `forget` closes what is not its business, and `confine` gives up rights."""
         self._doors = doors
         self._table = table
+        self._row = MasterRow(table)
         self._logs = logs
         self._forget_others = forget
         self._confine = confine
@@ -149,6 +151,7 @@ class AdminProcessKeeper:
             self._child.send(signal.SIGKILL)
             self._child.reap()
             self._child = None
+            self._row.admin_ended()
 
     def _start(self) -> None:
         self._replace_s = None
@@ -168,6 +171,7 @@ class AdminProcessKeeper:
     def _be_admin_process(self, master: socket.socket) -> int:
         self._forget_others()
         self._forget_lines()  # they come from the master, with their slots
+        self._logs.count_in(self._row.admin_lines)
         # Late: HTTP and metrics are 15 MB that nobody else has a use for.
         from spliceproxy.admin.process import AdminProcess
 
@@ -205,6 +209,8 @@ class AdminProcessKeeper:
     def _bury(self, child: Child) -> None:
         self._child = None
         status = child.reap()
+        self._row.admin_ended()
+        self._row.admin_lost()
         self._log.error("admin_exited", pid=child.pid, status=status)
         if time.monotonic() - child.started_s >= _STABLE_S:
             self._failures = 0

@@ -140,10 +140,9 @@ def _run_child(
     status: int = ExitStatus.INTERNAL
     try:
         signal.set_wakeup_fd(-1)
+        # Terminals and service managers send these to all processes; the master turns them into
+        # orders. A worker that runs has handlers for those that somebody may send to it alone.
         for number in CAUGHT:
-            signal.signal(number, signal.SIG_DFL)
-        # A terminal sends these to the whole group; the master turns them into orders.
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ours.close()

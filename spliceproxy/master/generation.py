@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from spliceproxy.ipc.rows import Kind, WorkerCell
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.pipes import NoPipeError
 from spliceproxy.kernel.refusals import refused
@@ -52,7 +53,7 @@ class Generation:
 
     def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
-        self.logs.use()
+        self.logs.use(tally.cells(Kind.WORKER)[WorkerCell.LOG_LINES_PENDING :])
         try:
             worker = self._make_worker(assignment, tally)
         except (OSError, NoPipeError) as error:

@@ -211,7 +211,7 @@ class Master:
     def _follow_logs(self, logs: Logs) -> None:
         """Log as the new configuration wants it."""
         before, self.logs = self.logs, logs
-        logs.use()
+        logs.use(self._slots.master_row.lines)
         set_level(self._log_level)
         self._admin.log_to(logs)
         before.close_all_but(logs)

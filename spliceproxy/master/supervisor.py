@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from spliceproxy.ipc.master_row import MasterRow
 from spliceproxy.ipc.rows import TABLE_ROWS, WORKER_ROWS
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
@@ -50,6 +51,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         doors = on_exit.enter_context(_open_doors(settings, inherited))
         with told_as("what processes share"):
             table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS, WORKER_ROWS)))
+        logs.count_in(MasterRow(table).lines)
         privileges.confine_master()
         privileges.tell(settings)
         _tell_of_proc()

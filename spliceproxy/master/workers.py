@@ -11,6 +11,8 @@ import structlog
 
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
 from spliceproxy.ipc import control
+from spliceproxy.ipc.losses import Losses
+from spliceproxy.ipc.master_row import cause_of_end
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.refusals import told_as
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
@@ -22,6 +24,12 @@ from spliceproxy.settings.log import LogLevel
 
 _RESTART = Backoff(first_s=0.1, longest_s=10.0)
 _STABLE_S = 30.0  # a worker that lived so long starts the back-off anew
+_OWN_SIGNAL_S = 0.2
+"""So long after a worker has ended well, and untold, the master may learn that it is to end, too.
+
+A signal to the whole process group has reached the master before a worker can have ended by it:
+exit(2) waits for kill(2) to be done with the group (both take the kernel's tasklist_lock). Who
+sends it to one process after the other takes some milliseconds."""
 _STOP_GRACE_S = 5.0  # what a worker that is told to stop at once may take before it is killed
 
 
@@ -36,6 +44,16 @@ class Assignment:
     """The line to the master."""
     admin_line: socket.socket | None
     """The line to the admin process; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a worker has ended."""
+
+    child: Child
+    exit_code: int
+    losses: Losses
+    judge_s: float = 0.0
 
 
 Body = Callable[[Assignment], int]
@@ -60,6 +78,7 @@ class Workers:
         self._children: dict[int, Child] = {}
         self._restarts: dict[int, float] = {}
         self._failures: dict[int, int] = {}
+        self._unjudged: list[_End] = []
         self._ending = False
         self._kill_s: float | None = None
         self._log = structlog.get_logger(generation=generation)
@@ -78,7 +97,7 @@ class Workers:
     @property
     def alive(self) -> bool:
         """Whether a worker lives, or will again."""
-        return bool(self._children or self._restarts)
+        return bool(self._children or self._restarts or self._unjudged)
 
     @property
     def children(self) -> list[Child]:
@@ -92,7 +111,7 @@ class Workers:
 
     def next_deadline_s(self) -> float | None:
         """When `tend` has something to do, whatever the descriptors say."""
-        deadlines = list(self._restarts.values())
+        deadlines = [*self._restarts.values(), *(end.judge_s for end in self._unjudged)]
         if self._kill_s is not None:
             deadlines.append(self._kill_s)
         return min(deadlines, default=None)
@@ -112,6 +131,8 @@ class Workers:
             if child.has_ended():
                 self._bury(child)
         now_s = time.monotonic()
+        while self._unjudged and self._unjudged[0].judge_s <= now_s:
+            self._judge(self._unjudged.pop(0))
         for number in [n for n, due_s in self._restarts.items() if due_s <= now_s]:
             del self._restarts[number]
             self._restart(number)
@@ -149,6 +170,8 @@ class Workers:
         self._restarts.clear()
         for child in self._children.values():
             child.order(order)
+        while self._unjudged:
+            self._judge(self._unjudged.pop())
 
     def forget(self) -> None:
         """In a child: close what stands for the others.
@@ -196,25 +219,34 @@ class Workers:
         child.slot, child.stack = slot, stack
         return child
 
-    def _leave(self, slot: int) -> dict[str, int]:
-        """Give back what a worker has had; returns the connections that were lost, by route."""
+    def _leave(self, slot: int) -> Losses:
+        """Give back what a worker has had; returns what it has left unfinished."""
         self._admin.close_line(slot)
         return self._slots.free(slot)
 
     def _bury(self, child: Child) -> None:
         del self._children[child.number]
         code = child.reap()
-        lost = self._leave(child.slot)
-        if code or not self._ending:
-            self._log.error(
-                "worker_exited",
-                worker=child.number,
-                pid=child.pid,
-                **_why(code),
-                connections_lost=lost,
-            )
+        end = _End(child, code, self._leave(child.slot), time.monotonic() + _OWN_SIGNAL_S)
+        if code or self._ending:
+            self._judge(end)
+        else:
+            self._unjudged.append(end)
+
+    def _judge(self, end: _End) -> None:
+        """Tell of an end that was not wanted, and have another worker take its place.
+
+        Raises:
+            BootProblem: see `tend`.
+        """
+        child, code = end.child, end.exit_code
+        if code or end.losses or not self._ending:
+            log = self._log.error if code or not self._ending else self._log.warning
+            told = {**_why(code), **end.losses.describe()}
+            log("worker_exited", worker=child.number, pid=child.pid, **told)
         if self._ending:
             return
+        self._slots.master_row.worker_lost(cause_of_end(code, hung=child.hung))
         if not self.all_ready_once:
             problem = StartProblem if code == ExitStatus.START else BootProblem
             raise problem(

@@ -7,6 +7,7 @@ from time import monotonic
 
 import trio
 
+from spliceproxy.ipc.rows import LineCell
 from spliceproxy.observe.log_outlet import LogOutlet
 
 DEFAULT_MAX_BYTES = 8 << 20  # the lines of 20,000 connections that end at once
@@ -38,6 +39,8 @@ class LineBuffer:
         self._torn = False  # the last thing written is part of a line
         self.pending_bytes = 0
         self.dropped_lines = 0  # and not yet reported
+        self.counts = _nobodys_counts()
+        """Cells that others may read: see `LineCell`."""
         self.loss_line: Callable[[int], bytes] = plain_loss_line
         self.on_line_after_idle: Callable[[], None] | None = None
 
@@ -55,10 +58,11 @@ class LineBuffer:
         """Take a line that ends with a newline; neither waits nor fails."""
         idle = not self.pending_bytes
         if self.dropped_lines or self.pending_bytes + len(line) > self._max_bytes:
-            self.dropped_lines += 1
+            self._drop(1)
         else:
             self._lines.append(line)
             self.pending_bytes += len(line)
+            self.counts[LineCell.PENDING] += 1
         if idle and self.on_line_after_idle is not None:
             self.on_line_after_idle()
 
@@ -77,6 +81,7 @@ class LineBuffer:
             self._torn = bool(self._chunk)
             if not self._chunk:
                 self.dropped_lines -= self._chunk_losses
+                self.counts[LineCell.PENDING] -= self._chunk_lines
         return True
 
     def close(self, timeout_s: float = 0.0) -> int:
@@ -93,6 +98,7 @@ class LineBuffer:
 
     def forget(self) -> None:
         """Empty the buffer without a trace: after a fork its lines are the parent's to write."""
+        self.counts = _nobodys_counts()
         self._lines.clear()
         self._chunk = b""
         self._torn = False
@@ -118,12 +124,20 @@ class LineBuffer:
         return bool(self._chunk)
 
     def _drop_pending(self) -> None:
-        self.dropped_lines += len(self._lines)
-        if self._chunk:
-            self.dropped_lines += self._chunk_lines
+        count = len(self._lines) + (self._chunk_lines if self._chunk else 0)
+        self.counts[LineCell.PENDING] -= count
+        self._drop(count)
         self._lines.clear()
         self._chunk = b""
         self.pending_bytes = 0
+
+    def _drop(self, count: int) -> None:
+        self.dropped_lines += count
+        self.counts[LineCell.DROPPED] += count
+
+
+def _nobodys_counts() -> memoryview:
+    return memoryview(bytearray(16)).cast("q")
 
 
 async def flush_task(buffer: LineBuffer, interval_s: float = 0.05) -> None:

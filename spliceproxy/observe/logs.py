@@ -68,11 +68,18 @@ class Logs:
     def _access_format(self) -> AccessLogFormat:
         return self._settings.format if self._access.format == "auto" else self._access.format
 
-    def use(self) -> None:
-        """Log there from now on, in this process and in those that it forks."""
+    def use(self, counts: memoryview | None = None) -> None:
+        """Log there from now on, in this process and in those that it forks; see `count_in`."""
+        if counts is not None:
+            self.count_in(counts)
         for destination in self._open.values():
             destination.lines.loss_line = self._loss_line(destination)
         configure(self._settings.format, self._settings.level, self._open[self._settings.to])
+
+    def count_in(self, counts: memoryview) -> None:
+        """Count lines that wait or are dropped in these cells of this process: see `LineCell`."""
+        for destination in self._open.values():
+            destination.lines.counts = counts
 
     def _loss_line(self, destination: OpenDestination) -> Callable[[int], bytes]:
         line_format = self._access_format

@@ -67,6 +67,8 @@ class BackendStatus:
     connect_seconds: Histogram = field(default_factory=Histogram)
     failed: dict[str, int] = field(default_factory=dict)
     """Connects that failed, by reason."""
+    transitions: dict[str, int] = field(default_factory=dict)
+    """How often it came to be ``up``, ``down`` or ``ejected``, as the log tells of it."""
 
 
 MIRROR_OFF = "off"
@@ -103,6 +105,8 @@ class MirrorStatus:
     """Bytes by reason."""
     left_out: int = 0
     """Connections that are not copied to it though they should be: there was no room for them."""
+    records_failed: int = 0
+    """Records of connections that could not be written."""
 
     @property
     def is_on(self) -> bool:
@@ -130,6 +134,8 @@ class RouteStatus:
     """Most connections of all workers together."""
     mirroring: int = 0
     """Ended, with copies on their way to mirrors."""
+    untold: int = 0
+    """Ended like that, when their worker was lost: the log has no line of them."""
     request_bytes: int = 0
     response_bytes: int = 0
     spliced_bytes: int = 0
@@ -168,6 +174,11 @@ class Status:
     """Names that got no row, and so are not shared or not told of."""
     generations_hurried: int = 0
     """How many earlier generations had to end early, as there were too many."""
+    worker_restarts: dict[str, int] = field(default_factory=dict)
+    """Workers that ended without having been told to: ``killed``, ``crashed``, ``hung``."""
+    admin_restarts: int = 0
+    log_lines_dropped: dict[str, int] = field(default_factory=dict)
+    """By ``master``, ``admin`` and ``worker``."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as values that JSON knows."""

@@ -13,11 +13,13 @@ from spliceproxy.ipc.description import (
     RouteDescription,
 )
 from spliceproxy.ipc.health_cells import BackendOrderCell, condition
+from spliceproxy.ipc.master_row import MASTER_ROW, restarts
 from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.ipc.rows import (
     BUCKETS,
     BackendCell,
     Kind,
+    MasterCell,
     MirrorCell,
     RouteCell,
     RowName,
@@ -27,6 +29,7 @@ from spliceproxy.ipc.rows import (
     parse_row_name,
 )
 from spliceproxy.ipc.shared_table import Row, SharedTable
+from spliceproxy.ipc.table_memory import CELLS
 from spliceproxy.observe.listed_backends import with_listed_backends
 from spliceproxy.observe.mirror_conditions import MirrorConditions
 from spliceproxy.observe.status import (
@@ -40,6 +43,8 @@ from spliceproxy.observe.status import (
     WorkerStatus,
 )
 from spliceproxy.observe.sums import Sums
+
+_NO_ROW = [0] * CELLS
 
 
 class StatusReader:
@@ -60,6 +65,7 @@ class StatusReader:
         conditions = MirrorConditions(rows[Kind.WORKER], rows[Kind.MIRROR])
         use = self.table.use()
         self._counted &= {one.attached for route in description.routes for one in route.mirrors}
+        master = self._values(MASTER_ROW) or _NO_ROW
         return Status(
             version=__version__,
             pid=description.pid,
@@ -78,6 +84,14 @@ class StatusReader:
             shared_rows=use.rows,
             shared_rows_limit=use.limit,
             shared_rows_refused=use.refused,
+            worker_restarts=restarts(master),
+            admin_restarts=master[MasterCell.ADMIN_RESTARTS],
+            log_lines_dropped={
+                "master": master[MasterCell.LOG_LINES_DROPPED],
+                "admin": master[MasterCell.ADMIN_LOG_LINES_DROPPED],
+                "worker": master[MasterCell.WORKER_LOG_LINES_DROPPED]
+                + _sum_dropped_lines(rows[Kind.WORKER]),
+            },
         )
 
     def gone(self, description: Description) -> Gone:
@@ -135,6 +149,7 @@ class StatusReader:
             active=cells[RouteCell.ACTIVE],
             limit=min(cells[RouteCell.LIMIT], sys.maxsize if route.limit is None else route.limit),
             mirroring=cells[RouteCell.MIRRORING],
+            untold=cells[RouteCell.UNTOLD],
             request_bytes=cells[RouteCell.REQUEST_BYTES],
             response_bytes=cells[RouteCell.RESPONSE_BYTES],
             spliced_bytes=cells[RouteCell.SPLICED_BYTES],
@@ -161,6 +176,11 @@ class StatusReader:
             response_bytes=cells[BackendCell.RESPONSE_BYTES],
             connect_seconds=_histogram(cells, BackendCell.CONNECT_BUCKETS, BackendCell.CONNECT_US),
             failed=sums.reasons(Kind.FAILED, route, backend.name),
+            transitions={
+                "up": cells[BackendCell.WENT_UP],
+                "down": cells[BackendCell.WENT_DOWN],
+                "ejected": cells[BackendCell.EJECTED],
+            },
         )
 
     def _is_remembered(self, route: str, mirror: MirrorDescription, sums: Sums) -> bool:
@@ -194,6 +214,7 @@ class StatusReader:
             lag_bytes=cells[MirrorCell.LAG_BYTES],
             dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
             left_out=cells[MirrorCell.LEFT_OUT],
+            records_failed=cells[MirrorCell.RECORDS_FAILED],
         )
 
 
@@ -224,6 +245,10 @@ def _active_by_slot(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
     for name, row in rows:
         active[name.slot] += row.values()[RouteCell.ACTIVE]
     return active
+
+
+def _sum_dropped_lines(rows: Iterable[tuple[RowName, Row]]) -> int:
+    return sum(row.values()[WorkerCell.LOG_LINES_DROPPED] for _, row in rows)
 
 
 def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> list[WorkerStatus]:

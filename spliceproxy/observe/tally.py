@@ -173,6 +173,7 @@ class RouteTally:
     def over(self) -> None:
         """Count that the copies of a connection that has ended are settled too."""
         self.cells[RouteCell.MIRRORING] -= 1
+        self.cells[RouteCell.OVER] += 1
 
     def _add(self, before: Traffic, now: Traffic, backend: BackendTally) -> None:
         request_bytes = now.request_bytes - before.request_bytes

@@ -14,6 +14,7 @@ class MirrorCounters:
         self._tally = MirrorTally(tally, route, name)
         self._state = mirror.state
         self._watch = MirrorWatch(mirror.state, route, name)
+        mirror.count_failed_record = self._count_failed_record
         self._open: dict[Branch, int] = {}  # how many streams had been lost at the beginning
 
     @property
@@ -30,6 +31,9 @@ class MirrorCounters:
         """Count a stream that is over."""
         del self._open[branch]
         self._tally.ended(branch)
+
+    def _count_failed_record(self) -> None:
+        self._tally.cells[MirrorCell.RECORDS_FAILED] += 1
 
     def look(self) -> None:
         """Count what has become of the open streams, and say how the mirror is."""

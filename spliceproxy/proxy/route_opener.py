@@ -1,5 +1,8 @@
 """Opening the routes of a worker: backends, lookups and mirrors, and what its links are made of."""
 
+from functools import partial
+
+from spliceproxy.ipc.rows import Kind
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
@@ -60,8 +63,17 @@ class RouteOpener:
         settings, groups = prepared.settings, prepared.upstreams.groups
         tally = self._tally
         pool = BackendPool(
-            self._reactor, groups, settings, tally.table, slot=tally.slot, worker=self._worker
+            self._reactor,
+            groups,
+            settings,
+            tally.table,
+            partial(self._count_transition, settings.name),
+            slot=tally.slot,
+            worker=self._worker,
         )
         self.pools.append(pool)
         self.lookups.append(Lookups(pool, groups, self._resolver, settings.resolve_interval_s))
         return pool
+
+    def _count_transition(self, route: str, backend: str, cell: int) -> None:
+        self._tally.cells(Kind.BACKEND, route, backend)[cell] += 1

@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -43,6 +43,7 @@ class Mirror:
     """What one stream takes of the limit."""
     order: memoryview | None = None
     """What an operator wants of it; None: it can't be changed."""
+    count_failed_record: Callable[[], None] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -152,6 +153,8 @@ class Mirrors:
 
     def record_failed(self, mirror: Mirror, route: str, name: str, error: OSError) -> None:
         """Tell that a connection's record could not be written."""
+        if mirror.count_failed_record is not None:
+            mirror.count_failed_record()
         labels = {
             "route": route,
             "mirror": mirror.settings.text,

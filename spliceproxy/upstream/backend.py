@@ -11,7 +11,13 @@ from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
-from spliceproxy.upstream.health import BackendHealth, Judging, claim_rows
+from spliceproxy.upstream.health import (
+    BackendHealth,
+    CountTransition,
+    Judging,
+    claim_rows,
+    nobody_counts,
+)
 from spliceproxy.upstream.shared_room import SharedRoom
 
 Header = Callable[[PeerAddress | None, PeerAddress | None], bytes]
@@ -41,6 +47,7 @@ class Backend:
         name: str,
         judging: Judging,
         table: SharedTable,
+        count: CountTransition = nobody_counts,
         *,
         slot: int = 0,
     ) -> None:
@@ -63,7 +70,8 @@ class Backend:
         """What is to be told of each connection; None where there is no limit."""
         if settings.max_connections is not None:
             self.room = SharedRoom(table, slot, judging.route, self.state, settings.max_connections)
-        self.health = BackendHealth(judging, self.state, *claim_rows(judging, name, table))
+        rows = claim_rows(judging, name, table)
+        self.health = BackendHealth(judging, self.state, *rows, count=count)
 
     def update(self, member: Member) -> None:
         """Take over what has changed of it; where nothing is found any more, what was stays."""

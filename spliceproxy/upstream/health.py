@@ -3,6 +3,7 @@
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -22,6 +23,7 @@ from spliceproxy.ipc.health_cells import (
     write_checked,
     write_ejection,
 )
+from spliceproxy.ipc.rows import BackendCell
 from spliceproxy.ipc.shared_table import Row, SharedTable
 from spliceproxy.ipc.table_memory import now_us
 from spliceproxy.policy.backoff import Backoff
@@ -32,6 +34,13 @@ from spliceproxy.policy.health.health import Condition, HealthRules, Verdict
 from spliceproxy.settings.pool import PoolSettings
 
 _draw = random.random
+
+CountTransition = Callable[[str, int], None]
+"""Counts that a backend of that name is up, down or ejected now, in that `BackendCell`."""
+
+
+def nobody_counts(backend: str, cell: int) -> None:
+    """See `CountTransition`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +84,21 @@ class BackendHealth:
     Whoever decides tells the log and the row; the others learn of it by `look`.
     """
 
-    def __init__(self, judging: Judging, state: BackendState, row: Row, orders: Row) -> None:
+    def __init__(
+        self,
+        judging: Judging,
+        state: BackendState,
+        row: Row,
+        orders: Row,
+        count: CountTransition = nobody_counts,
+    ) -> None:
+        """`count` is told of each transition that this worker finds out."""
         self._rules = judging.rules
         self._state = state
         self._weight = state.weight
         self._row = row
         self._orders = orders
+        self._count = count
         now_s = time.monotonic()
         self._health = restore(row.cells, row.text, now_s)
         self._seen = b""
@@ -133,6 +151,7 @@ class BackendHealth:
         if self._ejected_until_s <= now_s:
             if self._health.ejection.until_s == self._ejected_until_s and self._state.up:
                 self._log.info("backend_up", reason="the ejection is over")
+                self._count(self._state.name, BackendCell.WENT_UP)
             self._ejected_until_s = math.inf
         return True
 
@@ -165,6 +184,7 @@ class BackendHealth:
         if ejection.until_s != before_s:
             write_ejection(self._row.cells, ejection)
             self._ejected_until_s = ejection.until_s
+            self._count(self._state.name, BackendCell.EJECTED)
             self._log.warning(
                 "backend_ejected", reason=why, seconds=round(ejection.until_s - now_s, 1)
             )
@@ -202,8 +222,10 @@ class BackendHealth:
         if before.condition is after.condition:
             return
         if after.condition is Condition.DOWN:
+            self._count(self._state.name, BackendCell.WENT_DOWN)
             self._log.warning("backend_down", reason=after.reason)
         elif after.condition is Condition.UP:
+            self._count(self._state.name, BackendCell.WENT_UP)
             self._log.info("backend_up", reason=after.reason)
 
     def _apply(self, now_s: float) -> Verdict:

@@ -8,7 +8,7 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Group, Member
-from spliceproxy.upstream.health import judging
+from spliceproxy.upstream.health import CountTransition, judging, nobody_counts
 
 
 class Membership:
@@ -22,6 +22,7 @@ class Membership:
         groups: Sequence[Group],
         settings: RouteSettings,
         table: SharedTable,
+        count: CountTransition = nobody_counts,
         *,
         slot: int,
         tells: bool,
@@ -29,6 +30,7 @@ class Membership:
         """One worker tells the log of what comes and goes."""
         self._table = table
         self._slot = slot
+        self._count = count
         self._judging = judging(settings.name, settings)
         self._tells = tells
         self._by_entry = [
@@ -71,7 +73,7 @@ class Membership:
             backend.health.show()
 
     def _make(self, member: Member, name: str) -> Backend:
-        return Backend(member, name, self._judging, self._table, slot=self._slot)
+        return Backend(member, name, self._judging, self._table, self._count, slot=self._slot)
 
     def _tell(self, before: list[Backend], after: list[Backend]) -> None:
         come = [backend.state.name for backend in after if backend not in before]

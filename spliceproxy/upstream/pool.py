@@ -13,6 +13,7 @@ from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.client_queue import ClientQueue
 from spliceproxy.upstream.group import Group
+from spliceproxy.upstream.health import CountTransition, nobody_counts
 from spliceproxy.upstream.membership import Membership
 from spliceproxy.upstream.shared_room import SharedLine
 
@@ -30,6 +31,7 @@ class BackendPool:
         groups: Sequence[Group],
         settings: RouteSettings,
         table: SharedTable,
+        count: CountTransition = nobody_counts,
         *,
         slot: int = 0,
         worker: int = 0,
@@ -49,7 +51,7 @@ class BackendPool:
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""
         self._balance = settings.balance
-        self.membership = Membership(groups, settings, table, slot=slot, tells=worker == 0)
+        self.membership = Membership(groups, settings, table, count, slot=slot, tells=worker == 0)
         self.changed: Callable[[], None] = _do_nothing
         """Called when backends have other addresses."""
         self._arrange(skipped_turns=worker)

@@ -61,11 +61,11 @@ def test_the_last_heartbeat(table: SharedTable) -> None:
 def test_connections_of_a_dead_worker_are_counted_as_ended(table: SharedTable) -> None:
     slots = WorkerSlots(table)
     dead = Tally(table, slots.take())
-    dead.cells(Kind.ROUTE, "web")[RouteCell.ACTIVE] = 7
+    dead.cells(Kind.ROUTE, "web")[RouteCell.ACCEPTED] = 7
     dead.cells(Kind.ROUTE, "idle")
-    assert slots.free(0) == {"web": 7}
+    assert slots.free(0).connections == {"web": 7}
     assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7
-    assert slots.free(slots.take()) == {}
+    assert not slots.free(slots.take())
     assert dead.cells(Kind.ENDED, "web", "worker_lost")[COUNT] == 7
 
 

@@ -30,8 +30,12 @@ accepts that, else in Prometheus' text format. Labels are names of the configura
 the code, never anything of a client's. Counters begin with the start of the master; reloads, and
 workers that die and are replaced, do not turn them back. The exception are figures of a process,
 which begin with it. Bytes of open connections are counted once a second. A worker that is killed
-takes with it what it moved since then. Its connections end with the reason `worker_lost`, so that
-accepted connections are always those that are open and those that have ended.
+takes with it what it moved since then. Its connections end with the reason `worker_lost`, and so do
+bytes that its mirrors held: accepted connections are always those that are open and those that have
+ended, and what a mirror was offered is what it got, what was dropped and what is on its way. Of its
+connections that had ended, and whose mirrors were not done, the log has no line
+(`connections_untold`); lines that it had not written yet are counted as dropped. Workers end
+`killed` by a signal of somebody else, `crashed` by one of their own or with a status, or `hung`.
 
 Of routes, backends and mirrors that are gone, counters and what is still open are told for a day,
 and then no more; one that comes back later counts from zero.
@@ -80,9 +84,12 @@ def _one_of_everything() -> Status:
     backend.failed = {"backend_refused": 1}
     mirror = MirrorStatus("m", "both", "detach", 1.0, "ok", dropped={"lag": 1})
     route = RouteStatus("r", ["l"], "round_robin", [backend], [mirror], duration_seconds=times)
+    backend.transitions = {"down": 1}
     route.ended, route.refused = {"closed": 1}, {"denied": 1}
     worker = WorkerStatus(0, 0, 1, 1, "serving", 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, times)
-    return Status("0", 1, 0.0, 1, False, {"success": 1}, "", "info", [worker], [route])
+    status = Status("0", 1, 0.0, 1, False, {"success": 1}, "", "info", [worker], [route])
+    status.worker_restarts, status.log_lines_dropped = {"killed": 1}, {"worker": 1}
+    return status
 
 
 if __name__ == "__main__":

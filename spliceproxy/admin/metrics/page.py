@@ -52,6 +52,17 @@ def _proxy(status: Status) -> Iterator[Metric]:
     )
     hurried.add_metric([], status.generations_hurried)
     yield hurried
+    lost = counter("worker_restarts", "Workers that ended untold, by cause.", ("cause",))
+    for cause, count in status.worker_restarts.items():
+        lost.add_metric([cause], count)
+    yield lost
+    admin = counter("admin_restarts", "Admin processes that ended untold.")
+    admin.add_metric([], status.admin_restarts)
+    yield admin
+    lines = counter("log_lines_dropped", "Log lines that were not written.", ("process",))
+    for process, count in status.log_lines_dropped.items():
+        lines.add_metric([process], count)
+    yield lines
     for name, text, value in (
         (
             "config_last_reload_successful",

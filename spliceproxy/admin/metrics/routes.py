@@ -48,6 +48,11 @@ _OF_ROUTE = (
         iscounter=False,
     ),
     _Value(
+        "connections_untold",
+        "Connections without a log line, as their worker was lost after they had ended.",
+        "untold",
+    ),
+    _Value(
         "undelivered_bytes",
         "Bytes taken from one peer and lost with the other.",
         "undelivered_bytes",
@@ -90,6 +95,11 @@ _OF_MIRROR = (
         "mirror_connections_left_out",
         "Connections not copied to an attached mirror, for want of descriptors.",
         "left_out",
+    ),
+    _Value(
+        "mirror_records_failed",
+        "Records of connections that could not be written.",
+        "records_failed",
     ),
 )
 
@@ -159,6 +169,10 @@ def backend_metrics(routes: Sequence[RouteStatus], gone: Gone) -> Iterator[Metri
     yield by_label(
         counter("backend_connect_errors", "Connects that failed.", (*labels, "reason")),
         ((names, backend.failed) for names, backend in all_of_them),
+    )
+    yield by_label(
+        counter("backend_transitions", "How often a backend changed its state.", (*labels, "to")),
+        ((names, backend.transitions) for names, backend in all_of_them),
     )
     yield histogram(
         "backend_connect_seconds",
