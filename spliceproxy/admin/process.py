@@ -1,8 +1,7 @@
 """The admin process: its one Trio program, from fork to exit."""
 
-import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import trio
 
@@ -50,21 +49,18 @@ class AdminProcess:
         self._stats_server = StatsServer(stats, self._operations)
 
     async def main(self) -> None:
-        """Serve until the master is gone, or told to end."""
+        """Serve until the master is gone, or ends this process.
+
+        Signals to all processes are ignored here: while connections drain there is most to see.
+        """
         self._master.setblocking(False)
         async with trio.open_nursery() as nursery:
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGQUIT) as signals:
-                nursery.start_soon(self._logs.flush)
-                nursery.start_soon(self._server.run)
-                nursery.start_soon(self._stats_server.run)
-                nursery.start_soon(self._attachments.run)
-                nursery.start_soon(self._end_on_signal, signals, nursery.cancel_scope)
-                await self._follow_master()
-                nursery.cancel_scope.cancel()
-
-    async def _end_on_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-        async for _ in signals:
-            scope.cancel()
+            nursery.start_soon(self._logs.flush)
+            nursery.start_soon(self._server.run)
+            nursery.start_soon(self._stats_server.run)
+            nursery.start_soon(self._attachments.run)
+            await self._follow_master()
+            nursery.cancel_scope.cancel()
 
     async def _follow_master(self) -> None:
         while True:

@@ -122,6 +122,7 @@ def _settle_mirrors(slot: _Slot, losses: Losses) -> None:
         cells = row.cells
         missing = cells[MirrorCell.OFFERED_BYTES] - cells[MirrorCell.DELIVERED_BYTES]
         cells[MirrorCell.INCOMPLETE] += cells[MirrorCell.OPEN]
+        cells[MirrorCell.OPEN] = 0
         cells[MirrorCell.DROPPED_BYTES] = missing
         if (lost := missing - dropped[labels]) > 0:
             slot.add_lost(Kind.DROPPED, labels, lost)
