@@ -93,6 +93,8 @@ def test_a_stopped_worker_is_replaced_under_load(
         for client in theirs:
             with pytest.raises(ConnectionResetError):
                 client.recv(1)
+        for line in proxy.log.all("connection_lost"):
+            assert not line["client"].endswith(":0"), "a listener has no client"
         lost = {line["client"]: line for line in proxy.log.all("connection_lost")}
         for client in theirs:
             line = lost["{}:{}".format(*client.getsockname())]

@@ -29,6 +29,8 @@ async def test_records_that_cannot_be_written(tmp_path: Path) -> None:
             await connect_often(proxied)
             await eventually(lambda: proxied.told("record_not_written") == CONNECTIONS)
             lines = proxied.events("record_not_written")
+            [mirror] = proxied.proxy.status().routes[0].mirrors
+            assert mirror.records_failed == CONNECTIONS
     assert len(lines) <= MOST_LINES
     first = lines[0]
     assert (first["route"], first["count"], first["reason"]) == ("default", 1, "ENOENT")

@@ -100,6 +100,29 @@ def test_a_stalled_reader_costs_counted_lines_and_no_waiting(
     assert read == b"".join([*kept, report, numbered(2000)])
 
 
+def test_others_can_read_how_many_lines_wait_and_were_dropped(pipe: Pipe) -> None:
+    reader, writer = pipe
+    with line_buffer(writer, max_bytes=10_000) as buffer:
+        counts = buffer.counts = memoryview(bytearray(16)).cast("q")
+        for number in range(2000):
+            buffer.write(numbered(number))
+            buffer.flush()
+        waiting, dropped = counts
+        assert waiting > 0
+        assert dropped == buffer.dropped_lines
+        drain(buffer, reader)
+        assert list(counts) == [0, dropped]
+        buffer.write(numbered(0))
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, reader)  # the reader has gone; its number is the fixture's to close
+        os.close(nowhere)
+        buffer.flush()
+        assert list(counts) == [0, dropped + 1]
+        buffer.forget()  # as a child does
+        buffer.write(numbered(1))
+        assert list(counts) == [0, dropped + 1]
+
+
 def test_the_shared_description_stays_blocking(pipe: Pipe) -> None:
     _, writer = pipe
     with line_buffer(writer) as buffer:

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from spliceproxy import reasons
 from spliceproxy.ipc.health_cells import Admin, BackendOrderCell, backend_orders_row_name
+from spliceproxy.ipc.rows import BackendCell
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.health import EjectionSettings, HealthCheckSettings
@@ -116,6 +117,29 @@ def test_passed_checks_end_an_ejection(table: SharedTable) -> None:
         look(one)
     assert own.up
     assert [line["event"] for line in log] == ["backend_ejected", "backend_up"]
+
+
+def test_transitions_are_counted_by_who_finds_them_out(table: SharedTable) -> None:
+    counted: list[tuple[str, int]] = []
+    judged = judging("r", POOL)
+    row = claim_row(table, judged.row_name("b:1"))
+    orders = claim_row(table, judged.orders_row_name("b:1"))
+    state = BackendState(0, "b:1", weight=3)
+    one = BackendHealth(judged, state, row, orders, lambda *told: counted.append(told))
+    other, _ = worker(table)
+    for _ in range(3):
+        one.connect_failed("backend_refused")
+    one.look(time.monotonic() + 10)
+    one.checked("backend_refused")
+    one.checked("backend_refused")
+    other.checked("")
+    other.checked("")
+    look(one)
+    assert counted == [
+        ("b:1", BackendCell.EJECTED),
+        ("b:1", BackendCell.WENT_UP),
+        ("b:1", BackendCell.WENT_DOWN),
+    ]
 
 
 def test_a_connect_that_succeeds_starts_the_count_anew(table: SharedTable) -> None:
