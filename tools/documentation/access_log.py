@@ -47,7 +47,8 @@ itself uses.
 
 Each connection has one line, written when it has ended, or when the copies of it have reached
 their mirrors. Clients that are turned away before they get to a route's backends are told together
-instead (`clients_refused` in the log).
+instead (`clients_refused` in the log), and connections of a worker that has died are counted (see
+[workers that die](operations.md#workers-that-die)).
 
 ## Where it goes
 

@@ -30,12 +30,10 @@ accepts that, else in Prometheus' text format. Labels are names of the configura
 the code, never anything of a client's. Counters begin with the start of the master; reloads, and
 workers that die and are replaced, do not turn them back. The exception are figures of a process,
 which begin with it. Bytes of open connections are counted once a second. A worker that is killed
-takes with it what it moved since then. Its connections end with the reason `worker_lost`, and so do
-bytes that its mirrors held: accepted connections are always those that are open and those that have
-ended, and what a mirror was offered is what it got, what was dropped and what is on its way. Of its
-connections that had ended, and whose mirrors were not done, the log has no line
-(`connections_untold`); lines that it had not written yet are counted as dropped. Workers end
-`killed` by a signal of somebody else, `crashed` by one of their own or with a status, or `hung`.
+takes with it what it moved since then. What it has left unfinished is counted as `worker_lost` (see
+[workers that die](operations.md#workers-that-die)): accepted connections are always those that are
+open and those that have ended, and what a mirror was offered is what it got, what was dropped, and
+what is on its way.
 
 Of routes, backends and mirrors that are gone, counters and what is still open are told for a day,
 and then no more; one that comes back later counts from zero.
