@@ -99,8 +99,8 @@ class Reloader:
         match self._state:
             case _Loading(loader):
                 return loader.deadline_s
-            case _Booting(deadline_s=deadline_s):
-                return deadline_s
+            case _Booting(generation, deadline_s=deadline_s):
+                return min(filter(None, (deadline_s, generation.workers.next_deadline_s())))
         return None
 
     def tend(self) -> None:
