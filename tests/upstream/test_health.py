@@ -122,10 +122,9 @@ def test_passed_checks_end_an_ejection(table: SharedTable) -> None:
 def test_transitions_are_counted_by_who_finds_them_out(table: SharedTable) -> None:
     counted: list[tuple[str, int]] = []
     judged = judging("r", POOL)
-    row = claim_row(table, judged.row_name("b:1"))
-    orders = claim_row(table, judged.orders_row_name("b:1"))
     state = BackendState(0, "b:1", weight=3)
-    one = BackendHealth(judged, state, row, orders, lambda *told: counted.append(told))
+    rows = claim_rows(judged, "b:1", table)
+    one = BackendHealth(judged, state, *rows, count=lambda *told: counted.append(told))
     other, _ = worker(table)
     for _ in range(3):
         one.connect_failed("backend_refused")
