@@ -1,10 +1,10 @@
 """What the master counts of its own: how often it had to start something again."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from spliceproxy.ipc.rows import CommonKind, LineCell, MasterCell, WorkerCell, row_name
-from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.ipc.shared_table import Row, SharedTable
 
 _OF_A_CRASH = frozenset(
     {
@@ -68,3 +68,13 @@ def cause_of_end(exit_code: int, *, hung: bool) -> str:
 def restarts(cells: Sequence[int]) -> dict[str, int]:
     """Return how many workers were lost, by cause."""
     return {cause: cells[cell] for cause, cell in _CELLS.items()}
+
+
+def dropped_lines(cells: Sequence[int], workers: Iterable[Row]) -> dict[str, int]:
+    """Return how many log lines were not written, by kind of process."""
+    of_workers = sum(row.values()[WorkerCell.LOG_LINES_DROPPED] for row in workers)
+    return {
+        "master": cells[MasterCell.LOG_LINES_DROPPED],
+        "admin": cells[MasterCell.ADMIN_LOG_LINES_DROPPED],
+        "worker": cells[MasterCell.WORKER_LOG_LINES_DROPPED] + of_workers,
+    }

@@ -13,7 +13,7 @@ from spliceproxy.ipc.description import (
     RouteDescription,
 )
 from spliceproxy.ipc.health_cells import BackendOrderCell, condition
-from spliceproxy.ipc.master_row import MASTER_ROW, restarts
+from spliceproxy.ipc.master_row import MASTER_ROW, dropped_lines, restarts
 from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.ipc.rows import (
     BUCKETS,
@@ -86,12 +86,7 @@ class StatusReader:
             shared_rows_refused=use.refused,
             worker_restarts=restarts(master),
             admin_restarts=master[MasterCell.ADMIN_RESTARTS],
-            log_lines_dropped={
-                "master": master[MasterCell.LOG_LINES_DROPPED],
-                "admin": master[MasterCell.ADMIN_LOG_LINES_DROPPED],
-                "worker": master[MasterCell.WORKER_LOG_LINES_DROPPED]
-                + _sum_dropped_lines(rows[Kind.WORKER]),
-            },
+            log_lines_dropped=dropped_lines(master, (row for _, row in rows[Kind.WORKER])),
         )
 
     def gone(self, description: Description) -> Gone:
@@ -245,10 +240,6 @@ def _active_by_slot(rows: Iterable[tuple[RowName, Row]]) -> dict[int, int]:
     for name, row in rows:
         active[name.slot] += row.values()[RouteCell.ACTIVE]
     return active
-
-
-def _sum_dropped_lines(rows: Iterable[tuple[RowName, Row]]) -> int:
-    return sum(row.values()[WorkerCell.LOG_LINES_DROPPED] for _, row in rows)
 
 
 def _workers(rows: Iterable[tuple[RowName, Row]], active: dict[int, int]) -> list[WorkerStatus]:
