@@ -223,15 +223,24 @@ class AttachmentDirectory:
                 agreed = await self._agree()
 
     async def _agree(self) -> bool:
-        """Have every worker know of every attachment; False: one did not answer yet."""
+        """Have every worker know of every attachment; False: one did not answer yet.
+
+        The others learn all the same, at once: in a reload there is always one that has just ended.
+        """
+        agreed = True
+        have: dict[WorkerLine, set[int]] = {}
         async with self._turn:
-            try:
-                have = {line: await self._hear(line) for line in self._workers.lines}
-                for line, numbers in have.items():
+            for line in self._workers.lines:
+                try:
+                    have[line] = await self._hear(line)
+                except NoAnswerError:
+                    agreed = False
+            for line, numbers in have.items():
+                try:
                     await self._tell(line, numbers)
-            except NoAnswerError:
-                return False
-        return True
+                except NoAnswerError:
+                    agreed = False
+        return agreed
 
     async def _hear(self, line: WorkerLine) -> set[int]:
         """Learn what a worker has attached."""

@@ -8,7 +8,21 @@ from spliceproxy.sinks.tapped_connection import TapOwner, TappedConnection
 
 
 class AttachedBranch(Branch):
-    """Ends by itself when it has got as much as it was to get."""
+    """Ends by itself when it has got as much as it was to get.
+
+    It stays at its tap until its outlet has ended, which a file takes some time for.
+    """
+
+    _stopped = False
+
+    def stop(self, why: str) -> None:
+        """See `Branch.stop`."""
+        self._stopped = True
+        super().stop(why)
+
+    def accept(self, count: int) -> int:
+        """See `Branch.accept`; what was never to be copied is not missing."""
+        return 0 if self._stopped else super().accept(count)
 
     def delivered(self, count: int) -> None:
         """See `Branch.delivered`."""

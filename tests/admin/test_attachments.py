@@ -65,6 +65,12 @@ class Administration:
             self.lines.add(WorkerLine(worker.slot, ours))
             self._nursery.start_soon(_serve, worker, trio.socket.from_stdlib_socket(theirs))
 
+    def let_in_dead(self, slot: int) -> None:
+        """Have a line to a worker that has ended, and of whose end nobody has told yet."""
+        ours, theirs = make_line()
+        theirs.close()
+        self.lines.add(WorkerLine(slot, ours))
+
     async def attach(self, **given: str) -> int:
         answer = await self.attachments.attach({**ON_ROUTE, **given}, "a test")
         number: int = answer["id"]
@@ -124,6 +130,17 @@ async def test_those_that_come_later_are_told_while_it_goes_on() -> None:
         await eventually(lambda: kept in later.attached)
         assert set(later.attached) == {kept}
         assert admin.told() == [kept, detached, brief]
+
+
+async def test_one_that_has_ended_keeps_no_other_from_learning() -> None:
+    first, later = FakeWorker(0), FakeWorker(2)
+    async with administration() as [admin]:
+        admin.let_in(first)
+        number = await admin.attach()
+        admin.let_in_dead(1)
+        admin.let_in(later)
+        await eventually(lambda: number in later.attached)
+        assert later.attached == first.attached
 
 
 async def test_another_process_learns_from_one_worker_and_tells_the_others() -> None:

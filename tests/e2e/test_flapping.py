@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dns_server import serving_dns
+from tools.soak.dns_server import serving_dns
 
 from .conftest import StartProxy
 from .processes import wait_until

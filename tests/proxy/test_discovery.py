@@ -17,10 +17,10 @@ from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.upstream import health
-from tests.dns_server import DnsServer, Zone, serving_dns
 from tests.proxy.peer import Peer
 from tests.proxy.pooled import ANY_PORT, Player, Pooled, close_all
 from tests.proxy.relay import eventually
+from tools.soak.dns_server import DnsServer, Zone, serving_dns
 
 SERVICE = "_web._tcp.example.test"
 

@@ -17,9 +17,9 @@ from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.upstream.group import Group, Member
 from spliceproxy.upstream.resolved import Resolved
-from tests.dns_server import Zone, serving_dns
 from tests.ports import free_port
 from tests.proxy.relay import eventually
+from tools.soak.dns_server import Zone, serving_dns
 
 NAME = "a.example.test"
 

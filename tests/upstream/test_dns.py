@@ -9,7 +9,7 @@ from spliceproxy.settings.dns import DnsSettings, SrvAddress
 from spliceproxy.upstream import dns as module
 from spliceproxy.upstream.group import Group, find_groups
 from spliceproxy.upstream.resolver import Resolver
-from tests.dns_server import DnsServer, Zone, serving_dns
+from tools.soak.dns_server import DnsServer, Zone, serving_dns
 
 SERVICE = "_redis._tcp.example.test"
 ZONE: Zone = {

@@ -115,9 +115,9 @@ def markdown_table(table: Table) -> str:
     return "\n".join([f"### {table.title}", "", *lines])
 
 
-def put_into_page(page: Path, section: str, text: str) -> None:
+def put_into_page(page: Path, section: str, text: str, writer: str = "tools.bench") -> None:
     """Replace this section's part of a page, or append it; hand-written text stays."""
-    begin, end = f"<!-- {section}: begin, written by tools.bench -->", f"<!-- {section}: end -->"
+    begin, end = f"<!-- {section}: begin, written by {writer} -->", f"<!-- {section}: end -->"
     block = f"{begin}\n{text}{end}"
     known = page.read_text() if page.exists() else ""
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)

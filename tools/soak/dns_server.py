@@ -1,4 +1,4 @@
-"""A small authoritative name server on the loopback interface, whose answers a test changes."""
+"""A small authoritative name server on the loopback interface, whose answers its owner changes."""
 
 import socket
 import threading
