@@ -64,10 +64,11 @@ def stream(path: Path, number: int, direction: str) -> bytes:
 
 def client_of(path: Path, number: int) -> str:
     """Who sent the first packet of a connection, as that view writes it."""
+    syn = f"tcp.stream == {number} && tcp.flags.syn == 1 && tcp.flags.ack == 0"
     fields = ("ip.src", "ipv6.src", "tcp.srcport")
     wanted = [argument for field in fields for argument in ("-e", field)]
-    syn = f"tcp.stream == {number} && tcp.flags.syn == 1 && tcp.flags.ack == 0"
-    v4, v6, port = tshark(path, "-Y", syn, "-T", "fields", *wanted).rstrip("\n").split("\t")
+    [line] = tshark(path, "-Y", syn, "-T", "fields", *wanted).splitlines()
+    v4, v6, port = line.split("\t")
     return f"{v4}:{port}" if v4 else f"[{v6}]:{port}"
 
 
@@ -101,7 +102,7 @@ def test_wireshark_reads_it_without_a_warning_and_follows_each_stream(
 ) -> None:
     recorded = Recorded(tmp_path)
     sent = [
-        talk(recorded, number, client=client.replace("1:4", f"{number}:4"), backend=backend)
+        talk(recorded, number, client=client.replace("40001", f"4000{number}"), backend=backend)
         for number in (1, 2)
     ]
     path = convert(recorded, tmp_path)

@@ -109,7 +109,8 @@ def test_statuses_of_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -> None:
-    variables = {"AUDIT_DIR": str(tmp_path / "audit"), "ACCESS_LOG": str(tmp_path / "log")}
+    names = {"AUDIT_DIR": "audit", "CAPTURE_DIR": "capture", "ACCESS_LOG": "log"}
+    variables = {variable: str(tmp_path / name) for variable, name in names.items()}
     shown = check("--show", str(path), **variables)
     assert shown.returncode == 0, shown.stderr
     content = yaml.safe_load(shown.stdout)
