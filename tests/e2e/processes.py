@@ -59,11 +59,20 @@ def resident_bytes(pid: int) -> int:
 
 def is_listening(port: int) -> bool:
     """Tell without a connection, which some servers would take for a client."""
+    return any(_listens(Path(f"/proc/net/{table}"), port) for table in ("tcp", "tcp6"))
+
+
+def _listens(table: Path, port: int) -> bool:
+    # Sockets that listen come first (tcp_get_idx in Linux's net/ipv4/tcp_ipv4.c). The others may be
+    # tens of thousands in TIME_WAIT after a test with many clients: seconds on a busy machine.
     listening = "0A"
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+    with table.open() as lines:
+        next(lines)
+        for line in lines:
             _, local, _, state, *_ = line.split()
-            if state == listening and int(local.rpartition(":")[2], 16) == port:
+            if state != listening:
+                return False
+            if int(local.rpartition(":")[2], 16) == port:
                 return True
     return False
 

@@ -131,8 +131,9 @@ async def test_an_open_stream_that_takes_bytes_is_enough_to_recover(tmp_path: Pa
 
 
 async def test_a_mirror_that_has_lost_copies_is_behind_until_none_are_lost(
-    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(mirror_watch, "QUIET_S", FAR)  # however late this task gets to look
     with trio.fail_after(30):
         async with (
             reader("tcp", tmp_path) as slow,
@@ -144,6 +145,8 @@ async def test_a_mirror_that_has_lost_copies_is_behind_until_none_are_lost(
             assert status(it).reason == "buffer_full"
             peer = await slow.accept()
             await peer.receive_rest()
+            assert status(it).state == "behind"
+            monkeypatch.setattr(mirror_watch, "QUIET_S", 0.1)
             await eventually(lambda: status(it).state == "ok")
             assert events(it) == ["mirror_behind", "mirror_recovered"]
             [behind, _] = lines(it)

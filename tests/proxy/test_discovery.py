@@ -59,6 +59,10 @@ async def discovered(
                     nursery.start_soon(player.accept)
                 yield Pooled(proxy, players, log, arrivals, nursery, peers), server
                 nursery.cancel_scope.cancel()
+            # Nobody waits for the thread of a lookup that is cancelled: it keeps its socket, and
+            # its token of Trio's limiter, until the server has answered.
+            threads = trio.to_thread.current_default_thread_limiter()
+            await eventually(lambda: not threads.borrowed_tokens)
         finally:
             close_all(players, peers, arrivals)
 
