@@ -34,6 +34,7 @@ class CapturedConnection:
         self.first_ns = self.last_ns = 0
         """Of its records in that segment."""
         self.gaps = 0
+        """In that segment."""
         self.is_over = False
         """Its last record has been put in."""
 

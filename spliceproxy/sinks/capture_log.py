@@ -78,6 +78,7 @@ class CaptureLog:
         """Have a connection's first record in this segment."""
         flags = 0 if connection.segment < 0 else Flag.CONTINUED
         connection.segment = self.segment
+        connection.gaps = 0
         connection.first_ns = monotonic_ns()
         self.put_text(RecordKind.OPEN, flags, connection, 0, connection.describe())
 

@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from spliceproxy.formats.capture.layout import SegmentHeader
 from spliceproxy.formats.capture.names import name_segment
+from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.sinks import file_sweeper
-from spliceproxy.sinks.capture_sweep import SegmentSweep, is_being_written
+from spliceproxy.sinks.capture_sweep import SegmentSweep
 from spliceproxy.sinks.file_retention import Swept
 from tests.proxy.relay import eventually
 from tests.sinks.places import captured
@@ -69,11 +70,11 @@ def test_one_that_is_being_written_stays_and_one_that_a_crash_has_left_goes(
     left = make_segment(tmp_path, 30, is_open=True)
     with written.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert is_being_written(str(written))
+        assert is_locked_at(str(written))
         swept = sweep(root, Retention(max_total_bytes=1))
         assert (written.exists(), left.exists()) == (True, False)
         assert swept.exceeded == "max_total"
-    assert not is_being_written(str(written))
+    assert not is_locked_at(str(written))
 
 
 def test_a_link_is_not_followed(tmp_path: Path, root: int) -> None:
