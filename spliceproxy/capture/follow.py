@@ -112,9 +112,10 @@ class Follower:
     @property
     def is_behind(self) -> bool:
         """Whether there is more to read already."""
-        return any(self._waiting.values()) or not all(
-            tail.is_at_end for tail in self._tails.values()
+        is_next_due = any(
+            names and writer not in self._tails for writer, names in self._waiting.items()
         )
+        return is_next_due or not all(tail.is_at_end for tail in self._tails.values())
 
     def _introduced(self, event: Event) -> Iterator[Event]:
         opened = self._opened.pop(event.connection, None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spliceproxy.capture import Connection
 
 _COLUMNS = {
-    "connection": 21,
+    "connection": 24,
     "began": 27,
     "duration": 8,
     "route": 10,
@@ -49,7 +49,7 @@ def connections(directory: str, *, as_json: bool, **chosen: Any) -> ExitStatus:
 def _line(connection: "Connection") -> str:
     facts = connection.facts
     cells = (
-        connection.id,
+        f"{connection.id!s:23} ",  # to the left, though it may look like a number
         timestamp_at(connection.began_ns / 1e9),
         human_seconds((connection.last_ns - connection.began_ns) / 1e9),
         *(facts.get(name) or "-" for name in ("route", "client", "backend")),
