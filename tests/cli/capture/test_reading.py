@@ -238,5 +238,5 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_told(
     assert second.exists()
 
 
-def _checksum(data: bytes) -> bytes:
+def _checksum(data: bytes | bytearray) -> bytes:
     return crc32(data).to_bytes(4, "little")
