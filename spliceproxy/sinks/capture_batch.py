@@ -48,6 +48,8 @@ class Batch:
         self.portions: dict[CaptureOutlet, Portion] = {}
         self.connections: dict[CapturedConnection, None] = {}
         """That have a record in here."""
+        self.closed: list[CapturedConnection] = []
+        """Whose last record is in here."""
         self.told: list[Told] = []
         """Who is told when all is written, or why not."""
         self._earlier_bytes = 0

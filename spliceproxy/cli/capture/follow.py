@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spliceproxy.cli.capture.choice import Choice, choosing
-from spliceproxy.cli.capture.reading import Complaints, of_directory
+from spliceproxy.cli.capture.reading import OutputStatus, of_directory
 from spliceproxy.cli.capture.telling import telling
 from spliceproxy.errors import ExitStatus, UsageProblem
 from spliceproxy.formats.timestamps import timestamp_at
@@ -48,17 +48,17 @@ def follow(
         raise UsageProblem("--pcapng has all bytes of both directions", "leave out the others")
     if as_packets:
         refuse_terminal("pipe it to a program: … --pcapng | wireshark -k -i -")
-    complaints = Complaints()
+    outcome = OutputStatus()
     with until_reader_goes(), until_signal():
-        events = Choice(**chosen).events(_events(Follower(directory), complaints))
+        events = Choice(**chosen).events(_events(Follower(directory), outcome))
         if as_packets:
             _write(events)
         else:
             _tell(events, Dialogue(form, direction, limit_bytes))
-    return complaints.status
+    return outcome.status
 
 
-def _events(follower: "Follower", complaints: Complaints) -> Iterator["Event"]:
+def _events(follower: "Follower", outcome: OutputStatus) -> Iterator["Event"]:
     """Return what comes; writes out what has been written so far before it waits."""
     from spliceproxy.cli.capture.output import wait_for_more
 
@@ -66,7 +66,7 @@ def _events(follower: "Follower", complaints: Complaints) -> Iterator["Event"]:
         while True:
             yield from follower.poll()
             for problem in follower.unreadable:
-                complaints.complain(f"{problem.path}: {problem.what}")
+                outcome.complain(f"{problem.path}: {problem.what}")
             follower.unreadable.clear()
             if not follower.is_behind:
                 wait_for_more(_INTERVAL_S)

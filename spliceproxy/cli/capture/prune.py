@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spliceproxy.cli.capture.reading import Complaints, of_directory
+from spliceproxy.cli.capture.reading import OutputStatus, of_directory
 from spliceproxy.cli.columns import human_bytes
 from spliceproxy.cli.readers import reads
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
@@ -58,10 +58,10 @@ def prune(directory: str, *, dry_run: bool, **limits: Any) -> ExitStatus:
     swept = _sweep(directory, limits, is_trial=dry_run)
     verb = "would go" if dry_run else "removed"
     click.echo(f"{swept.files} segments {verb}, {human_bytes(swept.size_bytes)}")
-    complaints = Complaints()
+    outcome = OutputStatus()
     if swept.exceeded:
-        complaints.complain(f"{swept.exceeded} is exceeded still: the rest is being written")
-    return complaints.status
+        outcome.complain(f"{swept.exceeded} is exceeded still: the rest is being written")
+    return outcome.status
 
 
 def _sweep(directory: str, limits: dict[str, Any], *, is_trial: bool) -> "Swept":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spliceproxy.capture import Capture
 
 
-class Complaints:
+class OutputStatus:
     """What makes the output incomplete, said line by line on stderr; and the exit status."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Complaints:
         return ExitStatus.INCOMPLETE if self._count else ExitStatus.OK
 
 
-class Reading(Complaints):
+class Reading(OutputStatus):
     """A capture that is read for a command."""
 
     def __init__(self, capture: "Capture") -> None:
