@@ -35,6 +35,13 @@ class _Tail:
 
     def read(self) -> list[Event]:
         """Return what has come, at most a bounded part of it."""
+        try:
+            return self._read()
+        except OSError as problem:
+            self.problem, self.is_over = f"it cannot be read: {problem.strerror}", True
+            return []
+
+    def _read(self) -> list[Event]:
         data = os.pread(self.segment.fileno(), _READ_BYTES, self._place)
         if not data and not is_locked(self.segment.fileno()):
             # Nobody writes it any more; what came before the lock was let go is there by now.

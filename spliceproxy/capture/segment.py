@@ -52,6 +52,9 @@ class Segment:
         except NotACaptureError as problem:
             self.close()
             raise UsageProblem(f"{path}: {problem}", "expected a segment of a capture") from None
+        except OSError:
+            self.close()
+            raise
         if isinstance(header, NeedMore):
             self.close()
             raise UsageProblem(
@@ -64,7 +67,11 @@ class Segment:
         decoder = RecordDecoder(place)
         while end is None or place < end:
             size = _READ_BYTES if end is None else min(_READ_BYTES, end - place)
-            data = os.pread(self._fd, size, place)
+            try:
+                data = os.pread(self._fd, size, place)
+            except OSError as problem:
+                self.damage = Damage(place, f"it cannot be read: {problem.strerror}")
+                return
             if not data:
                 break
             place += len(data)
@@ -85,8 +92,13 @@ class Segment:
         return os.fstat(self._fd).st_size
 
     def index(self) -> list[IndexEntry] | None:
-        """Return the index; None: the segment is not sealed, or its end is damaged."""
-        size = self.size
+        """Return the index; None: the segment is not sealed, or its end cannot be read."""
+        try:
+            return self._read_index(self.size)
+        except (OSError, ValueError):
+            return None
+
+    def _read_index(self, size: int) -> list[IndexEntry] | None:
         if size < HEADER_BYTES + 2 * RECORD_BYTES:
             return None
         place = decode_trailer(os.pread(self._fd, RECORD_BYTES, size - RECORD_BYTES))
@@ -96,10 +108,7 @@ class Segment:
         found = decoder.feed(os.pread(self._fd, size - place, place))
         if not found or found[0].kind != RecordKind.INDEX:
             return None
-        try:
-            return list(decode_entries(found[0].payload))
-        except ValueError:
-            return None
+        return list(decode_entries(found[0].payload))
 
     def fileno(self) -> int:
         """Return the file's descriptor."""

@@ -55,7 +55,7 @@ def _events(found: Reading, directory: str, ids: tuple[str, ...]) -> Iterator["E
         connection = found.capture.connection(wanted)
         if connection is None:
             raise no_such_connection(wanted, directory)
-        streams.append(connection.events())
+        streams.append(found.events_of(connection))
     return heapq.merge(*streams, key=attrgetter("time_ns"))
 
 

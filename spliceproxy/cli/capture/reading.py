@@ -11,7 +11,7 @@ from spliceproxy.cli.readers import Command
 from spliceproxy.errors import ExitStatus, one_line
 
 if TYPE_CHECKING:
-    from spliceproxy.capture import Capture
+    from spliceproxy.capture import Capture, Connection, Event
 
 
 class OutputStatus:
@@ -38,6 +38,13 @@ class Reading(OutputStatus):
         super().__init__()
         self.capture = capture
 
+    def events_of(self, connection: "Connection") -> Iterator["Event"]:
+        """Read a connection again, as far as its segments are still there."""
+        try:
+            yield from connection.events()
+        except FileNotFoundError as problem:
+            self.complain(f"{problem.filename}: it has been removed meanwhile")
+
     def end(self) -> None:
         """Tell what could not be read."""
         for problem in self.capture.unreadable:
@@ -55,9 +62,11 @@ def reading(directory: str) -> Iterator[Reading]:
     from spliceproxy.cli.capture.output import until_reader_goes
 
     found = Reading(spliceproxy.capture.open(directory))
-    with until_reader_goes():
-        yield found
-    found.end()
+    try:
+        with until_reader_goes():
+            yield found
+    finally:
+        found.end()
 
 
 _DIRECTORY = click.argument("directory", metavar="DIR")

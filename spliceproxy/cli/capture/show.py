@@ -44,19 +44,16 @@ def show(
         refuse_terminal("redirect it to a file, or leave out --raw")
     with reading(directory) as found:
         talk = found.capture.connection(wanted)
-        if talk is None and not found.capture.unreadable:
+        if talk is None:
             raise no_such_connection(wanted, directory)
-        try:
-            if talk is not None and raw is not None:
-                _write_raw(found, talk, raw)
-            elif talk is not None:
-                _tell(talk, dialogue.Dialogue(form, direction, limit_bytes))
-        except FileNotFoundError as problem:
-            found.complain(f"{problem.filename}: it has been removed meanwhile")
+        if raw is not None:
+            _write_raw(found, talk, raw)
+        else:
+            _tell(found, talk, dialogue.Dialogue(form, direction, limit_bytes))
     return found.status
 
 
-def _tell(talk: "Connection", dialogue: "Dialogue") -> None:
+def _tell(found: Reading, talk: "Connection", dialogue: "Dialogue") -> None:
     from spliceproxy.capture import Opened
     from spliceproxy.cli.capture.dialogue import introduce, tell_jumps
 
@@ -65,7 +62,7 @@ def _tell(talk: "Connection", dialogue: "Dialogue") -> None:
         f"request {human_bytes(talk.request_bytes)}, response {human_bytes(talk.response_bytes)}"
     )
     click.echo(f"began {timestamp_at(talk.began_ns / 1e9)}, {sizes}")
-    for event in tell_jumps(talk.events()):
+    for event in tell_jumps(found.events_of(talk)):
         if not isinstance(event, Opened):
             since_s = (event.time_ns - talk.began_ns) / 1e9
             for number, line in enumerate(dialogue.lines(event)):
@@ -76,7 +73,7 @@ def _write_raw(found: Reading, talk: "Connection", direction: str) -> None:
     from spliceproxy.capture import Data, Missing
     from spliceproxy.cli.capture.dialogue import tell_gap, tell_jumps
 
-    for event in tell_jumps(talk.events()):
+    for event in tell_jumps(found.events_of(talk)):
         if isinstance(event, Data) and event.direction == direction:
             sys.stdout.buffer.write(event.data)
         elif isinstance(event, Missing) and event.direction == direction:

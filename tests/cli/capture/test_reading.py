@@ -228,14 +228,19 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_told(
     data[8] = 2
     data[60:64] = _checksum(data[:60])
     first.write_bytes(data)
+    nothing = first.with_name(first.name.replace("-000000", "-000007"))
+    nothing.mkdir()
     for command in ("ls", "connections", "pcapng"):
         arguments = ["-o", os.devnull] if command == "pcapng" else ["--json"]
         status, out, err = capture(command, directory, *arguments)
         assert status == 1
         assert len(out.splitlines()) == (command != "pcapng")
-        [line] = err.splitlines()
+        line, other = sorted(err.splitlines())
         assert line.startswith(f"incomplete: {first}: a capture of version 2")
+        assert other == f"incomplete: {nothing}: Is a directory"
     assert second.exists()
+    status, _, err = capture("show", directory, FIRST)
+    assert (status, len(err.splitlines())) == (2, 2)  # it may be in what cannot be read
 
 
 def _checksum(data: bytes | bytearray) -> bytes:
