@@ -67,6 +67,18 @@ def _end(path: Path) -> int:
     return path.stat().st_size - 3
 
 
+def test_damage_is_told_also_where_somebody_writes(tmp_path: Path, capture: Run) -> None:
+    with Growing(tmp_path) as growing:
+        growing.open(1)
+        growing.data(1, b"abc")
+        growing.end_block()
+        growing._data[-50] ^= 1
+        growing.write(is_whole=False)
+        status, _, err = capture("ls", tmp_path)
+    assert status == 1
+    assert "checksum is wrong" in err
+
+
 def test_connections_as_a_table(directory: Path, capture: Run) -> None:
     status, out, err = capture("connections", directory)
     assert (status, err) == (0, "")
