@@ -101,7 +101,7 @@ def test_wireshark_reads_it_without_a_warning_and_follows_each_stream(
 ) -> None:
     recorded = Recorded(tmp_path)
     sent = [
-        talk(recorded, number, client=client.replace("1:4", f"{number}:4"), backend=backend)
+        talk(recorded, number, client=client.replace("40001", f"4000{number}"), backend=backend)
         for number in (1, 2)
     ]
     path = convert(recorded, tmp_path)
