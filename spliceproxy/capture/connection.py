@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spliceproxy.capture.events import Closed, ConnectionId, Data, End, Event, Missing, Opened
-from spliceproxy.capture.segment import Segment, events_of
+from spliceproxy.capture.segment import events_of, open_segment
+from spliceproxy.formats.capture.layout import Record
 
 
 @dataclass(slots=True)
@@ -45,6 +46,14 @@ class Connection:
         """Why it has ended; empty if that is not known."""
         return "" if self.closed is None else str(self.closed.get("reason", ""))
 
+    def take(self, event: Event, record: Record, path: Path) -> None:
+        """Take one more event into account, and where it was found."""
+        self.note(event)
+        if self.places and self.places[-1][0] == path:
+            self.places[-1] = path, self.places[-1][1], record.place
+        else:
+            self.places.append((path, record.block, record.place))
+
     def note(self, event: Event) -> None:
         """Take one more event into account."""
         self.last_ns = event.time_ns
@@ -82,10 +91,10 @@ class Connection:
         """Read it again, event by event, in order.
 
         Raises:
-            OSError, UsageProblem: as `Segment`; a segment may have gone meanwhile.
+            OSError, UsageProblem: as `open_segment`; a segment may have gone meanwhile.
         """
         for path, block, last in self.places:
-            segment = Segment(path)
+            segment = open_segment(path)
             try:
                 for event, record in events_of(segment, block):
                     if event.connection == self.id:

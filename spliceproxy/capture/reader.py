@@ -10,10 +10,10 @@ from pathlib import Path
 
 from spliceproxy.capture.connection import Connection
 from spliceproxy.capture.events import ConnectionId, Event
-from spliceproxy.capture.segment import Segment, events_of
+from spliceproxy.capture.segment import Segment, events_of, open_segment
 from spliceproxy.errors import UsageProblem, quote
-from spliceproxy.formats.capture.layout import Record
-from spliceproxy.formats.capture.names import OPEN_SUFFIX, SegmentName, parse_segment_name
+from spliceproxy.formats.capture.layout import HEADER_BYTES, Record
+from spliceproxy.formats.capture.names import SegmentName, parse_segment_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,7 @@ class Capture:
         Raises:
             UsageProblem: the directory cannot be read.
         """
-        try:
-            with os.scandir(self.path) as entries:
-                found = [parse_segment_name(entry.name) for entry in entries]
-        except OSError as problem:
-            raise UsageProblem(
-                f"{quote(str(self.path))}: {problem.strerror}",
-                "expected a directory that a mirror capture:DIR has written",
-            ) from None
-        return sorted((name for name in found if name is not None), key=attrgetter("text"))
+        return list_segments(self.path)
 
     def segments(self) -> Iterator[Segment]:
         """Open one segment after the other, the oldest first; each is closed by the next."""
@@ -70,20 +62,19 @@ class Capture:
     def _opened(self, name: SegmentName) -> Iterator[Segment]:
         """Open a segment, if it is there still; it may have been sealed since it was listed."""
         try:
-            try:
-                segment = Segment(self.path / name.text)
-            except FileNotFoundError:
-                segment = Segment(self.path / name.text.removesuffix(OPEN_SUFFIX))
+            segment = open_segment(self.path / name.text)
         except OSError as problem:
             self._note(self.path / name.text, problem.strerror or "it cannot be read")
             return
         except UsageProblem as problem:
-            self._note(self.path / name.text, str(problem))
+            what = problem.message.removeprefix(f"{self.path / name.text}: ")
+            self._note(self.path / name.text, f"{what}; {problem.remedy}")
             return
         try:
             yield segment
-            if segment.damage is not None:
-                self._note(segment.path, f"{segment.damage.what}, at {segment.damage.place}")
+            damage = segment.damage
+            if damage is not None and not (damage.is_cut and segment.is_being_written):
+                self._note(segment.path, f"{damage.what}, at {damage.place}")
         finally:
             segment.close()
 
@@ -98,12 +89,27 @@ class Capture:
             yield event
 
     def _records(self) -> Iterator[tuple[Event, Record, Path]]:
+        """Merge what the writers tell; each is read from when its first segment was begun on.
+
+        So no more segments are open at a time than there were writers at a time.
+        """
         by_writer = sorted(self.names(), key=attrgetter("writer", "number"))
-        streams = [
-            self._records_of(list(names))
-            for _, names in groupby(by_writer, key=attrgetter("writer"))
-        ]
-        return heapq.merge(*streams, key=lambda found: found[0].time_ns)
+        ahead: list[tuple[int, int, tuple[Event, Record, Path] | None]] = []
+        streams: list[Iterator[tuple[Event, Record, Path]]] = []
+        for _, group in groupby(by_writer, key=attrgetter("writer")):
+            names = list(group)
+            ahead.append((names[0].began_ns, len(streams), None))
+            streams.append(self._records_of(names))
+        heapq.heapify(ahead)
+        while ahead:
+            _, number, found = ahead[0]
+            if found is not None:
+                yield found
+            following = next(streams[number], None)
+            if following is None:
+                heapq.heappop(ahead)
+            else:
+                heapq.heapreplace(ahead, (following[0].time_ns, number, following))
 
     def _records_of(self, names: list[SegmentName]) -> Iterator[tuple[Event, Record, Path]]:
         for name in names:
@@ -119,19 +125,57 @@ class Capture:
             if connection is None:
                 connection = Connection(event.connection, began_ns=event.time_ns)
                 live[event.connection] = connection
-            connection.note(event)
-            places = connection.places
-            if places and places[-1][0] == path:
-                places[-1] = path, places[-1][1], record.place
-            else:
-                places.append((path, record.block, record.place))
+            connection.take(event, record, path)
             if connection.closed is not None:
                 yield live.pop(event.connection)
         yield from live.values()
 
     def connection(self, wanted: ConnectionId) -> Connection | None:
-        """Find one connection; None: the capture has nothing of it."""
-        return next((found for found in self.connections() if found.id == wanted), None)
+        """Find one connection; None: the capture has nothing of it.
+
+        It looks into the segments of the connection's writer alone, by their indexes.
+        """
+        names = [name for name in self.names() if name.writer == wanted.writer]
+        connection: Connection | None = None
+        for name in sorted(names, key=attrgetter("number")):
+            for segment in self._opened(name):
+                for event, record in _events_about(wanted, segment):
+                    if connection is None:
+                        connection = Connection(wanted, began_ns=event.time_ns)
+                    connection.take(event, record, segment.path)
+            if connection is not None and connection.closed is not None:
+                break
+        return connection
+
+
+def _events_about(wanted: ConnectionId, segment: Segment) -> Iterator[tuple[Event, Record]]:
+    place, end = HEADER_BYTES, None
+    index = segment.index()
+    if index is not None:
+        entry = next((entry for entry in index if entry.connection == wanted.number), None)
+        if entry is None:
+            return
+        place, end = entry.first_block, entry.end
+    for event, record in events_of(segment, place, end):
+        if event.connection == wanted:
+            yield event, record
+
+
+def list_segments(path: Path) -> list[SegmentName]:
+    """Return the names of the segments in a directory, the oldest first.
+
+    Raises:
+        UsageProblem: the directory cannot be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            found = [parse_segment_name(entry.name) for entry in entries]
+    except OSError as problem:
+        raise UsageProblem(
+            f"{quote(str(path))}: {problem.strerror}",
+            "expected a directory that a mirror capture:DIR has written",
+        ) from None
+    return sorted((name for name in found if name is not None), key=attrgetter("text"))
 
 
 def open(path: str | os.PathLike[str]) -> Capture:  # noqa: A001 - as in gzip.open

@@ -14,10 +14,19 @@ from spliceproxy.formats.capture.decode import (
     decode_trailer,
 )
 from spliceproxy.formats.capture.index import IndexEntry, decode_entries
-from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, Record, RecordKind
+from spliceproxy.formats.capture.layout import (
+    HEADER_BYTES,
+    MOST_PAYLOAD_BYTES,
+    RECORD_BYTES,
+    Record,
+    RecordKind,
+)
+from spliceproxy.formats.capture.names import OPEN_SUFFIX
 from spliceproxy.formats.need_more import NeedMore
+from spliceproxy.kernel.file_lock import is_locked
 
 _READ_BYTES = 1 << 20
+_MOST_INDEX_BYTES = MOST_PAYLOAD_BYTES + 2 * RECORD_BYTES  # with its header, and the trailer
 
 
 class Segment:
@@ -36,11 +45,16 @@ class Segment:
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self.damage: Damage | None = None
+        self.is_being_written = self.is_open and is_locked(self._fd)
+        """By a process that is alive, when it was opened; so it may end in the middle."""
         try:
             header = decode_header(os.pread(self._fd, HEADER_BYTES, 0))
         except NotACaptureError as problem:
             self.close()
             raise UsageProblem(f"{path}: {problem}", "expected a segment of a capture") from None
+        except OSError:
+            self.close()
+            raise
         if isinstance(header, NeedMore):
             self.close()
             raise UsageProblem(
@@ -53,7 +67,11 @@ class Segment:
         decoder = RecordDecoder(place)
         while end is None or place < end:
             size = _READ_BYTES if end is None else min(_READ_BYTES, end - place)
-            data = os.pread(self._fd, size, place)
+            try:
+                data = os.pread(self._fd, size, place)
+            except OSError as problem:
+                self.damage = Damage(place, f"it cannot be read: {problem.strerror}")
+                return
             if not data:
                 break
             place += len(data)
@@ -63,31 +81,63 @@ class Segment:
         yield from decoder.end()
         self.damage = decoder.damage
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it had not been sealed when it was opened."""
+        return self.path.name.endswith(OPEN_SUFFIX)
+
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return os.fstat(self._fd).st_size
+
     def index(self) -> list[IndexEntry] | None:
-        """Return the index; None: the segment is not sealed, or its end is damaged."""
-        size = os.fstat(self._fd).st_size
+        """Return the index; None: the segment is not sealed, or its end cannot be read."""
+        try:
+            return self._read_index(self.size)
+        except (OSError, ValueError):
+            return None
+
+    def _read_index(self, size: int) -> list[IndexEntry] | None:
         if size < HEADER_BYTES + 2 * RECORD_BYTES:
             return None
         place = decode_trailer(os.pread(self._fd, RECORD_BYTES, size - RECORD_BYTES))
-        if place is None or not HEADER_BYTES <= place < size:
+        if place is None or not HEADER_BYTES <= place < size <= place + _MOST_INDEX_BYTES:
             return None
         decoder = RecordDecoder(place)
         found = decoder.feed(os.pread(self._fd, size - place, place))
         if not found or found[0].kind != RecordKind.INDEX:
             return None
-        try:
-            return list(decode_entries(found[0].payload))
-        except ValueError:
-            return None
+        return list(decode_entries(found[0].payload))
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._fd
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
 
 
-def events_of(segment: Segment, place: int = HEADER_BYTES) -> Iterator[tuple[Event, Record]]:
+def open_segment(path: Path) -> Segment:
+    """Open a segment that has been sealed, maybe, since its name was read.
+
+    Raises:
+        OSError, UsageProblem: as `Segment`.
+    """
+    try:
+        return Segment(path)
+    except FileNotFoundError:
+        if not path.name.endswith(OPEN_SUFFIX):
+            raise
+        return Segment(path.with_name(path.name.removesuffix(OPEN_SUFFIX)))
+
+
+def events_of(
+    segment: Segment, place: int = HEADER_BYTES, end: int | None = None
+) -> Iterator[tuple[Event, Record]]:
     """Read events, and the records that tell them; one that cannot be read is damage, too."""
-    for record in segment.records(place):
+    for record in segment.records(place, end):
         try:
             event = event_of(segment.header, record)
         except ValueError as problem:

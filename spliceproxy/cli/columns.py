@@ -10,14 +10,15 @@ def align(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return lines whose columns stand below one another; numbers to the right."""
     lines = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_line(line, widths).rstrip() for line in lines)
+    return "\n".join(align_row(line, widths) for line in lines)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def align_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return one line; what is wider than its column moves the rest."""
     return "  ".join(
         cell.rjust(width) if is_number(cell) else cell.ljust(width)
         for cell, width in zip(cells, widths, strict=True)
-    )
+    ).rstrip()
 
 
 def is_number(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from spliceproxy import __version__
+from spliceproxy.cli.capture.command import capture
 from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
@@ -30,8 +31,8 @@ with spaces between the items of a list. The command line goes first.
 \b
 Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
   file of --config again, USR1 opens log files again.
-Exit status: 0 asked to stop, 1 mistakes in the file or a fail of doctor, 2 usage,
-  3 could not start, 4 workers fail to boot, 70 internal.
+Exit status: 0 asked to stop, 1 mistakes in the file, a fail of doctor, a capture that
+  cannot be read as a whole, 2 usage, 3 could not start, 4 workers fail to boot, 70 internal.
 """
 
 
@@ -60,6 +61,7 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
     return supervise(settings, None if config is None else read_settings)
 
 
+command.add_command(capture)
 command.add_command(check)
 command.add_command(doctor)
 command.add_command(schema)

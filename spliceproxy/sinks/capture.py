@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from spliceproxy.formats.capture.names import parse_segment_name
+from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
@@ -28,7 +29,7 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
-from spliceproxy.sinks.capture_sweep import SegmentSweep, is_being_written
+from spliceproxy.sinks.capture_sweep import SegmentSweep
 from spliceproxy.sinks.directory_check import check_directory
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
@@ -82,7 +83,7 @@ class CaptureSink(Sink):
         with os.scandir(settings.target) as entries:
             names = [parse_segment_name(entry.name) for entry in entries]
         left = sorted(name.text for name in names if name is not None and name.is_open)
-        left = [name for name in left if not is_being_written(f"{settings.target}/{name}")]
+        left = [name for name in left if not is_locked_at(f"{settings.target}/{name}")]
         if left:
             structlog.get_logger().warning(
                 "unfinished_segments", mirror=settings.text, count=len(left), files=left[:10]

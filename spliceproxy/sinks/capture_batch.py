@@ -15,7 +15,7 @@ Told = Callable[[OSError | None], None]
 class Portion:
     """What one stream has in a batch."""
 
-    __slots__ = ("count", "overhead_bytes", "ranges")
+    __slots__ = ("count", "gaps_from", "overhead_bytes", "ranges")
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,6 +24,13 @@ class Portion:
         """Their offsets and lengths; neighbours are one."""
         self.overhead_bytes = 0
         """Of headers, which take memory, too."""
+        self.gaps_from: int | None = None
+        """Offset of the first gap that it tells of: if this is lost, it has to be told again."""
+
+    def note_gap(self, offset: int) -> None:
+        """There is a gap from here on."""
+        if self.gaps_from is None:
+            self.gaps_from = offset
 
     def note(self, offset: int, count: int, overhead_bytes: int) -> None:
         """Count bytes of the stream."""
@@ -48,6 +55,8 @@ class Batch:
         self.portions: dict[CaptureOutlet, Portion] = {}
         self.connections: dict[CapturedConnection, None] = {}
         """That have a record in here."""
+        self.closed: list[CapturedConnection] = []
+        """Whose last record is in here."""
         self.told: list[Told] = []
         """Who is told when all is written, or why not."""
         self._earlier_bytes = 0

@@ -77,8 +77,7 @@ class CaptureLog:
     def introduce(self, connection: CapturedConnection) -> None:
         """Have a connection's first record in this segment."""
         flags = 0 if connection.segment < 0 else Flag.CONTINUED
-        connection.segment = self.segment
-        connection.first_ns = monotonic_ns()
+        connection.introduced(self.segment, self._index, monotonic_ns())
         self.put_text(RecordKind.OPEN, flags, connection, 0, connection.describe())
 
     def put_text(
@@ -106,7 +105,7 @@ class CaptureLog:
         """Put in a connection's last record; done when it is written, or cannot be."""
         if connection.segment != self.segment:
             self.introduce(connection)
-        connection.is_over = True
+        self.batch.closed.append(connection)
         self.put_text(RecordKind.CLOSE, 0, connection, 0, facts)
         self.batch.told.append(done)
         self.added()

@@ -82,6 +82,7 @@ class CaptureOutlet(Outlet):
             facts: dict[str, object] = {"bytes": offset - self._next, "reason": branch.reason}
             begin = branch.begins_at + self._next
             log.put_text(RecordKind.GAP, self._flag, connection, begin, facts)
+            log.batch.portion(self).note_gap(self._next)
             self._next = offset
 
     def flush(self) -> None:
@@ -129,6 +130,8 @@ class CaptureOutlet(Outlet):
         """A batch could not be written."""
         self._settle(portion)
         branch = self._branch
+        if portion.gaps_from is not None:
+            self._next = min(self._next, portion.gaps_from)
         for offset, count in portion.ranges:
             self._next = min(self._next, offset)
             branch.skip(count, offset, why)

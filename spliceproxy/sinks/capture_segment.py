@@ -12,6 +12,9 @@ from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.file_directory import FileDirectory
 from spliceproxy.tap.chunk import PipeChunk
 
+_NEW_SUFFIX = ".new"
+"""Nobody takes it for a segment yet; a look at its lock would be in the way of the writer's."""
+
 
 class SegmentFile:
     """Grows a block at a time; what could not be written whole is taken back."""
@@ -51,11 +54,13 @@ class SegmentFile:
         self.size += batch.size + RECORD_BYTES
 
     def _create(self) -> None:
-        name = self._name + OPEN_SUFFIX
+        """Whoever finds the name finds the lock held, and a whole header, too."""
+        name = self._name + _NEW_SUFFIX
         fd = self._directory.create_at_root(name)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # tells others that it has a writer
             _write(fd, encode_header(self._header))
+            self._directory.rename_at_root(name, self._name + OPEN_SUFFIX)
         except OSError:
             os.close(fd)
             self._directory.unlink_at_root(name)

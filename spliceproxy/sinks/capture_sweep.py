@@ -4,26 +4,36 @@ The oldest segments go first, each as a whole. One that is being written stays; 
 has left goes like the others, since nobody holds its lock. Nothing else is touched.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
 
 from spliceproxy.formats.capture.names import SegmentName, parse_segment_name
+from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.file_retention import Swept
 
 _BLOCK_BYTES = 512  # of st_blocks, whatever the file system has (stat(2))
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class SegmentSweep:
     """Takes as long as the disk does; ends early when it is told to."""
 
-    def __init__(self, root_fd: int, limits: Retention, is_stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        root_fd: int,
+        limits: Retention,
+        is_stopped: Callable[[], bool],
+        removed: Callable[[str, int], None] = lambda name, size_bytes: None,
+        *,
+        is_trial: bool = False,
+    ) -> None:
+        """`removed` is told each name, and its size; on trial they would go, and stay."""
         self._root = root_fd
         self._limits = limits
         self._is_stopped = is_stopped
+        self._removed = removed
+        self._is_trial = is_trial
         self._swept = Swept()
 
     def run(self) -> Swept:
@@ -58,7 +68,8 @@ class SegmentSweep:
             return 0
         disk = os.statvfs(self._root)
         wanted = self._limits.keep_free.of(disk.f_blocks * disk.f_frsize)
-        return wanted - disk.f_bavail * disk.f_frsize
+        would_be_free = self._swept.size_bytes if self._is_trial else 0
+        return wanted - disk.f_bavail * disk.f_frsize - would_be_free
 
     def _size_of(self, name: SegmentName) -> int:
         try:
@@ -77,28 +88,15 @@ class SegmentSweep:
     def _remove(self, name: SegmentName) -> int:
         """Remove a segment that nobody writes; how many bytes that has freed."""
         size = self._size_of(name)
-        if name.is_open and is_being_written(name.text, self._root):
+        if name.is_open and is_locked_at(name.text, self._root):
             return 0
-        try:
-            os.unlink(name.text, dir_fd=self._root)
-        except FileNotFoundError:
-            return 0
+        if not self._is_trial:
+            try:
+                os.unlink(name.text, dir_fd=self._root)
+            except FileNotFoundError:
+                return 0
+        self._removed(name.text, size)
         self._swept.files += 1
         self._swept.size_bytes += size
         self._swept.oldest = self._swept.oldest or name.stamp
         return size
-
-
-def is_being_written(name: str, dir_fd: int | None = None) -> bool:
-    """Return whether an open segment has a writer: it holds a lock, which ends with its process."""
-    try:
-        fd = os.open(name, _OPEN, dir_fd=dir_fd)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

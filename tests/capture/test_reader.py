@@ -9,6 +9,7 @@ import spliceproxy.capture
 from spliceproxy.capture import Closed, Connection, ConnectionId, Data, End, Missing, Opened
 from spliceproxy.errors import UsageProblem
 from tests.capture.recorded import Recorded
+from tests.descriptors import open_descriptors
 from tests.mirroring.mirrored import mirrored
 from tests.proxy.judge import exchange
 
@@ -27,6 +28,7 @@ async def test_what_a_mirror_has_written(tmp_path: Path) -> None:
             await exchange(connection, b"question", b"answer", seed=1)
             line = await proxied.line()
     found = the_only(tmp_path)
+    assert spliceproxy.capture.open(tmp_path).connection(found.id) == found  # by the index
     assert found.facts["client"] == line["client"]
     assert (found.request_bytes, found.response_bytes, found.reason) == (8, 6, "closed")
     assert found.is_whole
@@ -65,6 +67,23 @@ def test_connections_go_over_segments_and_writers_are_merged_by_time(tmp_path: P
     assert found is not None
     assert found.facts["route"] == "api"
     assert capture.connection(ConnectionId(3, 1)) is None
+
+
+def test_no_more_segments_are_open_than_there_were_writers_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for writer in range(30):
+        monkeypatch.setattr("tests.capture.recorded.BEGAN_NS", (1_790_000_000 + writer) * 10**9)
+        recorded = Recorded(tmp_path, writer=30 - writer)
+        recorded.open(1)
+        recorded.close(1, at_ms=500)
+        recorded.seal()
+    before, most, numbers = len(open_descriptors()), 0, []
+    for event in spliceproxy.capture.open(tmp_path).events():
+        most = max(most, len(open_descriptors()) - before)
+        numbers.append(event.connection.writer)
+    assert numbers == [30 - writer for writer in range(30) for _ in ("opened", "closed")]
+    assert most <= 2
 
 
 def test_gaps_and_what_is_not_known(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`capture:` mirrors under traffic: what their segments tell, and what they do when they can't."""
 
+import errno
 import shutil
 import threading
 from itertools import pairwise
@@ -202,6 +203,36 @@ async def test_a_full_disk_leaves_a_gap_and_all_else_can_be_read(
     for offset, length in gaps:
         expected[offset : offset + int(str(length))] = bytes(int(str(length)))
     assert_same(copy, bytes(expected))
+
+
+async def test_a_gap_that_is_lost_with_its_block_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SegmentFile.write
+    full = threading.Event()
+
+    def write(self: SegmentFile, batch: Batch) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "full")
+        real(self, batch)
+
+    monkeypatch.setattr(SegmentFile, "write", write)
+    with trio.fail_after(30):
+        text = f"capture:{tmp_path}?direction=request&overflow=gap"
+        async with mirrored(text) as proxied:
+            connection = await proxied.connect()
+            for data in (b"a", b"bb", b"ccc", b"d"):
+                (full.set if len(data) > 1 else full.clear)()
+                await connection.client.send(data)
+                assert await connection.backend.receive_exactly(len(data)) == data
+                await eventually(lambda: proxied.mirrors.budget.used_bytes == 0)
+            connection.client.finish()
+            connection.backend.finish()
+            assert (await proxied.account())["dropped_bytes"] == 5
+    records = captured(tmp_path)
+    [gap] = [record for record in records if record.kind == RecordKind.GAP]
+    assert (gap.offset, decode_text(gap.payload)["bytes"]) == (1, 5)
+    assert stream_of(records, "request") == b"a" + bytes(5) + b"d"
 
 
 @both_modes

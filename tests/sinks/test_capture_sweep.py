@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -12,9 +13,10 @@ from structlog.testing import capture_logs
 
 from spliceproxy.formats.capture.layout import SegmentHeader
 from spliceproxy.formats.capture.names import name_segment
+from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.sinks import file_sweeper
-from spliceproxy.sinks.capture_sweep import SegmentSweep, is_being_written
+from spliceproxy.sinks.capture_sweep import SegmentSweep
 from spliceproxy.sinks.file_retention import Swept
 from tests.proxy.relay import eventually
 from tests.sinks.places import captured
@@ -69,11 +71,11 @@ def test_one_that_is_being_written_stays_and_one_that_a_crash_has_left_goes(
     left = make_segment(tmp_path, 30, is_open=True)
     with written.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert is_being_written(str(written))
+        assert is_locked_at(str(written))
         swept = sweep(root, Retention(max_total_bytes=1))
         assert (written.exists(), left.exists()) == (True, False)
         assert swept.exceeded == "max_total"
-    assert not is_being_written(str(written))
+    assert not is_locked_at(str(written))
 
 
 def test_a_link_is_not_followed(tmp_path: Path, root: int) -> None:
@@ -92,6 +94,23 @@ def test_nothing_is_removed_where_enough_is_free(tmp_path: Path, root: int) -> N
     swept = sweep(root, Retention(keep_free=KeepFree(1 << 60)))
     assert not segment.exists()
     assert swept.exceeded == "keep_free"
+
+
+def test_on_trial_all_stays_and_counts_as_gone(
+    tmp_path: Path, root: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = [make_segment(tmp_path, age_s) for age_s in (7200, 60, 30)]
+    size = segments[0].stat().st_blocks * 512
+    full = SimpleNamespace(f_blocks=1000, f_frsize=size, f_bavail=0)
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    told: list[tuple[str, int]] = []
+    limits = Retention(max_age_s=3600.0, keep_free=KeepFree(2 * size))
+    sweep = SegmentSweep(
+        root, limits, lambda: False, lambda name, size: told.append((name, size)), is_trial=True
+    )
+    assert sweep.run().files == 2
+    assert told == [(path.name, size) for path in segments[:2]]
+    assert all(path.exists() for path in segments)
 
 
 async def test_a_mirror_sweeps_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ class Damage:
 
     place: int
     what: str
+    is_cut: bool = False
+    """The rest is missing; if somebody writes the segment, it is still to come."""
 
 
 def decode_header(data: bytes) -> SegmentHeader | NeedMore:
@@ -94,7 +96,8 @@ class RecordDecoder:
         """No more comes: return the whole records before any damage that no checksum covers."""
         held, self._held = self._held, []
         if self._data and self.damage is None:
-            self.damage = Damage(self._place, f"{len(self._data)} bytes are no whole record")
+            what = f"{len(self._data)} bytes are no whole record"
+            self.damage = Damage(self._place, what, is_cut=True)
         return held
 
     def _next(self, start: int) -> Record | None:

@@ -26,6 +26,7 @@ class IndexEntry:
     """So long was the stream when its last record was written, gaps included."""
     response_bytes: int
     gaps: int
+    """In this segment."""
 
 
 def encode_entries(entries: Iterable[IndexEntry]) -> bytes:

@@ -5,13 +5,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from spliceproxy.formats.capture.layout import SegmentHeader
 
 OPEN_SUFFIX = ".open"
 """Of a segment that is being written, or was left by a crash."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(
     r"(?P<stamp>\d{8}T\d{6}\.\d{6}Z)-(?P<writer>[0-9a-f]{16})-(?P<number>\d{6,20})\.capture"
     r"(?P<open>\.open)?",
@@ -29,6 +30,15 @@ class SegmentName:
     writer: int
     number: int
     is_open: bool
+
+    @property
+    def began_ns(self) -> int:
+        """The stamp as a time since 1970; 0 if it is none."""
+        try:
+            began = datetime.strptime(self.stamp, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+        except ValueError:
+            return 0
+        return (began - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def name_segment(header: SegmentHeader) -> str:
