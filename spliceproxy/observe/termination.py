@@ -86,6 +86,9 @@ CAUSES = {
     reasons.NO_BACKEND_ADDRESS: _backend("no backend has an address that could be tried"),
     reasons.UNTRUSTED: _proxy("P", "not one of the proxies whose PROXY headers are believed"),
     reasons.BAD_PROXY_HEADER: _proxy("P", "what came first was no PROXY protocol header"),
+    reasons.TOO_MANY_HOPS: _proxy(
+        "P", "its PROXY header tells of 16 proxies before: it goes round in a ring"
+    ),
     reasons.PROXY_HEADER_TIMEOUT: _proxy("c", "the PROXY protocol header took too long"),
     admission.DENIED: _proxy("P", "`allow` and `deny` do not let the client's network in"),
     admission.NO_CLIENT_ADDRESS: _proxy(

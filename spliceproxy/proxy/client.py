@@ -4,7 +4,7 @@ import time
 from itertools import count
 
 from spliceproxy.formats.ip import pack_ip
-from spliceproxy.formats.proxy_protocol.header import PeerAddress
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
 
@@ -18,6 +18,7 @@ class Client:
         "_destination",
         "accepted_s",
         "address",
+        "hops",
         "let_in_s",
         "listener_name",
         "number",
@@ -31,6 +32,8 @@ class Client:
         self.listener_name = listener_name
         self.peer: str | None = None
         """The trusted proxy that has introduced it, as the log has it."""
+        self.hops = 0
+        """Proxies of this kind that it has come through by PROXY headers, this one among them."""
         self.server_name: str | None = None
         """What its TLS hello asks for."""
         self.number = next(_numbers)
@@ -58,10 +61,10 @@ class Client:
         host = self.host
         return b"" if host is None else pack_ip(host)
 
-    def proxied_addresses(self, sock: Socket) -> tuple[PeerAddress | None, PeerAddress | None]:
+    def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""
         destination = self._destination or place_of(sock.getsockname())
-        return place_of(self.address), destination
+        return ProxiedClient(place_of(self.address), destination, self.hops)
 
     def connect_s(self) -> float:
         """Return for how long it has been waiting for a backend."""

@@ -12,10 +12,14 @@ from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyHeader, ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.tlvs import hops_of
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.received_client import Destination, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
+
+_MOST_HOPS = 16
+"""Proxies one behind the other; who has come through more goes round in a ring of them."""
 
 
 class ProxyHeaderStep:
@@ -36,6 +40,9 @@ class ProxyHeaderStep:
             raise Refusal(reasons.BAD_PROXY_HEADER, str(error)) from None
         if isinstance(header, NeedMore):
             return header
+        received.client.hops = hops = hops_of(header.tlvs) + 1
+        if hops > _MOST_HOPS:
+            raise Refusal(reasons.TOO_MANY_HOPS, f"{hops} proxies")
         self._admit(received, header)
         return header.length
 

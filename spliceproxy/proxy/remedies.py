@@ -12,6 +12,7 @@ _OF_REFUSALS = {
     admission.RATE_LIMITED: "if it is no attack, raise per_client.rate",
     reasons.UNTRUSTED: "if it is one of your proxies, add it to 'trusted'",
     reasons.BAD_PROXY_HEADER: "have the proxy in front send PROXY headers, or set no accept_proxy",
+    reasons.TOO_MANY_HOPS: "proxies pass connections on in a ring: correct a backend's address",
     reasons.PROXY_HEADER_TIMEOUT: "have the proxy in front send PROXY headers at once",
     reasons.BAD_CLIENT_HELLO: "it speaks no TLS, or not first: give it a port of its own",
     reasons.CLIENT_HELLO_TIMEOUT: "it speaks no TLS, or is slow: raise timeouts.client_hello",

@@ -20,7 +20,7 @@ import select
 from typing import TYPE_CHECKING
 
 from spliceproxy import reasons
-from spliceproxy.formats.proxy_protocol.header import PeerAddress
+from spliceproxy.formats.proxy_protocol.header import ProxiedClient
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.kernel.splice_refusals import STARVED_REMEDY, SpliceStarvedError
@@ -126,10 +126,10 @@ class Session:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
         return self.client.ip
 
-    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
-        """Return where the client is, and where it connected to."""
+    def proxied_client(self) -> ProxiedClient:
+        """Return what a backend may be told of the client."""
         assert self._client is not None  # noqa: S101 - it is closed only after the attempt
-        return self.client.proxied_addresses(self._client)
+        return self.client.proxied(self._client)
 
     def _end_attempt(self) -> None:
         attempt, self._attempt = self._attempt, None

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from spliceproxy import reasons
-from spliceproxy.formats.proxy_protocol.header import PeerAddress
+from spliceproxy.formats.proxy_protocol.header import ProxiedClient
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
@@ -23,8 +23,8 @@ class AttemptOwner(Protocol):
     def client_ip(self) -> bytes:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
 
-    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
-        """Return where the client is, and where it connected to."""
+    def proxied_client(self) -> ProxiedClient:
+        """Return what a backend may be told of the client."""
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Take the connected socket, and give the backend back to the pool at the end."""
@@ -180,7 +180,7 @@ class Attempt:
         """Write the header, and hand the socket over."""
         assert self._backend is not None  # noqa: S101
         header = self._backend.header
-        why = "" if header is None else _send(sock, header(*self._owner.proxied_addresses()))
+        why = "" if header is None else _send(sock, header(self._owner.proxied_client()))
         if why:
             self._pool.reactor.close_later(sock)
             self.attempt_failed(target, why)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Set
 
 from spliceproxy import reasons
 from spliceproxy.formats.proxy_protocol import version1, version2
-from spliceproxy.formats.proxy_protocol.header import PeerAddress
+from spliceproxy.formats.proxy_protocol.header import ProxiedClient
+from spliceproxy.formats.proxy_protocol.tlvs import pack_hops
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import BackendState
@@ -20,10 +21,21 @@ from spliceproxy.upstream.health import (
 )
 from spliceproxy.upstream.shared_room import SharedRoom
 
-Header = Callable[[PeerAddress | None, PeerAddress | None], bytes]
-"""Makes a PROXY protocol header of the client's address and the one it connected to."""
+Header = Callable[[ProxiedClient], bytes]
+"""Makes a PROXY protocol header."""
 
-HEADERS: dict[str | None, Header] = {"v1": version1.encode, "v2": version2.encode}
+
+def _encode_version1(client: ProxiedClient) -> bytes:
+    return version1.encode(client.source, client.destination)
+
+
+def _encode_version2(client: ProxiedClient) -> bytes:
+    # A client that no header has introduced cannot have come round.
+    tlvs = [pack_hops(client.hops)] if client.hops else []
+    return version2.encode(client.source, client.destination, tlvs)
+
+
+HEADERS: dict[str | None, Header] = {"v1": _encode_version1, "v2": _encode_version2}
 
 
 class Backend:

@@ -8,6 +8,7 @@ import trio
 
 from spliceproxy import reasons
 from spliceproxy.errors import quote
+from spliceproxy.formats.proxy_protocol.header import ProxiedClient
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket, bind_source, finish_cleanly, prepare_stream
@@ -80,7 +81,7 @@ async def _ask(
 
 def _greeting(backend: Backend) -> bytes:
     """Return the header of a connection that is the proxy's own, where the backend wants one."""
-    return b"" if backend.header is None else backend.header(None, None)
+    return b"" if backend.header is None else backend.header(ProxiedClient(None, None))
 
 
 async def _connect(sock: Socket, target: SocketAddress) -> None:

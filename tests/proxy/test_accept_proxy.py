@@ -5,13 +5,20 @@ from pathlib import Path
 import pytest
 import trio
 import trio.lowlevel
+from structlog.testing import capture_logs
 
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyHeader
+from spliceproxy.formats.proxy_protocol.tlvs import HOPS, hops_of, pack_hops
+from spliceproxy.serving import serve
+from spliceproxy.settings.proxy import Settings
 from tests.formats.proxy_protocol.headers import ADDRESSES, header2
+from tests.proxy.peer import open_peer
 from tests.proxy.relay import eventually
-from tests.proxy.routed import routed
+from tests.proxy.routed import SETTLED, routed
+from tests.routes_file.reading import settings_of
+from tests.streams import KERNEL_CHOICE
 
 FAR, HERE = ("192.0.2.7", 4711), ("198.51.100.1", 443)
 FAR6, HERE6 = ("2001:db8::7", 4711), ("2001:db8::1", 443)
@@ -192,3 +199,52 @@ async def test_a_header_and_an_end_right_behind_it() -> None:
         client.finish()
         backend = await it.accept()
         assert await backend.receive_rest() == (b"all", "eof")
+
+
+@pytest.mark.parametrize("hops", [0, 5, 15])
+async def test_backends_are_told_how_many_proxies_there_were(hops: int) -> None:
+    header = version2.encode(FAR, HERE, [pack_hops(hops)] if hops else [])
+    async with routed(route(backends="[{address: '${one}', send_proxy: v2}]")) as it:
+        client = await it.open_client()
+        await client.send(header)
+        backend = await it.accept()
+        told = decode(await backend.receive_some())
+        assert isinstance(told, ProxyHeader)
+        assert hops_of(told.tlvs) == hops + 1
+
+
+async def test_who_has_come_through_too_many_proxies_is_refused() -> None:
+    async with routed(route()) as it:
+        client = await it.open_client()
+        await client.send(version2.encode(FAR, HERE, [pack_hops(16)]))
+        await it.turns_away(client)
+        await it.refused("too_many_hops")
+
+
+@pytest.mark.parametrize("value", [b"", b"spliceproxy", b"another one\xff", b"spliceproxy\xff\xff"])
+async def test_what_is_no_count_of_ours_counts_for_nothing(value: bytes) -> None:
+    async with routed(route(backends="[{address: '${one}', send_proxy: v2}]")) as it:
+        client = await it.open_client()
+        await client.send(version2.encode(FAR, HERE, [(HOPS, value)]))
+        backend = await it.accept()
+        told = decode(await backend.receive_some())
+        assert isinstance(told, ProxyHeader)
+        assert hops_of(told.tlvs) == 1
+
+
+async def test_a_ring_of_two_proxies_comes_to_an_end(tmp_path: Path) -> None:
+    def half(own: str, other: str) -> Settings:
+        backends = f"[{{address: 'unix:{tmp_path}/{other}', send_proxy: v2}}]"
+        text = route(backends=backends).replace("127.0.0.1:0", f"unix:{tmp_path}/{own}", 1)
+        return settings_of(SETTLED + text, {})
+
+    with capture_logs() as log, trio.fail_after(30):
+        async with serve(half("one", "two")) as one, serve(half("two", "one")) as two:
+            client = await open_peer(str(tmp_path / "one"), KERNEL_CHOICE)
+            await client.send(version2.encode(FAR, HERE))
+            await client.receive_rest()
+            client.close()
+            await eventually(lambda: not (one.worker.sessions or two.worker.sessions))
+    [refused] = [line for line in log if line["event"] == "clients_refused"]
+    assert refused["reason"] == "too_many_hops"
+    assert len([line for line in log if line["event"] == "connection"]) == 16

@@ -12,7 +12,7 @@ from types import FrameType
 import pytest
 import trio
 
-from spliceproxy.formats.proxy_protocol.header import PeerAddress
+from spliceproxy.formats.proxy_protocol.header import ProxiedClient
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
@@ -43,8 +43,8 @@ class Caller:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def proxied_addresses(self) -> tuple[PeerAddress | None, PeerAddress | None]:
-        return None, None
+    def proxied_client(self) -> ProxiedClient:
+        return ProxiedClient(None, None)
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         sock.close()

@@ -11,6 +11,18 @@ class ProxyProtocolError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class ProxiedClient:
+    """Whom a connection to a backend is made for."""
+
+    source: PeerAddress | None
+    """Where the client is."""
+    destination: PeerAddress | None
+    """Where it connected to."""
+    hops: int = 0
+    """How many proxies of this kind it has come through by PROXY headers, this one among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProxyHeader:
     """A header that was read.
 

@@ -11,6 +11,10 @@ AUTHORITY = 0x02
 """The server name that the client asked for (SNI)."""
 CRC32C = 0x03
 UNIQUE_ID = 0x05
+HOPS = 0xE5
+"""How many proxies of this kind have passed a connection on; of the types that are free for uses of
+one's own (2.2.7), so the value begins with a name."""
+_HOPS_NAME = b"spliceproxy"
 
 MAX_TLVS = 64
 """In a header that is accepted; proxies send a dozen at most. Each costs a microsecond."""
@@ -41,6 +45,19 @@ def unpack_tlvs(header: bytes, start: int) -> Tlvs:
         tlvs.append((kind, header[start : start + length]))
         start += length
     return tuple(tlvs)
+
+
+def pack_hops(hops: int) -> tuple[int, bytes]:
+    """Return the TLV that counts proxies."""
+    return HOPS, _HOPS_NAME + bytes([min(hops, 255)])
+
+
+def hops_of(tlvs: Tlvs) -> int:
+    """Return how many proxies TLVs count; 0 if they don't."""
+    for kind, value in tlvs:
+        if kind == HOPS and len(value) == len(_HOPS_NAME) + 1 and value.startswith(_HOPS_NAME):
+            return value[-1]
+    return 0
 
 
 def check_crc32c(header: bytes, start: int, tlvs: Tlvs) -> None:
