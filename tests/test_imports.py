@@ -14,7 +14,7 @@ PACKAGE = Path(spliceproxy.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"doctor", "serving"},
+    {"doctor", "serving", "replay"},
     {"master"},
     {"admin", "proxy"},
     {"sinks", "upstream", "observe", "capture"},

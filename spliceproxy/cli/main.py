@@ -13,6 +13,7 @@ from spliceproxy.cli.capture.command import capture
 from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
+from spliceproxy.cli.replay import replay
 from spliceproxy.cli.routes_file import check, schema
 from spliceproxy.cli.top.command import top
 from spliceproxy.errors import ExitStatus, Problem, RefusedFile, one_line
@@ -65,6 +66,7 @@ command.add_command(capture)
 command.add_command(check)
 command.add_command(doctor)
 command.add_command(schema)
+command.add_command(replay)
 command.add_command(ctl)
 command.add_command(top)
 

@@ -1,0 +1,22 @@
+"""Replays: the connections of a capture once more, against another target.
+
+=======================  ========================================================================
+`replay_options`         what is asked for
+`connection_filter`      which connections
+`replay_steps`           what a connection does, step by step, made from a capture's events
+`play_queue`             steps on their way to players, within a bound for all
+`timetable`              when what is due
+`replay_target`          where to connect
+`live_connection`        one connection to the target
+`player`                 does a connection's steps on a live connection
+`dispatcher`             reads the capture, and hands events to players
+`replay_tally`           counts, and the summary
+`checkpoint`             what need not be replayed again
+`replay_report`          a table of connections
+`progress`               the line on a terminal
+`run`                    all together
+`dry_run`                what would be replayed
+=======================  ========================================================================
+
+It is one Trio program with a task for each connection, for it is not the data plane.
+"""

@@ -1,0 +1,225 @@
+"""Does on a live connection what a recorded one did; one player for each copy of each."""
+
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from spliceproxy.replay.live_connection import LiveConnection
+from spliceproxy.replay.play_queue import PLAYER_BYTES, PlayQueue
+from spliceproxy.replay.replay_context import ReplayContext
+from spliceproxy.replay.replay_options import Pace
+from spliceproxy.replay.replay_steps import ReplayStep, StepKind
+from spliceproxy.replay.replay_tally import PlayResult
+from spliceproxy.replay.replay_target import PlayFailedError
+from spliceproxy.replay.replayed_copy import ReplayedCopy
+
+if TYPE_CHECKING:
+    from spliceproxy.replay.dispatcher import PlayedConnection
+
+_MOST_JOINED_BYTES = 64 << 10
+"""Pieces become one send up to this size: a call costs as much as copying some 50 KiB."""
+
+
+class Player:
+    """Has a queue of steps, and waits for each as the pace says."""
+
+    def __init__(self, context: ReplayContext, connection: "PlayedConnection", copy: int) -> None:
+        self.queue = PlayQueue(context.ahead)
+        self.result = PlayResult(str(connection.id), copy)
+        self._context = context
+        self._options = context.options
+        self._connection = connection
+        self._scope = trio.CancelScope()
+        self._held_bytes = PLAYER_BYTES
+        self._forgiven_bytes = 0
+        """Of answers that did not come; nobody waits for them again."""
+        self._why_skipped = ""
+        self._expects_reset = False
+        context.ahead.hold(self._held_bytes)
+        context.tally.due(context.timetable.begins_s(connection.began_ns))
+
+    def skip(self, reason: str) -> None:
+        """Give it up, and break it off if it is live: the capture has not enough of it."""
+        self._why_skipped = reason
+        self._scope.cancel()
+
+    async def play(self) -> None:
+        """Do it all; the result tells how it went."""
+        result = self.result
+        try:
+            with self._scope:
+                await self._begin_in_time()
+                result.outcome = "replayed"
+        except PlayFailedError as problem:
+            result.outcome, result.reason = "failed", problem.reason
+        finally:
+            if self._scope.cancelled_caught:
+                result.outcome, result.reason = "skipped", self._why_skipped
+            self.queue.discard()
+            self._hold_nothing()
+            self._connection.ended(self)
+
+    async def _begin_in_time(self) -> None:
+        timetable, result = self._context.timetable, self.result
+        due_s = timetable.begins_s(self._connection.began_ns)
+        await trio.sleep_until(due_s)
+        async with self._live():
+            if self._options.pace is not Pace.MAX:
+                self._note_lag(due_s)
+            result.began_s = time.time()
+            began_s = trio.current_time()
+            self._context.tally.began(began_s)
+            try:
+                await self._connect_and_play()
+            finally:
+                result.duration_s = trio.current_time() - began_s
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncIterator[None]:
+        """Be one of those that are live; that may have to wait."""
+        limit = self._context.limit
+        try:
+            limit.acquire_nowait()
+        except trio.WouldBlock:
+            self._context.tally.late += 1
+            self._context.waiting.add(self)
+            try:
+                await limit.acquire()
+            finally:
+                self._context.waiting.remove(self)
+        try:
+            self._hold_nothing()
+            yield
+        finally:
+            limit.release()
+
+    def _hold_nothing(self) -> None:
+        held, self._held_bytes = self._held_bytes, 0
+        self._context.ahead.release(held)
+
+    async def _connect_and_play(self) -> None:
+        try:
+            sock = await self._context.target.connect()
+        except PlayFailedError as problem:
+            self._context.connected(problem.reason)
+            raise
+        self._context.connected("")
+        copy = self._open_copy()
+        live = LiveConnection(sock, self._options.stall_timeout_s, copy)
+        failure, is_done = await self._play_on(live, sock, copy)
+        if failure:
+            raise PlayFailedError(failure)
+        if is_done and live.end == "reset" and not self._expects_reset:
+            raise PlayFailedError("reset")
+
+    async def _play_on(
+        self, live: LiveConnection, sock: socket.socket, copy: ReplayedCopy | None
+    ) -> tuple[str, bool]:
+        failure, is_done = "interrupted", False
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(live.receive)
+                try:
+                    await self._perform_all(live)
+                    failure, is_done = "", True
+                except PlayFailedError as problem:
+                    failure = problem.reason
+                nursery.cancel_scope.cancel()
+        finally:
+            if not is_done:
+                live.break_off()
+            live.close()
+            self.result.sent_bytes = live.sent_bytes
+            self.result.answer_bytes = live.received_bytes
+            if copy is not None:
+                copy.closed(self._why_skipped or failure or "closed")
+        return failure, is_done
+
+    def _open_copy(self) -> ReplayedCopy | None:
+        writer = self._context.writer
+        if writer is None:
+            return None
+        recorded = self._connection.facts
+        facts = {name: told for name, told in recorded.items() if name in ("route", "client")}
+        facts |= {"backend": str(self._options.target), "replay_of": self.result.id}
+        return ReplayedCopy(writer, facts | {"copy": self.result.copy})
+
+    async def _perform_all(self, live: LiveConnection) -> None:
+        while (step := await self._next_step()) is not None:
+            await self._wait_until_due(step)
+            if self._options.pace is Pace.ANSWERS or step.kind is not StepKind.SEND:
+                await self._wait_for_answers(live, step)
+            self.result.recorded_answer_bytes = step.answer_bytes
+            await self._perform(live, step)
+            if step.kind in (StepKind.RESET, StepKind.OVER):
+                break
+        else:
+            self._context.tally.without_end += 1
+        if not self._expects_reset:
+            live.finish()
+            await self._wait_for_end(live)
+
+    async def _next_step(self) -> ReplayStep | None:
+        if not self.queue.is_empty:
+            return await self.queue.head()
+        context = self._context
+        context.starving += 1
+        context.ahead.notice()
+        try:
+            return await self.queue.head()
+        finally:
+            context.starving -= 1
+
+    async def _wait_until_due(self, step: ReplayStep) -> None:
+        if self._options.pace is not Pace.TIMED:
+            return
+        due_s = self._context.timetable.due_s(self._connection.began_ns, step.time_ns)
+        await trio.sleep_until(due_s)
+        if step.kind is StepKind.SEND:
+            self._note_lag(due_s)
+
+    def _note_lag(self, due_s: float) -> None:
+        lag_s = max(0.0, trio.current_time() - due_s)
+        self._context.tally.lags.note(lag_s)
+        self.result.lag_s = max(self.result.lag_s, lag_s)
+
+    async def _wait_for_answers(self, live: LiveConnection, step: ReplayStep) -> None:
+        wanted = step.answer_bytes - self._forgiven_bytes
+        if live.received_bytes >= wanted:
+            return
+        if not await live.wait_for_answers(wanted, self._options.answer_timeout_s):
+            self._context.tally.answer_timeouts += 1
+        self._forgiven_bytes += max(0, wanted - live.received_bytes)
+
+    async def _perform(self, live: LiveConnection, step: ReplayStep) -> None:
+        count = 1
+        match step.kind:
+            case StepKind.SEND:
+                count = await self._send(live)
+            case StepKind.FINISH:
+                live.finish()
+            case StepKind.RESET:
+                self._expects_reset = True
+                await live.reset()
+            case StepKind.AWAIT_END:
+                self._expects_reset |= step.is_reset
+                await self._wait_for_end(live)
+        self.queue.done(count)
+
+    async def _send(self, live: LiveConnection) -> int:
+        pace, most_bytes = self._options.pace, _MOST_JOINED_BYTES
+        if pace is Pace.TIMED:
+            most_bytes = 0
+        answers = live.received_bytes + self._forgiven_bytes
+        steps = self.queue.sendable(most_bytes, answers if pace is Pace.ANSWERS else float("inf"))
+        await live.send(steps[0].data if len(steps) == 1 else b"".join(s.data for s in steps))
+        self.result.recorded_answer_bytes = steps[-1].answer_bytes
+        return len(steps)
+
+    async def _wait_for_end(self, live: LiveConnection) -> None:
+        if not live.end and not await live.wait_for_end(self._options.answer_timeout_s):
+            self._context.tally.ends_missing += 1

@@ -1,0 +1,105 @@
+"""What all players of a replay share."""
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import trio
+
+from spliceproxy.capture import ConnectionId
+from spliceproxy.capture.writer import CaptureWriter
+from spliceproxy.errors import one_line
+from spliceproxy.replay.checkpoint import Checkpoint
+from spliceproxy.replay.play_queue import ReadAhead
+from spliceproxy.replay.replay_options import ReplayOptions
+from spliceproxy.replay.replay_report import ReplayReport
+from spliceproxy.replay.replay_tally import PlayResult, ReplayTally
+from spliceproxy.replay.replay_target import ReplayTarget
+from spliceproxy.replay.timetable import Timetable
+
+if TYPE_CHECKING:
+    from spliceproxy.replay.player import Player
+
+_FIRST_CONNECTIONS = 20
+"""If all of so many are refused, nobody is there."""
+
+
+class ReplayContext:
+    """Belongs to one run; `scope` is cancelled when it is to stop."""
+
+    def __init__(
+        self,
+        options: ReplayOptions,
+        target: ReplayTarget,
+        writer: CaptureWriter | None,
+        checkpoint: Checkpoint | None,
+        report: ReplayReport | None,
+    ) -> None:
+        self.options = options
+        self.target = target
+        self.writer = writer
+        self.checkpoint = checkpoint
+        self.report = report
+        self.scope = trio.CancelScope()
+        self.timetable = Timetable(options)
+        self.tally = ReplayTally()
+        self.ahead = ReadAhead(options.read_ahead_bytes)
+        self.limit = trio.CapacityLimiter(options.max_connections)
+        self.waiting: set[Player] = set()
+        """That wait for others to end."""
+        self.starving = 0
+        """Live players that wait for the reader."""
+        self.stopped_by = ""
+        """What ends it early, in words; empty if nothing does."""
+        self._connects = 0
+        self._has_connected = options.keeps_going
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no live connection can go on without what the reader has no room for."""
+        live = self.limit.borrowed_tokens
+        return live == self.limit.total_tokens and self.starving == live
+
+    def connected(self, reason: str) -> None:
+        """A connect has ended, for a reason if it failed."""
+        if self._has_connected:
+            return
+        self._connects += 1
+        self._has_connected = not reason
+        if self._connects == _FIRST_CONNECTIONS and not self._has_connected:
+            target = self.options.target
+            self.stop(
+                f"the first {_FIRST_CONNECTIONS} connections to {target} failed ({reason}); is it "
+                "the right address? --keep-going goes on all the same"
+            )
+
+    def stop(self, why: str) -> None:
+        """End early."""
+        self.stopped_by = self.stopped_by or one_line(why)
+        self.scope.cancel()
+
+    def ended(self, result: PlayResult) -> None:
+        """A player is done."""
+        self.tally.ended(result)
+        if self.report is not None:
+            self.report.add(result)
+            if self.report.is_due:
+                self.keep()
+
+    def settle(self, connection: ConnectionId) -> None:
+        """A connection need not be replayed again."""
+        if self.checkpoint is not None:
+            self.checkpoint.settle(connection)
+
+    def keep(self) -> None:
+        """Write what is to be kept; end early if that can't be done."""
+        try:
+            if self.checkpoint is not None:
+                self.checkpoint.write()
+            if self.report is not None:
+                self.report.flush()
+            if self.writer is not None:
+                self.writer.flush()
+                if self.writer.failure is not None:
+                    raise self.writer.failure
+        except (OSError, sqlite3.Error) as problem:
+            self.stop(f"what is to be kept can't be written: {problem}")

@@ -1,0 +1,153 @@
+"""A replay from its beginning to its summary."""
+
+import signal
+import sqlite3
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import trio
+
+import spliceproxy.capture
+from spliceproxy.capture import Capture
+from spliceproxy.capture.writer import CaptureWriter
+from spliceproxy.errors import StartProblem, UsageProblem
+from spliceproxy.kernel.limits import raised_file_limit
+from spliceproxy.replay.checkpoint import Checkpoint
+from spliceproxy.replay.dispatcher import Dispatcher
+from spliceproxy.replay.progress import Progress, last_time_ns
+from spliceproxy.replay.replay_context import ReplayContext
+from spliceproxy.replay.replay_options import Pace, ReplayOptions
+from spliceproxy.replay.replay_report import ReplayReport
+from spliceproxy.replay.replay_target import ReplayTarget
+from spliceproxy.upstream.resolver import resolve
+
+_OTHER_DESCRIPTORS = 128  # the capture's segments, files that are kept, Trio's own
+
+
+@dataclass(slots=True)
+class ReplayEnd:
+    """How a replay went."""
+
+    summary: dict[str, object]
+    is_complete: bool
+    """Everything that was wanted has been replayed, or was skipped as asked."""
+    complaints: list[str] = field(default_factory=list)
+    """Lines for the user."""
+
+
+async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> ReplayEnd:
+    """Replay a capture.
+
+    SIGINT and SIGTERM end it, with a summary of what was done.
+
+    Raises:
+        UsageProblem: there is no capture, or a file that is named can't be used.
+        StartProblem: the target's name doesn't resolve, there are too few descriptors, or what is
+            replayed can't be captured.
+    """
+    capture = spliceproxy.capture.open(options.directory)
+    if options.record is not None and _is_same(options):
+        raise UsageProblem(f"{options.record} is what is replayed", "record into another directory")
+    addresses = await trio.to_thread.run_sync(resolve, options.target)
+    target = ReplayTarget(list(addresses), options.stall_timeout_s)
+    with ExitStack() as stack:
+        wanted = options.max_connections + _OTHER_DESCRIPTORS
+        limit = stack.enter_context(raised_file_limit(wanted))
+        if limit < wanted:
+            raise StartProblem(
+                f"{options.max_connections} connections need {wanted} descriptors, and {limit} "
+                "can be had",
+                f"raise the limit (ulimit -n), or --max-connections {limit - _OTHER_DESCRIPTORS}",
+            )
+        return await _replay(options, capture, target, shows_progress=shows_progress)
+
+
+def _is_same(options: ReplayOptions) -> bool:
+    record = options.record
+    return record is not None and record.exists() and record.samefile(options.directory)
+
+
+async def _replay(
+    options: ReplayOptions, capture: Capture, target: ReplayTarget, *, shows_progress: bool
+) -> ReplayEnd:
+    began_s = time.time()
+    asked = f"{options.wanted.describe()} copies {options.copies}"
+    checkpoint = Checkpoint(options.checkpoint, asked) if options.checkpoint else None
+    report = ReplayReport(options.report, began_s) if options.report else None
+    writer = CaptureWriter(options.record) if options.record else None
+    context = ReplayContext(options, target, writer, checkpoint, report)
+    is_interrupted = await _run(context, capture, shows_progress=shows_progress)
+    if writer is not None:
+        writer.close()
+    context.keep()
+    summary = {
+        "capture": str(options.directory),
+        "target": str(options.target),
+        "pace": str(options.pace),
+        **context.tally.summary(is_timed=options.pace is not Pace.MAX),
+        "seconds": round(time.time() - began_s, 3),
+        "read_ahead_bytes": context.ahead.most_bytes,
+        "interrupted": is_interrupted,
+        "stopped_by": context.stopped_by or None,
+        "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
+    }
+    if report is not None:
+        try:
+            report.close(summary)
+        except sqlite3.Error as problem:
+            context.stop(f"{options.report}: {problem}")
+    return _end(context, capture, summary, is_interrupted=is_interrupted)
+
+
+async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool) -> bool:
+    """Return whether a signal has ended it."""
+    is_interrupted = False
+
+    async def end_by_signal() -> None:
+        nonlocal is_interrupted
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                is_interrupted = True
+                context.scope.cancel()
+
+    last_ns = await trio.to_thread.run_sync(last_time_ns, capture) if shows_progress else None
+    async with trio.open_nursery() as beside:
+        beside.start_soon(end_by_signal)
+        with context.scope:
+            async with trio.open_nursery() as nursery:
+                dispatcher = Dispatcher(context, capture, nursery)
+                progress = Progress(context, dispatcher, last_ns) if shows_progress else None
+                beside.start_soon(_tick, context, progress)
+                nursery.start_soon(dispatcher.run)
+        if progress is not None:
+            progress.end()
+        beside.cancel_scope.cancel()
+    return is_interrupted
+
+
+async def _tick(context: ReplayContext, progress: Progress | None) -> None:
+    while True:
+        await trio.sleep(1)
+        context.keep()
+        if progress is not None:
+            progress.show()
+
+
+def _end(
+    context: ReplayContext,
+    capture: Capture,
+    summary: dict[str, object],
+    *,
+    is_interrupted: bool,
+) -> ReplayEnd:
+    tally = context.tally
+    complaints = [f"{problem.path}: {problem.what}" for problem in capture.unreadable]
+    if context.stopped_by:
+        complaints.append(context.stopped_by)
+    is_complete = not (complaints or is_interrupted or tally.outcomes["failed"])
+    met = sum(tally.outcomes.values()) + tally.done_before
+    if is_complete and not met:
+        why = "no connection fits the filters" if tally.filtered else "it has no connection"
+        raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
+    return ReplayEnd(summary, is_complete, complaints)
