@@ -39,7 +39,7 @@ class ReadAhead:
             self._news.set()
 
     def notice(self) -> None:
-        """A player has nothing to do: let the reader look whether it waits in vain."""
+        """A player can do nothing now: let the reader look whether it waits in vain."""
         self._news.set()
 
     async def wait(self) -> None:

@@ -87,6 +87,7 @@ class Player:
         except trio.WouldBlock:
             self._context.tally.late += 1
             self._context.waiting.add(self)
+            self._context.ahead.notice()
             try:
                 await limit.acquire()
             finally:

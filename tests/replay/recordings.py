@@ -20,7 +20,7 @@ def talk(
 ) -> bytes:
     """Record a connection whose backend echoes each piece; returns the request."""
     offset = 0
-    recorded.open(number, at_ms, **facts)
+    recorded.open(number, at_ms, is_continued=False, **facts)
     for piece in pieces:
         at_ms += gap_ms
         recorded.data(number, piece, at_ms, offset=offset)
