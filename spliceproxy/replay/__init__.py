@@ -5,6 +5,7 @@
 `connection_filter`      which connections
 `replay_steps`           what a connection does, step by step, made from a capture's events
 `play_queue`             steps on their way to players, within a bound for all
+`start_line`             players that wait to begin
 `timetable`              when what is due
 `replay_target`          where to connect
 `live_connection`        one connection to the target

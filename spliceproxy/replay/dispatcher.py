@@ -64,16 +64,15 @@ class PlayedConnection:
 
 
 class Dispatcher:
-    """Belongs to one run; `nursery` gets the players."""
+    """Belongs to one run."""
 
-    def __init__(self, context: ReplayContext, capture: Capture, nursery: trio.Nursery) -> None:
+    def __init__(self, context: ReplayContext, capture: Capture) -> None:
         self.read_ns: int | None = None
         """How far it has read, by the capture's times."""
         self.connections = 0
         """That the capture has, as far as it has been read."""
         self._context = context
         self._capture = capture
-        self._nursery = nursery
         self._live: dict[ConnectionId, PlayedConnection | None] = {}  # None: not replayed
 
     async def run(self) -> None:
@@ -90,17 +89,14 @@ class Dispatcher:
         for connection in self._live.values():
             if connection is not None:
                 connection.close()
+        self._context.line.close()
 
     async def _wait_for_room(self) -> None:
-        context = self._context
-        while context.ahead.is_full:
-            if context.is_stuck and context.waiting:
-                # Those that are live will never be fed while those that wait have all the room.
-                largest = max(context.waiting, key=lambda player: player.queue.held_bytes)
-                largest.skip("no_room")
-                await trio.lowlevel.checkpoint()
-            else:
-                await context.ahead.wait()
+        ahead, line = self._context.ahead, self._context.line
+        while ahead.is_full:
+            # Those that are live would never be fed while those that wait have all the room.
+            if not (line.is_stuck and line.give_up_largest()):
+                await ahead.wait()
 
     def _take(self, event: Event) -> None:
         self.read_ns = event.time_ns
@@ -139,7 +135,7 @@ class Dispatcher:
             return None
         connection = PlayedConnection(context, event.connection, event.time_ns, facts, maker)
         for player in connection.players:
-            self._nursery.start_soon(player.play)
+            context.line.add(player)
         if step is not None:
             connection.put(step)
         return connection

@@ -8,8 +8,8 @@ from spliceproxy.replay.replay_steps import ReplayStep, StepKind
 
 STEP_BYTES = 512
 """What a step takes without its data, in all copies' queues: objects, and entries of a deque."""
-PLAYER_BYTES = 8 << 10
-"""What a player takes that has not begun: a Trio task has 2.3 KiB (measured), and its frames."""
+PLAYER_BYTES = 4 << 10
+"""What a player takes that has not begun; most of it is an empty deque, and the facts."""
 
 
 class ReadAhead:

@@ -2,8 +2,6 @@
 
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,7 +11,7 @@ from spliceproxy.replay.play_queue import PLAYER_BYTES, PlayQueue
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace
 from spliceproxy.replay.replay_steps import ReplayStep, StepKind
-from spliceproxy.replay.replay_tally import PlayResult
+from spliceproxy.replay.replay_tally import Outcome, PlayResult
 from spliceproxy.replay.replay_target import PlayFailedError
 from spliceproxy.replay.replayed_copy import ReplayedCopy
 
@@ -34,73 +32,64 @@ class Player:
         self._options = context.options
         self._connection = connection
         self._scope = trio.CancelScope()
-        self._held_bytes = PLAYER_BYTES
         self._forgiven_bytes = 0
         """Of answers that did not come; nobody waits for them again."""
         self._why_skipped = ""
         self._expects_reset = False
-        context.ahead.hold(self._held_bytes)
-        context.tally.due(context.timetable.begins_s(connection.began_ns))
+        self.begins_s = context.timetable.begins_s(connection.began_ns)
+        """When it is to begin, on Trio's clock."""
+        self.is_over = False
+        self._has_begun = False
+        context.ahead.hold(PLAYER_BYTES)
+        context.tally.due(self.begins_s)
 
     def skip(self, reason: str) -> None:
         """Give it up, and break it off if it is live: the capture has not enough of it."""
         self._why_skipped = reason
-        self._scope.cancel()
+        if self._has_begun:
+            self._scope.cancel()
+        elif not self.is_over:
+            self.end_unbegun("skipped", reason)
+
+    def end_unbegun(self, outcome: Outcome, reason: str) -> None:
+        """End it before it has begun."""
+        self.result.outcome, self.result.reason = outcome, reason
+        self._end()
+
+    def begin(self) -> None:
+        """It is about to `play`."""
+        self._has_begun = True
+        self.hold_nothing()
+
+    def hold_nothing(self) -> None:
+        """It does not wait any more."""
+        self._context.ahead.release(PLAYER_BYTES)
+
+    def _end(self) -> None:
+        self.is_over = True
+        self.queue.discard()
+        self._connection.ended(self)
 
     async def play(self) -> None:
         """Do it all; the result tells how it went."""
-        result = self.result
+        result, context = self.result, self._context
+        began_s = trio.current_time()
+        result.began_s = time.time()
+        context.tally.began(began_s)
+        if self._options.pace is not Pace.MAX:
+            self._note_lag(self.begins_s)
         try:
             with self._scope:
-                await self._begin_in_time()
+                await self._connect_and_play()
                 result.outcome = "replayed"
         except PlayFailedError as problem:
             result.outcome, result.reason = "failed", problem.reason
         finally:
             if self._scope.cancelled_caught:
                 result.outcome, result.reason = "skipped", self._why_skipped
-            self.queue.discard()
-            self._hold_nothing()
-            self._connection.ended(self)
-
-    async def _begin_in_time(self) -> None:
-        timetable, result = self._context.timetable, self.result
-        due_s = timetable.begins_s(self._connection.began_ns)
-        await trio.sleep_until(due_s)
-        async with self._live():
-            if self._options.pace is not Pace.MAX:
-                self._note_lag(due_s)
-            result.began_s = time.time()
-            began_s = trio.current_time()
-            self._context.tally.began(began_s)
-            try:
-                await self._connect_and_play()
-            finally:
-                result.duration_s = trio.current_time() - began_s
-
-    @asynccontextmanager
-    async def _live(self) -> AsyncIterator[None]:
-        """Be one of those that are live; that may have to wait."""
-        limit = self._context.limit
-        try:
-            limit.acquire_nowait()
-        except trio.WouldBlock:
-            self._context.tally.late += 1
-            self._context.waiting.add(self)
-            self._context.ahead.notice()
-            try:
-                await limit.acquire()
-            finally:
-                self._context.waiting.remove(self)
-        try:
-            self._hold_nothing()
-            yield
-        finally:
-            limit.release()
-
-    def _hold_nothing(self) -> None:
-        held, self._held_bytes = self._held_bytes, 0
-        self._context.ahead.release(held)
+            result.duration_s = trio.current_time() - began_s
+            context.line.leave()
+            self._end()
 
     async def _connect_and_play(self) -> None:
         try:
@@ -167,13 +156,13 @@ class Player:
     async def _next_step(self) -> ReplayStep | None:
         if not self.queue.is_empty:
             return await self.queue.head()
-        context = self._context
-        context.starving += 1
-        context.ahead.notice()
+        line = self._context.line
+        line.starving += 1
+        self._context.ahead.notice()
         try:
             return await self.queue.head()
         finally:
-            context.starving -= 1
+            line.starving -= 1
 
     async def _wait_until_due(self, step: ReplayStep) -> None:
         if self._options.pace is not Pace.TIMED:

@@ -61,7 +61,7 @@ class Progress:
         tally = self._context.tally
         mib = (tally.sent_bytes + tally.answer_bytes) / (1 << 20)
         parts = [
-            f"{tally.begun} connections, {tally.live} live",
+            f"{tally.begun} connections, {self._context.line.live} live",
             f"{mib:.1f} MiB",
             f"{_rate(tally.reached_rate)}/s of {_rate(tally.wanted_rate)}/s",
             f"lag p99 {tally.lags.percentile_s(0.99) * 1000:.1f} ms",

@@ -1,7 +1,6 @@
 """What all players of a replay share."""
 
 import sqlite3
-from typing import TYPE_CHECKING
 
 import trio
 
@@ -14,10 +13,8 @@ from spliceproxy.replay.replay_options import ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_tally import PlayResult, ReplayTally
 from spliceproxy.replay.replay_target import ReplayTarget
+from spliceproxy.replay.start_line import StartLine
 from spliceproxy.replay.timetable import Timetable
-
-if TYPE_CHECKING:
-    from spliceproxy.replay.player import Player
 
 _FIRST_CONNECTIONS = 20
 """If all of so many are refused, nobody is there."""
@@ -43,21 +40,11 @@ class ReplayContext:
         self.timetable = Timetable(options)
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
-        self.limit = trio.CapacityLimiter(options.max_connections)
-        self.waiting: set[Player] = set()
-        """That wait for others to end."""
-        self.starving = 0
-        """Live players that wait for the reader."""
+        self.line = StartLine(options.max_connections, self.ahead)
         self.stopped_by = ""
         """What ends it early, in words; empty if nothing does."""
         self._connects = 0
         self._has_connected = options.keeps_going
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether no live connection can go on without what the reader has no room for."""
-        live = self.limit.borrowed_tokens
-        return live == self.limit.total_tokens and self.starving == live
 
     def connected(self, reason: str) -> None:
         """A connect has ended, for a reason if it failed."""

@@ -28,17 +28,24 @@ class ReplayReport:
         Raises:
             UsageProblem: it cannot be written, or is something else.
         """
+        self._rows: list[tuple[object, ...]] = []
         try:
             self._file = sqlite3.connect(path)
-            self._file.executescript(_TABLES)
-            added = self._file.execute("INSERT INTO runs (began) VALUES (?)", (began_s,))
-            self._run = added.lastrowid
-            self._file.commit()
+            try:
+                self._run = self._begin(began_s)
+            except sqlite3.Error:
+                self._file.close()
+                raise
         except sqlite3.Error as problem:
             raise UsageProblem(
                 f"{quote(str(path))}: {problem}", "name a file of an earlier report, or a new one"
             ) from None
-        self._rows: list[tuple[object, ...]] = []
+
+    def _begin(self, began_s: float) -> int | None:
+        self._file.executescript(_TABLES)
+        added = self._file.execute("INSERT INTO runs (began) VALUES (?)", (began_s,))
+        self._file.commit()
+        return added.lastrowid
 
     def add(self, result: PlayResult) -> None:
         """Add a connection.

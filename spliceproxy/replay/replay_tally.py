@@ -37,14 +37,11 @@ class ReplayTally:
     filtered: int = 0
     done_before: int = 0
     """By the checkpoint."""
-    late: int = 0
-    """Had to wait for others to end."""
     without_end: int = 0
     """The capture does not have how they ended."""
     answer_timeouts: int = 0
     ends_missing: int = 0
     """Of answers: the target did not end them as the backend had."""
-    live: int = 0
     begun: int = 0
     first_begun_s: float = 0.0
     last_begun_s: float = 0.0
@@ -67,7 +64,6 @@ class ReplayTally:
             self.first_begun_s = now_s
         self.last_begun_s = now_s
         self.begun += 1
-        self.live += 1
 
     def ended(self, result: PlayResult) -> None:
         """One is over, or never was."""
@@ -76,8 +72,6 @@ class ReplayTally:
             self.failed[result.reason] += 1
         elif result.outcome == "skipped":
             self.skipped[result.reason] += 1
-        if result.began_s:
-            self.live -= 1
         self.sent_bytes += result.sent_bytes
         self.answer_bytes += result.answer_bytes
         self.recorded_answer_bytes += result.recorded_answer_bytes
@@ -92,8 +86,8 @@ class ReplayTally:
         """Connections a second that have begun."""
         return _rate(self.begun, self.last_begun_s - self.first_begun_s)
 
-    def summary(self, *, is_timed: bool) -> dict[str, object]:
-        """Return it as it is printed."""
+    def summary(self, *, is_timed: bool, late: int) -> dict[str, object]:
+        """Return it as it is printed; `late` ones had to wait for others to end."""
         lags = self.lags
         return {
             "connections": {
@@ -103,7 +97,7 @@ class ReplayTally:
                 "interrupted": self.outcomes["interrupted"],
                 "filtered": self.filtered,
                 "done_before": self.done_before,
-                "late": self.late,
+                "late": late,
                 "without_end": self.without_end,
             },
             "bytes": {

@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -54,12 +54,12 @@ async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> Rep
     with ExitStack() as stack:
         wanted = options.max_connections + _OTHER_DESCRIPTORS
         limit = stack.enter_context(raised_file_limit(wanted))
-        if limit < wanted:
+        fitting = min(options.max_connections, limit - _OTHER_DESCRIPTORS)
+        if fitting < 1:
             raise StartProblem(
-                f"{options.max_connections} connections need {wanted} descriptors, and {limit} "
-                "can be had",
-                f"raise the limit (ulimit -n), or --max-connections {limit - _OTHER_DESCRIPTORS}",
+                f"{limit} descriptors are too few", f"raise the limit to {wanted} (ulimit -n)"
             )
+        options = replace(options, max_connections=fitting)
         return await _replay(options, capture, target, shows_progress=shows_progress)
 
 
@@ -85,7 +85,8 @@ async def _replay(
         "capture": str(options.directory),
         "target": str(options.target),
         "pace": str(options.pace),
-        **context.tally.summary(is_timed=options.pace is not Pace.MAX),
+        "max_connections": options.max_connections,
+        **context.tally.summary(is_timed=options.pace is not Pace.MAX, late=context.line.late),
         "seconds": round(time.time() - began_s, 3),
         "read_ahead_bytes": context.ahead.most_bytes,
         "interrupted": is_interrupted,
@@ -116,10 +117,12 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
         beside.start_soon(end_by_signal)
         with context.scope:
             async with trio.open_nursery() as nursery:
-                dispatcher = Dispatcher(context, capture, nursery)
+                dispatcher = Dispatcher(context, capture)
                 progress = Progress(context, dispatcher, last_ns) if shows_progress else None
                 beside.start_soon(_tick, context, progress)
                 nursery.start_soon(dispatcher.run)
+                nursery.start_soon(context.line.run, nursery)
+        context.line.abandon()
         if progress is not None:
             progress.end()
         beside.cancel_scope.cancel()
