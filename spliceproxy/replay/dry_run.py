@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import spliceproxy.capture
-from spliceproxy.capture import Closed, ConnectionId, Opened
+from spliceproxy.capture import Closed, ConnectionId, Event, Opened
+from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.replay_options import Pace, ReplayOptions
 from spliceproxy.replay.replay_steps import StepMaker
 
@@ -13,59 +14,85 @@ def dry_run(options: ReplayOptions) -> dict[str, object]:
     """Read the capture, and count what would be replayed.
 
     Raises:
-        UsageProblem: there is no capture.
+        UsageProblem: there is no capture, or the checkpoint is of another replay.
     """
     capture = spliceproxy.capture.open(options.directory)
-    routes: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
-    live: dict[ConnectionId, tuple[StepMaker, str] | None] = {}
-    filtered = request_bytes = answer_bytes = 0
-    first_ns, last_ns, last_begun_ns = None, 0, 0
+    forecast = _Forecast(options)
+    for event in capture.events():
+        forecast.take(event)
+    unreadable = [f"{problem.path}: {problem.what}" for problem in capture.unreadable]
+    return {"capture": str(options.directory), **forecast.summary(), "unreadable": unreadable}
 
-    def settle(found: tuple[StepMaker, str] | None) -> None:
-        nonlocal request_bytes, answer_bytes
+
+class _Forecast:
+    def __init__(self, options: ReplayOptions) -> None:
+        self._options = options
+        path = options.checkpoint
+        self._checkpoint = Checkpoint(path, options.describe()) if path else None
+        self._live: dict[ConnectionId, tuple[StepMaker, str] | None] = {}  # None: not replayed
+        self._routes: Counter[str] = Counter()
+        self._skipped: Counter[str] = Counter()
+        self._filtered = self._done_before = 0
+        self._request_bytes = self._answer_bytes = 0
+        self._first_ns: int | None = None
+        self._last_begun_ns = self._last_ns = 0
+
+    def take(self, event: Event) -> None:
+        if event.connection not in self._live:
+            self._live[event.connection] = self._begin(event)
+        found = self._live[event.connection]
+        if found is not None:
+            found[0].step(event)
+            self._last_ns = event.time_ns
+        if isinstance(event, Closed):
+            self._settle(self._live.pop(event.connection))
+
+    def _begin(self, event: Event) -> tuple[StepMaker, str] | None:
+        wanted = self._options.wanted
+        facts = event.facts if isinstance(event, Opened) else {}
+        if self._checkpoint is not None and event.connection in self._checkpoint:
+            self._done_before += 1
+            return None
+        if not (wanted.is_in_time(event.time_ns) and wanted.wants(facts)):
+            self._filtered += 1
+            return None
+        if self._first_ns is None:
+            self._first_ns = event.time_ns
+        self._last_begun_ns = event.time_ns
+        return StepMaker(), str(facts.get("route", ""))
+
+    def _settle(self, found: tuple[StepMaker, str] | None) -> None:
         if found is None:
             return
         maker, route = found
-        if maker.why_incomplete and not options.sends_incomplete:
-            skipped[maker.why_incomplete] += 1
+        copies = self._options.copies
+        if maker.why_incomplete and not self._options.sends_incomplete:
+            self._skipped[maker.why_incomplete] += copies
             return
-        routes[route] += 1
-        request_bytes += maker.request_bytes
-        answer_bytes += maker.answer_bytes
+        self._routes[route] += copies
+        self._request_bytes += maker.request_bytes * copies
+        self._answer_bytes += maker.answer_bytes * copies
 
-    for event in capture.events():
-        if event.connection not in live:
-            facts = event.facts if isinstance(event, Opened) else {}
-            if options.wanted.is_in_time(event.time_ns) and options.wanted.wants(facts):
-                live[event.connection] = StepMaker(), str(facts.get("route", ""))
-                first_ns = event.time_ns if first_ns is None else first_ns
-                last_begun_ns = event.time_ns
-            else:
-                live[event.connection] = None
-                filtered += 1
-        known = live[event.connection]
-        if known is not None:
-            known[0].step(event)
-            last_ns = event.time_ns
-        if isinstance(event, Closed):
-            settle(live.pop(event.connection))
-    for known in live.values():
-        settle(known)
-    arrival_s = (last_begun_ns - (first_ns or 0)) / 1e9 * options.arrival
-    return {
-        "capture": str(options.directory),
-        "connections": sum(routes.values()) * options.copies,
-        "by_route": {route: count * options.copies for route, count in routes.items()},
-        "skipped": {reason: count * options.copies for reason, count in skipped.items()},
-        "filtered": filtered,
-        "request_bytes": request_bytes * options.copies,
-        "recorded_answer_bytes": answer_bytes * options.copies,
-        "from": None if first_ns is None else _iso(first_ns),
-        "until": None if first_ns is None else _iso(last_ns),
-        "arrival_seconds": None if options.pace is Pace.MAX else round(max(0.0, arrival_s), 3),
-        "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
-    }
+    def summary(self) -> dict[str, object]:
+        """Return what there is to tell when all has been taken."""
+        for found in self._live.values():
+            self._settle(found)
+        first_ns = self._first_ns
+        arrival_s = None
+        if first_ns is not None and self._options.pace is not Pace.MAX:
+            arrival_s = (self._last_begun_ns - first_ns) / 1e9 * self._options.arrival
+        return {
+            "connections": self._routes.total(),
+            "by_route": dict(self._routes),
+            "skipped": dict(self._skipped),
+            "filtered": self._filtered,
+            "done_before": self._done_before,
+            "request_bytes": self._request_bytes,
+            "recorded_answer_bytes": self._answer_bytes,
+            "from": None if first_ns is None else _iso(first_ns),
+            "until": None if first_ns is None else _iso(self._last_ns),
+            "arrival_seconds": None if arrival_s is None else round(arrival_s, 3),
+        }
 
 
 def _iso(time_ns: int) -> str:

@@ -43,3 +43,7 @@ class ReplayOptions:
     report: Path | None = None
     read_ahead_bytes: int = 64 << 20
     """Most that waits for players, in memory."""
+
+    def describe(self) -> str:
+        """Return what a checkpoint holds for."""
+        return f"{self.wanted.describe()} copies {self.copies}"

@@ -6,11 +6,13 @@ import socket
 import trio
 
 from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.kernel.sockets import pending_error
 
+_BACKLOG_S = 0.010
+"""There is no event for room in the backlog of a unix socket."""
 _NO_TARGET = {
     errno.ECONNREFUSED: "refused",
     errno.ENOENT: "refused",  # of a unix socket
-    errno.EAGAIN: "refused",  # its backlog is full (unix(7))
     errno.ETIMEDOUT: "connect_timeout",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
@@ -77,12 +79,16 @@ class ReplayTarget:
 
 
 async def _connect(sock: socket.socket, address: SocketAddress) -> None:
-    try:
-        sock.connect(address.sockaddr)
-    except BlockingIOError as problem:
-        if problem.errno != errno.EINPROGRESS:
-            raise
-        await trio.lowlevel.wait_writable(sock)
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, errno.errorcode.get(number, "")) from None
+    while True:
+        try:
+            sock.connect(address.sockaddr)
+        except BlockingIOError as problem:
+            if problem.errno == errno.EINPROGRESS:
+                break
+            await trio.sleep(_BACKLOG_S)  # EAGAIN: the backlog of a unix socket is full (unix(7))
+        else:
+            return
+    await trio.lowlevel.wait_writable(sock)
+    number = pending_error(sock)
+    if number:
+        raise OSError(number, errno.errorcode.get(number, ""))

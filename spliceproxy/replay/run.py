@@ -22,6 +22,7 @@ from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_target import ReplayTarget
 from spliceproxy.upstream.resolver import resolve
 
+_TICK_S = 1.0  # so often what is kept is written, and progress shown
 _OTHER_DESCRIPTORS = 128  # the capture's segments, files that are kept, Trio's own
 
 
@@ -72,8 +73,8 @@ async def _replay(
     options: ReplayOptions, capture: Capture, target: ReplayTarget, *, shows_progress: bool
 ) -> ReplayEnd:
     began_s = time.time()
-    asked = f"{options.wanted.describe()} copies {options.copies}"
-    checkpoint = Checkpoint(options.checkpoint, asked) if options.checkpoint else None
+    path = options.checkpoint
+    checkpoint = Checkpoint(path, options.describe()) if path else None
     report = ReplayReport(options.report, began_s) if options.report else None
     writer = CaptureWriter(options.record) if options.record else None
     context = ReplayContext(options, target, writer, checkpoint, report)
@@ -131,7 +132,7 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
 
 async def _tick(context: ReplayContext, progress: Progress | None) -> None:
     while True:
-        await trio.sleep(1)
+        await trio.sleep(_TICK_S)
         context.keep()
         if progress is not None:
             progress.show()

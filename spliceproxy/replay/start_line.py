@@ -48,11 +48,17 @@ class StartLine:
         self._tell()
 
     def give_up_largest(self) -> bool:
-        """Skip the waiting player that holds most of what was read ahead; whether there is one."""
-        largest = max(self._waiting, key=lambda player: player.queue.held_bytes, default=None)
-        if largest is None or not largest.queue.held_bytes:
+        """Skip the waiting player that holds most of what was read ahead; whether there is one.
+
+        Of those that hold as much it is the last one, which would have begun last.
+        """
+        if not self._waiting:
             return False
-        largest.skip("no_room")
+        largest = max(reversed(self._waiting), key=lambda player: player.queue.held_bytes)
+        self._waiting.remove(largest)
+        largest.hold_nothing()
+        if not largest.is_over:
+            largest.skip("no_room")
         return True
 
     async def run(self, nursery: trio.Nursery) -> None:
@@ -69,6 +75,8 @@ class StartLine:
         while self.live >= self._most_live:
             await self._wait_for_news()
             self._blocked_until_s = trio.current_time()
+        if not self._waiting or self._waiting[0] is not player:  # it was given up meanwhile
+            return
         self._waiting.popleft()
         if player.is_over:
             player.hold_nothing()

@@ -271,6 +271,33 @@ async def test_no_deadlock_when_those_that_wait_have_all_the_room(tmp_path: Path
     assert connections(end)["replayed"] == 1
 
 
+async def test_nor_when_they_have_nothing_to_do_yet(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.open(1)
+    recorded.data(1, b"first", 1)
+    for number in range(2, 60):
+        recorded.open(number, 300 + number)
+    recorded.end(1, 5, 400)
+    recorded.close(1, 400)
+    for number in range(2, 60):
+        recorded.data(number, b"next", 400 + number)
+        recorded.close(number, 500)
+    recorded.seal()
+    async with target_of() as target:
+        with trio.fail_after(20):
+            end = await replayed(
+                tmp_path,
+                target.address,
+                Pace.MAX,
+                max_connections=1,
+                read_ahead_bytes=100_000,
+                answer_timeout_s=0.01,
+            )
+    skipped = connections(end)["skipped"]["no_room"]
+    assert target.requests == [b"first", *[b"next"] * (58 - skipped)]
+    assert 30 < skipped < 58
+
+
 async def test_filters(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     talk(recorded, 1, [b"wanted"], 1000, route="web", client="192.0.2.1:1")
