@@ -83,7 +83,6 @@ class LiveConnection:
                 self._copy.sent(bytes(view[:count]))
             self.sent_bytes += count
             view = view[count:]
-        await trio.lowlevel.checkpoint()
 
     async def _wait_writable(self) -> None:
         with trio.move_on_after(self._stall_timeout_s):

@@ -199,6 +199,8 @@ class Player:
                 self._expects_reset |= step.is_reset
                 await self._wait_for_end(live)
         self.queue.done(count)
+        if not self.queue.is_empty:  # else it is about to wait anyway
+            await trio.lowlevel.checkpoint()
 
     async def _send(self, live: LiveConnection) -> int:
         pace, most_bytes = self._options.pace, _MOST_JOINED_BYTES

@@ -10,6 +10,9 @@ from spliceproxy.replay.play_queue import ReadAhead
 if TYPE_CHECKING:
     from spliceproxy.replay.player import Player
 
+_BURST = 64
+"""So many begin before those that are live get their turns."""
+
 
 class StartLine:
     """One task lets players begin; what waits has no task of its own yet."""
@@ -25,6 +28,7 @@ class StartLine:
         self._waiting: deque[Player] = deque()
         self._is_closed = False
         self._news = trio.Event()
+        self._burst = 0
         self._blocked_until_s = float("-inf")
 
     @property
@@ -71,7 +75,10 @@ class StartLine:
             await self._admit(self._waiting[0], nursery)
 
     async def _admit(self, player: "Player", nursery: trio.Nursery) -> None:
-        await trio.sleep_until(player.begins_s)
+        self._burst += 1
+        if player.begins_s > trio.current_time() or self._burst >= _BURST:
+            self._burst = 0
+            await trio.sleep_until(player.begins_s)
         while self.live >= self._most_live:
             await self._wait_for_news()
             self._blocked_until_s = trio.current_time()
