@@ -40,7 +40,7 @@ class ReplayContext:
         self.timetable = Timetable(options)
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
-        self.line = StartLine(options.max_connections, self.ahead)
+        self.line = StartLine(options.max_connections)
         self.stopped_by = ""
         """What ends it early, in words; empty if nothing does."""
         self._connects = 0

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from spliceproxy.replay.play_queue import ReadAhead
-
 if TYPE_CHECKING:
     from spliceproxy.replay.player import Player
 
@@ -17,14 +15,13 @@ _BURST = 64
 class StartLine:
     """One task lets players begin; what waits has no task of its own yet."""
 
-    def __init__(self, most_live: int, ahead: ReadAhead) -> None:
+    def __init__(self, most_live: int) -> None:
         self.live = 0
         self.starving = 0
         """Live players that wait for the reader."""
         self.late = 0
         """Players that had to wait for others to end."""
         self._most_live = most_live
-        self._ahead = ahead
         self._waiting: deque[Player] = deque()
         self._is_closed = False
         self._news = trio.Event()
@@ -96,7 +93,6 @@ class StartLine:
 
     async def _wait_for_news(self) -> None:
         self._news = trio.Event()
-        self._ahead.notice()
         await self._news.wait()
 
     def _tell(self) -> None:

@@ -53,6 +53,26 @@ async def test_a_reset_is_a_reset_behind_all_data(tmp_path: Path, pace: Pace) ->
     assert connections(end)["replayed"] == 1
 
 
+async def test_a_reset_waits_until_the_target_has_all(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    pieces = [random_bytes(1 << 20, number) for number in range(12)]
+    recorded.open(1)
+    for number, piece in enumerate(pieces):
+        recorded.data(1, piece, 1, offset=number << 20)
+    recorded.end(1, 12 << 20, 2, is_reset=True)
+    recorded.close(1, 2)
+    recorded.seal()
+
+    async def read_late(stream: trio.SocketStream, met: Met) -> None:
+        await trio.sleep(0.1)
+        await read_all(stream, met)
+
+    async with target_of(read_late) as target:
+        await replayed(tmp_path, target.address, Pace.MAX)
+    assert target.requests == [b"".join(pieces)]
+    assert target.met[0].end == "reset"
+
+
 @each_pace
 async def test_half_close_lets_answers_come(tmp_path: Path, pace: Pace) -> None:
     recorded = Recorded(tmp_path)
@@ -129,6 +149,20 @@ async def test_answers_that_do_not_come_are_counted_once_each(tmp_path: Path) ->
     assert target.requests == [request]
     assert end.summary["answer_timeouts"] == 2
     assert connections(end)["replayed"] == 1
+
+
+async def test_what_was_missing_once_is_not_waited_for_again(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    talk(recorded, 1, [b"one", b"two", b"six"])
+    recorded.seal()
+
+    async def skip_first(stream: trio.SocketStream, met: Met) -> None:
+        await read_all(stream, met, lambda data: b"" if data == b"one" else data)
+
+    async with target_of(skip_first) as target:
+        end = await replayed(tmp_path, target.address, Pace.ANSWERS, answer_timeout_s=1)
+    assert target.requests == [b"onetwosix"]
+    assert end.summary["answer_timeouts"] == 1
 
 
 async def test_timed_is_in_order_and_never_early(tmp_path: Path) -> None:
