@@ -33,7 +33,8 @@ with spaces between the items of a list. The command line goes first.
 Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
   file of --config again, USR1 opens log files again.
 Exit status: 0 asked to stop, 1 mistakes in the file, a fail of doctor, a capture that
-  cannot be read as a whole, 2 usage, 3 could not start, 4 workers fail to boot, 70 internal.
+  cannot be read or replayed as a whole, 2 usage, 3 could not start, 4 workers fail to boot,
+  70 internal.
 """
 
 
