@@ -11,8 +11,9 @@ class ExitStatus(IntEnum):
     OK = 0  # asked to stop, and stopped
     REFUSED = 1  # a configuration file, or an order to a running proxy, was refused
     UNFIT = 1  # doctor: what the proxy is for, or the file asks for, cannot be had here
-    INCOMPLETE = 1  # capture: something of it could not be read, or is missing
+    DIFFERENT = 1  # compare: answers differ
     REPLAY_FAILED = 1  # replay: connections failed, or it has not come to its end
+    INCOMPLETE = 1  # capture: something of it could not be read, or is missing
     USAGE = 2  # the command line or the environment was refused
     START = 3  # bind, permission, a missing kernel feature, a name that does not resolve
     BOOT = 4  # workers fail to boot

@@ -10,6 +10,7 @@ import click
 
 from spliceproxy import __version__
 from spliceproxy.cli.capture.command import capture
+from spliceproxy.cli.compare import compare
 from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
@@ -33,8 +34,8 @@ with spaces between the items of a list. The command line goes first.
 Signals: TERM and INT drain (a second one stops at once), QUIT stops at once, HUP reads the
   file of --config again, USR1 opens log files again.
 Exit status: 0 asked to stop, 1 mistakes in the file, a fail of doctor, a capture that
-  cannot be read or replayed as a whole, 2 usage, 3 could not start, 4 workers fail to boot,
-  70 internal.
+  cannot be read or replayed as a whole, differences, 2 usage, 3 could not start, 4 workers fail
+  to boot, 70 internal.
 """
 
 
@@ -65,6 +66,7 @@ def command(ctx: click.Context, /, config: str | None, **fields: Any) -> int:
 
 command.add_command(capture)
 command.add_command(check)
+command.add_command(compare)
 command.add_command(doctor)
 command.add_command(schema)
 command.add_command(replay)

@@ -1,0 +1,212 @@
+"""The subcommand that tells what differs between recorded answers and those of another version."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spliceproxy.cli.readers import reads
+from spliceproxy.errors import ExitStatus, UsageProblem, quote
+from spliceproxy.settings.address import BACKEND_FORMS, Address, parse_backend
+from spliceproxy.settings.bounds import parse_timeout
+
+if TYPE_CHECKING:
+    from spliceproxy.compare.comparison import CompareOptions, CompareResult
+    from spliceproxy.compare.report_file import ReportFile
+
+_DIRECTORY = click.Path(path_type=Path)
+
+
+def _percentage(text: str) -> float:
+    number = text.removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if number == text or not 0 <= value <= 100:
+        raise ValueError(f"{quote(text)} is no percentage: expected such as 20%")
+    return value / 100
+
+
+@click.command()
+@click.argument("recorded", metavar="DIR", type=_DIRECTORY)
+@click.option(
+    *("--answers", "answers"),
+    metavar="DIR",
+    type=_DIRECTORY,
+    help="The new version's answers: what replay --record has written.",
+)
+@click.option(
+    *("--noise", "noise"),
+    metavar="DIR",
+    type=_DIRECTORY,
+    help="The old version's answers in a replay; what differs there, too, is noise.",
+)
+@click.option(
+    *("--new", "new"),
+    metavar="ADDRESS",
+    callback=reads(parse_backend),
+    help=f"Replay against the new version there, instead of --answers: {BACKEND_FORMS}.",
+)
+@click.option(
+    *("--old", "old"),
+    metavar="ADDRESS",
+    callback=reads(parse_backend),
+    help="Replay against the old version, too, instead of --noise.",
+)
+@click.option(
+    "--keep", "kept", type=_DIRECTORY, metavar="DIR", help="Keep these replays, as new and old."
+)
+@click.option(
+    *("--answer-timeout", "answer_timeout_s"),
+    default="5s",
+    show_default=True,
+    metavar="TIME",
+    callback=reads(parse_timeout),
+    help="In a replay, wait so long where fewer bytes are answered than were recorded.",
+)
+@click.option(
+    *("--protocol", "protocol"),
+    metavar="NAME",
+    help="redis, http1, postgres, lines, raw, length:OPTIONS, or that of another package;"
+    " by default what each connection looks like.",
+)
+@click.option(
+    *("--ignore", "ignored"),
+    metavar="PATTERN",
+    multiple=True,
+    help="A field by its path, with * and ?, such as header.date; or re:EXPRESSION for"
+    " parts of values. Repeatable.",
+)
+@click.option(
+    *("--relative-noise", "relative"),
+    metavar="PERCENT",
+    default="20%",
+    show_default=True,
+    callback=reads(_percentage),
+    help="How much of all that differs must be beyond noise.",
+)
+@click.option(
+    *("--absolute-noise", "absolute"),
+    metavar="PERCENT",
+    default="0.03%",
+    show_default=True,
+    callback=reads(_percentage),
+    help="How many of all answers must differ beyond noise.",
+)
+@click.option(
+    "--samples", type=click.IntRange(0, 100), default=3, show_default=True, help="Kept of each."
+)
+@click.option(
+    "--report", type=_DIRECTORY, metavar="FILE", help="Write all into an SQLite database."
+)
+@click.option(
+    "--html", type=_DIRECTORY, metavar="FILE", help="Write a page that shows it to colleagues."
+)
+def compare(
+    *,
+    recorded: Path,
+    new: Address | None,
+    old: Address | None,
+    kept: Path | None,
+    answer_timeout_s: float,
+    report: Path | None,
+    html: Path | None,
+    **given: Any,
+) -> int:
+    """Tell what differs between recorded answers and those of another version.
+
+    DIR is what a capture: mirror has written. Exit status 1 when something differs.
+    """
+    from spliceproxy.cli.compare_replays import WantedReplays, replayed
+
+    _check_sources(given["answers"], given["noise"], new, old)
+    options = _options(recorded, **given)
+    if new is None:
+        return _compare(options, report, html)
+    wanted = WantedReplays(recorded, new, old, kept, answer_timeout_s)
+    with replayed(wanted) as replays:
+        options = replace(options, answers=replays.answers, noise=replays.noise)
+        status = _compare(options, report, html)
+    if not replays.is_complete:
+        click.echo("spliceproxy: not all connections could be replayed to their ends", err=True)
+        return ExitStatus.DIFFERENT
+    return status
+
+
+def _check_sources(
+    answers: Path | None, noise: Path | None, new: Address | None, old: Address | None
+) -> None:
+    """See that there is one way to the new answers, and to the old ones the same at most."""
+    if (answers is None) == (new is None):
+        raise UsageProblem("compare: one of --answers and --new is needed", "see --help")
+    if (new is None and old is not None) or (new is not None and noise is not None):
+        raise UsageProblem(
+            "compare: two ways to answers are mixed",
+            "give --answers and --noise, or --new and --old",
+        )
+
+
+def _options(
+    recorded: Path,
+    *,
+    answers: Path | None,
+    noise: Path | None,
+    protocol: str | None,
+    ignored: tuple[str, ...],
+    relative: float,
+    absolute: float,
+    samples: int,
+) -> "CompareOptions":
+    from spliceproxy.compare.comparison import CompareOptions
+    from spliceproxy.compare.ignored import IgnorePatterns
+    from spliceproxy.compare.noise import NoiseLimits
+    from spliceproxy.framing.protocols import find_protocol
+
+    try:
+        patterns = IgnorePatterns(ignored)
+    except ValueError as problem:
+        raise UsageProblem(f"--ignore: {problem}", "expected such as re:[0-9]+") from None
+    return CompareOptions(
+        recorded=recorded,
+        answers=answers or recorded,
+        noise=noise,
+        protocol=None if protocol is None else find_protocol(protocol),
+        ignored=patterns,
+        limits=NoiseLimits(relative, absolute),
+        samples=samples,
+    )
+
+
+def _compare(options: "CompareOptions", report_path: Path | None, html: Path | None) -> int:
+    from spliceproxy.cli.compare_summary import summarize
+    from spliceproxy.compare.comparison import Comparison
+    from spliceproxy.compare.report_file import ReportFile
+    from spliceproxy.compare.written_report import write_report
+
+    with closing(ReportFile(report_path)) as report:
+        with closing(Comparison(options, report)) as comparison:
+            result = comparison.run()
+        for paragraph in summarize(result, report):
+            click.echo(paragraph + "\n")
+        write_report(report, options, result)
+        report.finish()
+        if html is not None:
+            _write_page(html, report, options, result)
+    return ExitStatus.DIFFERENT if result.differences else ExitStatus.OK
+
+
+def _write_page(
+    path: Path, report: "ReportFile", options: "CompareOptions", result: "CompareResult"
+) -> None:
+    from spliceproxy.compare.html_page import make_page
+
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(make_page(report, options, result))
+    except OSError as problem:
+        raise UsageProblem(
+            f"--html {quote(str(path))}: {problem.strerror}", "expected a file that can be written"
+        ) from None

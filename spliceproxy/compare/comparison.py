@@ -1,0 +1,227 @@
+"""Two captures, or three, compared: recorded answers, new ones, and those of the old version."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spliceproxy.compare.alignment import align
+from spliceproxy.compare.answer_reader import AnswerReader, ending
+from spliceproxy.compare.differences import (
+    ABSENT,
+    Difference,
+    DifferenceLevel,
+    compare_frames,
+    describe,
+    make_difference,
+)
+from spliceproxy.compare.fingerprint_tally import FingerprintTally, TalliedDifference
+from spliceproxy.compare.first_difference import first_difference
+from spliceproxy.compare.gathered_capture import GatheredCapture, GatheredConnection
+from spliceproxy.compare.ignored import IgnorePatterns
+from spliceproxy.compare.latencies import Latencies
+from spliceproxy.compare.noise import NoiseLimits
+from spliceproxy.compare.report_file import ReportFile
+from spliceproxy.errors import UsageProblem, quote
+from spliceproxy.framing.frame import Frame
+from spliceproxy.framing.wire_protocol import WireProtocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """As the command line has it; `docs/compare.md` tells what each one means."""
+
+    recorded: Path
+    answers: Path
+    noise: Path | None = None
+    protocol: WireProtocol | None = None
+    """None: guessed for each connection."""
+    ignored: IgnorePatterns = field(default_factory=IgnorePatterns)
+    limits: NoiseLimits = field(default_factory=NoiseLimits)
+    samples: int = 3
+    """That are kept of each fingerprint."""
+
+
+@dataclass(slots=True)
+class CompareResult:
+    """What was compared, and what was not; the differences, those that count first."""
+
+    connections: int = 0
+    answers: int = 0
+    unmatched: int = 0
+    """Recorded connections that were not replayed."""
+    strangers: int = 0
+    """Replayed ones whose recorded connection is not in the capture."""
+    incomplete: int = 0
+    """Recorded ones of which bytes are missing: their answers can't be framed."""
+    unreadable: int = 0
+    """Parts of captures that could not be read."""
+    protocols: dict[str, int] = field(default_factory=dict)
+    """How many connections spoke which."""
+    differences: list[TalliedDifference] = field(default_factory=list)
+    noise: list[TalliedDifference] = field(default_factory=list)
+    """Differences that do not count."""
+    latencies: dict[str, Latencies] = field(default_factory=dict)
+    """By capture: ``recorded``, ``new``, ``old`` (replayed, for noise)."""
+
+
+class Comparison:
+    """Reads each capture once; then, for each connection, what was recorded and replayed of it."""
+
+    def __init__(self, options: CompareOptions, report: ReportFile) -> None:
+        """Find out which connections belong together.
+
+        Raises:
+            UsageProblem: a directory has no capture, or none that fits the first one.
+        """
+        self._options = options
+        self._report = report
+        self._tally = FingerprintTally(report, options.samples)
+        self._result = CompareResult()
+        with ExitStack() as opened:
+            self._new = opened.enter_context(closing(_Replayed(options.answers)))
+            self._old = None
+            if options.noise is not None:
+                self._old = opened.enter_context(closing(_Replayed(options.noise)))
+            recorded = GatheredCapture(options.recorded, self._new.originals)
+            self._recorded = opened.enter_context(closing(recorded))
+            self._opened = opened.pop_all()
+        names = ("recorded", "new") if self._old is None else ("recorded", "new", "old")
+        self._result.latencies = {name: Latencies() for name in names}
+
+    def run(self) -> CompareResult:
+        """Compare all connections, and write what was found into the report.
+
+        Raises:
+            UsageProblem: nothing was replayed of what was recorded.
+        """
+        result = self._result
+        for connection in self._recorded.connections.values():
+            self._compare(connection)
+        if not result.connections and not result.incomplete:
+            raise UsageProblem(
+                f"{quote(str(self._options.answers))} has nothing of what is in"
+                f" {quote(str(self._options.recorded))}",
+                "expected what spliceproxy replay --record has written of that capture",
+            )
+        result.strangers = self._new.left
+        captures = [self._recorded.capture, self._new.capture]
+        captures += [] if self._old is None else [self._old.capture]
+        result.unreadable = sum(len(capture.unreadable) for capture in captures)
+        result.answers = self._tally.answers
+        limits = None if self._old is None else self._options.limits
+        for found in self._tally.tallied(limits):
+            counts = found.counts.counts(limits)
+            (result.differences if counts else result.noise).append(found)
+        return result
+
+    def close(self) -> None:
+        """Give up what is open."""
+        self._opened.close()
+
+    def _compare(self, recorded: GatheredConnection) -> None:
+        copies = self._new.take(recorded)
+        if not copies:
+            self._result.unmatched += 1
+            return
+        if recorded.facts.gaps or recorded.facts.begins_mid_stream:
+            self._result.incomplete += 1
+            return
+        self._result.connections += 1
+        protocol = None
+        for copy in copies:
+            protocol = self._compare_with(recorded, copy, protocol, is_noise=False)
+        for copy in [] if self._old is None else self._old.take(recorded):
+            self._compare_with(recorded, copy, protocol, is_noise=True)
+        if protocol is not None:
+            count = self._result.protocols.get(protocol.name, 0)
+            self._result.protocols[protocol.name] = count + 1
+
+    def _compare_with(
+        self,
+        recorded: GatheredConnection,
+        copy: GatheredConnection,
+        protocol: WireProtocol | None,
+        *,
+        is_noise: bool,
+    ) -> WireProtocol:
+        latencies = self._result.latencies
+        is_first = protocol is None
+        ours = AnswerReader(
+            recorded,
+            protocol or self._options.protocol,
+            latencies["recorded"] if is_first else Latencies(),
+        )
+        theirs = AnswerReader(copy, ours.protocol, latencies["old" if is_noise else "new"])
+        for one, other in align(ours.frames(), theirs.frames()):
+            asked = (one or other or _NO_FRAME).asked
+            self._tally.compared(asked.name, is_noise=is_noise)
+            for difference in self._differences(one, other):
+                if one is not None and one.name == "stream":
+                    difference = _with_place(difference, recorded, copy)
+                self._count(difference, ours, asked.text, is_noise=is_noise)
+        ends = ending(recorded.facts), ending(copy.facts)
+        if ends[0] != ends[1]:
+            difference = make_difference("", DifferenceLevel.ENDING, "(ending)", *ends)
+            self._count(difference, ours, "", is_noise=is_noise)
+        return ours.protocol
+
+    def _differences(self, one: Frame | None, other: Frame | None) -> Iterator[Difference]:
+        frames, ignored = DifferenceLevel.FRAMES, self._options.ignored
+        if one is not None and other is not None:
+            yield from compare_frames(one, other, ignored)
+        elif one is not None:
+            yield make_difference(one.asked.name, frames, "(missing)", describe(one), ABSENT)
+        elif other is not None:
+            yield make_difference(other.asked.name, frames, "(extra)", ABSENT, describe(other))
+
+    def _count(
+        self, difference: Difference, ours: AnswerReader, asked: str, *, is_noise: bool
+    ) -> None:
+        if self._options.ignored.has_path(difference.fingerprint.field):
+            return
+        if is_noise:
+            self._tally.noise(difference)
+        else:
+            self._tally.differs(difference, ours.time_ns, str(ours.connection.facts.id), asked)
+
+
+_NO_FRAME = Frame(0, 0, "", b"")
+
+
+def _with_place(
+    difference: Difference, recorded: GatheredConnection, copy: GatheredConnection
+) -> Difference:
+    """Say where streams that are not framed begin to differ."""
+    found = first_difference(recorded, copy)
+    if found is None:
+        return difference
+    offset, one, other = found
+    texts = (
+        f"{difference.recorded}, at {offset}: {one}",
+        f"{difference.new}, at {offset}: {other}",
+    )
+    return Difference(difference.fingerprint, *texts)
+
+
+class _Replayed:
+    """Connections of a replay, by the recorded ones that they repeat."""
+
+    def __init__(self, path: Path) -> None:
+        self._gathered = GatheredCapture(path)
+        self.capture = self._gathered.capture
+        self._copies: dict[str, list[GatheredConnection]] = {}
+        for connection in self._gathered.connections.values():
+            original = str(connection.facts.facts.get("replay_of", ""))
+            self._copies.setdefault(original, []).append(connection)
+        self.originals = frozenset(self._copies)
+
+    def take(self, recorded: GatheredConnection) -> list[GatheredConnection]:
+        return self._copies.pop(str(recorded.facts.id), [])
+
+    @property
+    def left(self) -> int:
+        return sum(map(len, self._copies.values()))
+
+    def close(self) -> None:
+        self._gathered.close()
