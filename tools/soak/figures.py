@@ -10,9 +10,9 @@ from tools.soak.reading import Process, Reading
 MOST_GROWTH_BYTES = 16 << 20
 """Of a process, from one rest to the next: what allocators keep of a busier moment. A leak of a
 kilobyte for each connection, or of 150 KB for each reload, is more within ten minutes."""
-MOST_TABLE_GROWTH_BYTES = 128 << 10
-"""160 rows: reasons that come up late, and a slot or two more than were needed before."""
-MOST_OF_ATTACHED_BYTES = 8 << 10
+MOST_MORE_ROWS = 160
+"""Of the shared table: reasons that come up late, and a slot or two more than before."""
+MOST_ROWS_OF_ATTACHED = 10
 """For each mirror that is attached: its name is a new one, and each worker's slot has a row for it,
 and one for each reason of its losses."""
 
@@ -33,9 +33,9 @@ def _compared(name: str, before: int, after: int, most: int) -> Figure:
     return Figure(name, f"{before:,}", f"{after:,}", fault)
 
 
-def _memory(name: str, before: int, after: int, most_growth: int = MOST_GROWTH_BYTES) -> Figure:
+def _memory(name: str, before: int, after: int) -> Figure:
     grown = after - before
-    fault = f"grown by {_kilobytes(grown)}" if grown > most_growth else ""
+    fault = f"grown by {_kilobytes(grown)}" if grown > MOST_GROWTH_BYTES else ""
     return Figure(name, _kilobytes(before), _kilobytes(after), fault)
 
 
@@ -60,9 +60,9 @@ def at_rest(proxy: Proxy, before: Reading, after: Reading) -> Iterator[Figure]:
     yield _memory("memory, admin process", before.admin.resident_bytes, after.admin.resident_bytes)
     then, now = (_most(one.workers, "resident_bytes") for one in (before, after))
     yield _memory("memory, a worker", then, now)
-    of_attached = MOST_OF_ATTACHED_BYTES * (after.attached - before.attached)
-    most_growth = MOST_TABLE_GROWTH_BYTES + of_attached
-    yield _memory("memory, shared table", before.table_bytes, after.table_bytes, most_growth)
+    attached = after.attached - before.attached
+    most_rows = before.rows + MOST_MORE_ROWS + MOST_ROWS_OF_ATTACHED * attached
+    yield _compared("rows of the shared table", before.rows, after.rows, most_rows)
     yield _compared("processes", before.processes, after.processes, before.processes)
     yield _compared("zombies", before.zombies, after.zombies, 0)
     then, now = (_pipes(one.status) for one in (before, after))

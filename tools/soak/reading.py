@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from tools.soak.routes import WORKERS
 
 REST_TIMEOUT_S = 120.0
 """A command that mirrors may go on for a minute after its connection has ended."""
-_READINGS = 5
+_READINGS = 15
 _PAUSE_S = 0.2
-_SHARED_MAP = re.compile(r"^\S+ rw-s .* /dev/zero \(deleted\)\n((?:[A-Z]\w+:.*\n)+)", re.MULTILINE)
 
 
 async def wait_rest(proxy: Proxy) -> str:
@@ -81,25 +79,37 @@ class Reading:
     """Their descriptors are those without pipes that wait for the next connection."""
     processes: int
     zombies: int
-    table_bytes: int
-    """Memory of the shared table: grows with each row that is used for the first time."""
+    rows: int
+    """Of the shared table."""
     unfinished_files: int
     attached: int
     """How many mirrors have been attached so far."""
 
 
 async def read(proxy: Proxy) -> Reading:
-    """Read some times, and take the least: health checks and lookups come and go."""
+    """Read for some seconds, and take the least: health checks and lookups come and go."""
     readings = []
     for _ in range(_READINGS):
         readings.append(_read_once(proxy, await proxy.status()))
         await trio.sleep(_PAUSE_S)
-    return min(readings, key=_descriptors)
+    return least(readings)
 
 
-def _descriptors(reading: Reading) -> int:
-    every = (reading.master, reading.admin, *reading.workers)
-    return sum(process.descriptors for process in every)
+def least(readings: Sequence[Reading]) -> Reading:
+    """Return the last reading, with the fewest descriptors that each process ever had.
+
+    A lookup or a check under way has some, and each process may be without at another moment.
+    """
+
+    def fewest(processes: Iterable[Process]) -> Process:
+        return min(processes, key=lambda process: process.descriptors)
+
+    return replace(
+        readings[-1],
+        master=fewest(reading.master for reading in readings),
+        admin=fewest(reading.admin for reading in readings),
+        workers=list(map(fewest, zip(*(reading.workers for reading in readings), strict=True))),
+    )
 
 
 def _read_once(proxy: Proxy, status: Status) -> Reading:
@@ -117,7 +127,7 @@ def _read_once(proxy: Proxy, status: Status) -> Reading:
         workers=[_process(stats[pid], idle) for pid, idle in pooled.items() if pid in stats],
         processes=len(stats),
         zombies=sum(map(_is_zombie, stats)),
-        table_bytes=_table_bytes(master),
+        rows=status["shared_rows"],
         unfinished_files=sum(1 for _ in proxy.files.directory.rglob("*.part")),
         attached=proxy.attached,
     )
@@ -134,15 +144,3 @@ def _is_zombie(pid: int) -> bool:
     with suppress(FileNotFoundError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return False
-
-
-def _table_bytes(pid: int) -> int:
-    """Return the memory of the largest map that the process shares with those it has forked."""
-    maps = _SHARED_MAP.findall(Path(f"/proc/{pid}/smaps").read_text())
-    found = [{key: int(value) for key, value in _kilobytes(text)} for text in maps]
-    largest = max(found, key=lambda entries: entries["Size"])
-    return largest["Rss"] * 1024
-
-
-def _kilobytes(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 
 from tools.soak.figures import MOST_GROWTH_BYTES, Figure, at_rest, counters
 from tools.soak.proxy import Proxy
-from tools.soak.reading import Process, Reading
+from tools.soak.reading import Process, Reading, least
 
 WORKER = {"pipes_in_use": 0, "mirror_pipes_in_use": 0}
 MIRROR = {
@@ -38,7 +38,7 @@ READING = Reading(
     [Process(30, 1 << 20)] * 2,
     4,
     0,
-    1 << 20,
+    100,
     0,
     0,
 )
@@ -71,7 +71,7 @@ def test_nothing_has_grown() -> None:
         ),
         (replace(READING, master=Process(20, 2 * MOST_GROWTH_BYTES)), "memory, master"),
         (replace(READING, workers=[Process(30, 2 * MOST_GROWTH_BYTES)]), "memory, a worker"),
-        (replace(READING, table_bytes=2 << 20), "memory, shared table"),
+        (replace(READING, rows=1000), "rows of the shared table"),
         (replace(READING, processes=5), "processes"),
         (replace(READING, zombies=1), "zombies"),
         (replace(READING, unfinished_files=1), "unfinished audit files"),
@@ -86,7 +86,7 @@ def test_what_has_grown_is_told(after: Reading, name: str) -> None:
 
 
 def test_the_table_may_grow_by_what_was_attached() -> None:
-    assert grown(replace(READING, table_bytes=2 << 20, attached=200)) == {}
+    assert grown(replace(READING, rows=1000, attached=200)) == {}
 
 
 def test_counters_add_up() -> None:
@@ -111,3 +111,11 @@ def test_counters_add_up() -> None:
 )
 def test_counters_that_do_not_are_told(after: dict[str, Any], name: str, why: str) -> None:
     assert faults(list(counters(status(), after))) == {name: why}
+
+
+def test_what_comes_and_goes_is_not_taken_for_a_leak() -> None:
+    def reading(*descriptors: int) -> Reading:
+        return replace(READING, workers=[Process(count, 1) for count in descriptors])
+
+    taken = least([reading(32, 30), reading(30, 32), reading(32, 32)])
+    assert [process.descriptors for process in taken.workers] == [30, 30]
