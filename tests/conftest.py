@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def program() -> Callable[[str], str]:
         pytest.skip(reason)
 
     return find
+
+
+def pytest_configure() -> None:
+    """Have SIGINT reach the programs that tests start.
+
+    A shell has its jobs in the background ignore it, and they hand that on.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

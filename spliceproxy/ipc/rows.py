@@ -257,8 +257,9 @@ def subject_of(name: str) -> tuple[str, ...]:
     So a sum over the slots holds what workers have counted whose slots are free now.
     """
     parsed = parse_row_name(name)
-    if parsed is not None and parsed.kind in _SUBJECTS:
-        subject, labels = _SUBJECTS[parsed.kind]
+    known = None if parsed is None else _SUBJECTS.get(parsed.kind)
+    if parsed is not None and known is not None:
+        subject, labels = known
         return (subject, *parsed.labels[:labels])
     for kind, subject in _COMMON_SUBJECTS.items():
         common = common_labels(name, kind)

@@ -90,7 +90,7 @@ def test_access_log_in_a_file(root: Path, tmp_path_factory: pytest.TempPathFacto
     ("options", "status", "words"),
     [
         (["--listen", "203.0.113.1:0"], 3, "cannot listen on 203.0.113.1:0"),
-        (["--listen", "unix:/x"], 2, "no TCP address"),
+        (["--listen", "unix:/x"], 2, "is a unix socket"),
         (["--access-log", "/nowhere/log"], 3, "cannot be opened"),
         (["--preload", "."], 2, "--method mmap"),
         (["--method", "mmap", "--preload", "/"], 3, "no directory in"),

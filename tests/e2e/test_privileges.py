@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,11 +235,13 @@ def test_logs_are_opened_again_where_only_root_may(
 
 
 def holders(proxy: ProxyCommand, path: Path) -> list[int]:
-    return [
-        pid
-        for pid in (proxy.pid, *children(proxy.pid))
-        if str(path) in {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
-    ]
+    return [pid for pid in (proxy.pid, *children(proxy.pid)) if str(path) in opened(pid)]
+
+
+def opened(pid: int) -> Iterator[str]:
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            yield str(link.readlink())
 
 
 def test_copies_spill_within_the_sandbox(

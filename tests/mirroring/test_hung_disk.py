@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ from tests.proxy.peer import Acceptor, open_peer
 from tests.proxy.relay import Connection, eventually
 from tests.sinks.places import FilePlace
 from tests.streams import KERNEL_CHOICE
+
+
+def has_six(directory: Path, name: str) -> bool:
+    return len(list(directory.glob(f"*/{name}"))) == 6
 
 
 async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +61,8 @@ async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                     client.close()
                     backend.close()
                 good = tmp_path / "good"
-                await eventually(lambda: len(list(good.glob("*/*-response"))) == 6)
+                for name in ("*-request", "*-response"):
+                    await eventually(partial(has_six, good, name))
                 started_s = time.monotonic()
             assert time.monotonic() - started_s < 5
     finally:

@@ -17,8 +17,8 @@ from spliceproxy.sinks.sink import Sink
 
 PACKAGE = Path(spliceproxy.__file__).parent
 OWN_FILES = {sink.__module__.rpartition(".")[2] + ".py" for sink in SINKS.values()}
-# Places of the log have kinds too, and records of captures; these rooms can't import a sink.
-OTHER_KINDS = ("observe", "settings/log_", "capture/", "formats/capture/")
+# Places of the log have kinds too, records of captures, steps of replays: no sinks among them.
+OTHER_KINDS = ("observe", "settings/log_", "capture/", "formats/capture/", "replay/")
 
 
 def is_own(path: str) -> bool:

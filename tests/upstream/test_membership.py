@@ -80,7 +80,7 @@ def test_health_is_shared_however_many_names_have_come_and_gone(
     workers: list[Worker], clock: Clock
 ) -> None:
     table = workers[0].table
-    for first in range(0, 20_000, 30):
+    for first in range(0, 12_000, 30):
         workers[0].membership.replace(0, listed(*range(first, first + 30)))
         workers[1].membership.replace(0, listed(first))
         clock.go_on(60.0)

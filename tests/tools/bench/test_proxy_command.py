@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,17 +65,8 @@ def test_one_short_round_gives_figures_for_each_peer(
     assert peers["direct"]["cpu_us_per_request"]["median"] is None
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """A shell has its jobs in the background ignore SIGINT, and they hand that on."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_no_program_behind(
     number: signal.Signals, program: Callable[[str], str]
