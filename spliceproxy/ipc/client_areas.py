@@ -58,5 +58,8 @@ class ClientAreas:
     def clear(self, slot: int) -> None:
         """Let a worker that has ended have no connections any more."""
         if slot < self._slots:
-            at = slot * _AREA_BYTES + CONNECTIONS.at
-            self._map.madvise(mmap.MADV_REMOVE, at, CONNECTIONS.size_bytes)  # it reads as 0 then
+            at, size = slot * _AREA_BYTES + CONNECTIONS.at, CONNECTIONS.size_bytes
+            try:
+                self._map.madvise(mmap.MADV_REMOVE, at, size)  # it reads as 0 then
+            except OSError:  # EINVAL: the memory is locked (madvise(2)), or a sandbox can't do it
+                self._map[at : at + size] = bytes(size)

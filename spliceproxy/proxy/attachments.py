@@ -291,6 +291,7 @@ class WorkerAttachments:
         """Close the mirrors that are left for good."""
         leaving, self._leaving = self._leaving, []
         for attached in leaving:
+            attached.mirror.sink.wind_up()
             if attached.mirror.is_busy:
                 self._leaving.append(attached)
                 continue

@@ -123,6 +123,10 @@ class CaptureSink(Sink):
         """See `Sink.is_busy`."""
         return self._log.is_busy or (self._sweeper is not None and self._sweeper.is_busy)
 
+    def wind_up(self) -> None:
+        """See `Sink.wind_up`."""
+        self._log.wind_up()
+
     def close(self) -> None:
         """End the segment, and the sweeps."""
         self._log.close()

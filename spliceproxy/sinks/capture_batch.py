@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from spliceproxy.formats.capture.layout import RECORD_BYTES
 from spliceproxy.tap.chunk import PipeChunk
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ class Portion:
 
 
 class Batch:
-    """Records in memory, and among them data in pipes; it goes to the disk as one block."""
+    """Records in memory, and among them data in pipes; it goes to the disk as one block.
+
+    One that has grown while the disk stood still becomes several, as a reader holds a whole one.
+    """
 
     def __init__(self) -> None:
-        self.parts: list[bytearray | PipeChunk] = []
+        self.parts: list[bytearray | PipeChunk | None] = []
+        """In their order; None ends a block."""
         self.tail = bytearray()
         """The last part, which is not among the others yet."""
         self.pipes = 0
@@ -60,10 +65,11 @@ class Batch:
         self.told: list[Told] = []
         """Who is told when all is written, or why not."""
         self._earlier_bytes = 0
+        self._block_at = 0
 
     @property
     def size(self) -> int:
-        """How many bytes of a segment it will take, without the block's checksum."""
+        """How many bytes of a segment it will take, without the last block's checksum."""
         return self._earlier_bytes + len(self.tail)
 
     def portion(self, outlet: "CaptureOutlet") -> Portion:
@@ -82,6 +88,14 @@ class Batch:
         self.parts += (self.tail, chunk)
         self.tail = bytearray()
         self.pipes += 1
+
+    def limit_block(self, most_bytes: int) -> None:
+        """Begin another block if this one has become so large."""
+        if self.size - self._block_at >= most_bytes:
+            self.parts += (self.tail, None)
+            self._earlier_bytes += len(self.tail) + RECORD_BYTES
+            self._block_at = self._earlier_bytes
+            self.tail = bytearray()
 
     def close(self) -> None:
         """Let nothing more in."""

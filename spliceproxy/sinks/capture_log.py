@@ -32,6 +32,8 @@ HAND_OVER_BYTES = 256 << 10
 HAND_OVER_S = 0.1
 """Handing work to a thread and back costs more than a small message: it is done for so many
 bytes, or when the first of them is so old."""
+_BLOCK_BYTES = 4 << 20
+"""Far below what a reader takes (`MOST_BLOCK_BYTES`); a piece of data has 1 MiB at most."""
 _HAND_OVER_PIPES = 8  # of the 32 that all mirrors have
 _MOST_CONNECTIONS = 65_536  # of a segment: its index takes 4 MiB then
 
@@ -105,6 +107,8 @@ class CaptureLog:
         """Put in a connection's last record; done when it is written, or cannot be."""
         if connection.segment != self.segment:
             self.introduce(connection)
+        for stream in connection.streams.values():
+            stream.tell_rest()
         self.batch.closed.append(connection)
         self.put_text(RecordKind.CLOSE, 0, connection, 0, facts)
         self.batch.told.append(done)
@@ -129,8 +133,9 @@ class CaptureLog:
         self._log.error("internal_error", exc_info=error)
 
     def _hand_over(self) -> None:
-        if self._is_writing:
-            return  # its end will look again
+        if self._is_writing:  # its end will look again
+            self.batch.limit_block(_BLOCK_BYTES)
+            return
         self._is_urgent = False
         self._gathering.cancel()
         batch = self.batch
@@ -232,6 +237,11 @@ class CaptureLog:
             self._log.warning("segment_not_sealed", reason=name_failure(error), error=str(error))
         elif error is not None:
             raise error
+
+    def wind_up(self) -> None:
+        """End the segment, if nothing is to be written; whoever waits looks at the disk's jobs."""
+        if not self.is_busy and self._began_s is not None:
+            self._end_segment()
 
     def close(self) -> None:
         """Write what waits, and end the segment; waits for the disk, within bounds."""

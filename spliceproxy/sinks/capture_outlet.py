@@ -74,16 +74,26 @@ class CaptureOutlet(Outlet):
 
     def _catch_up(self, offset: int) -> None:
         """Introduce the connection if this segment has nothing of it; tell what is missing."""
-        log, connection, branch = self._log, self.connection, self._branch
-        if connection.segment != log.segment:
-            log.introduce(connection)
+        if self.connection.segment != self._log.segment:
+            self._log.introduce(self.connection)
         if offset > self._next:
-            connection.gaps += 1
-            facts: dict[str, object] = {"bytes": offset - self._next, "reason": branch.reason}
-            begin = branch.begins_at + self._next
-            log.put_text(RecordKind.GAP, self._flag, connection, begin, facts)
-            log.batch.portion(self).note_gap(self._next)
-            self._next = offset
+            self._log.batch.portion(self).note_gap(self._next)
+            self._tell_gap(offset)
+
+    def _tell_gap(self, offset: int) -> None:
+        connection = self.connection
+        connection.gaps += 1
+        facts = {"bytes": offset - self._next, "reason": self._branch.reason}
+        self._log.put_text(RecordKind.GAP, self._flag, connection, self.end_offset, facts)
+        self._next = offset
+
+    def tell_rest(self) -> None:
+        """Tell what is missing up to the end of the stream, before the connection's last record.
+
+        That was lost with the last batches, or came after the branch had ended.
+        """
+        if self._branch.offered_bytes > self._next:
+            self._tell_gap(self._branch.offered_bytes)
 
     def flush(self) -> None:
         """Nothing is ever queued."""

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from zlib import crc32
 
 from spliceproxy.formats.capture.encode import encode_header, encode_record
@@ -12,6 +13,7 @@ from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.file_directory import FileDirectory
 from spliceproxy.tap.chunk import PipeChunk
 
+_BLOCK = RecordKind.BLOCK
 _NEW_SUFFIX = ".new"
 """Nobody takes it for a segment yet; a look at its lock would be in the way of the writer's."""
 
@@ -28,7 +30,7 @@ class SegmentFile:
         """What is whole; the place of the next block."""
 
     def write(self, batch: Batch) -> None:
-        """Write a batch as one block.
+        """Write a batch, as one block or several.
 
         Raises:
             OSError: nothing of it is in the file.
@@ -37,21 +39,40 @@ class SegmentFile:
         if self._fd < 0:
             self._create()
         try:
-            checksum = 0
-            for part in batch.parts:
-                if isinstance(part, PipeChunk):
-                    while part.size:
-                        part.write_to(self._fd)
-                else:
-                    checksum = crc32(part, checksum)
-                    _write(self._fd, part)
-            end = encode_record(RecordKind.BLOCK, 0, 0, time.monotonic_ns(), self.size, 0, checksum)
-            _write(self._fd, end)
+            self._write_blocks(batch)
         except OSError:
-            os.ftruncate(self._fd, self.size)
-            os.lseek(self._fd, self.size, os.SEEK_SET)
+            if self.size == HEADER_BYTES:
+                self._remove()
+            else:
+                os.ftruncate(self._fd, self.size)
+                os.lseek(self._fd, self.size, os.SEEK_SET)
             raise
         self.size += batch.size + RECORD_BYTES
+
+    def _write_blocks(self, batch: Batch) -> None:
+        at = block_at = self.size
+        checksum = 0
+        for part in (*batch.parts, None):
+            if part is None:
+                now_ns = time.monotonic_ns()
+                _write(self._fd, encode_record(_BLOCK, 0, 0, now_ns, block_at, 0, checksum))
+                at = block_at = at + RECORD_BYTES
+                checksum = 0
+            elif isinstance(part, PipeChunk):
+                at += part.size
+                while part.size:
+                    part.write_to(self._fd)
+            else:
+                at += len(part)
+                checksum = crc32(part, checksum)
+                _write(self._fd, part)
+
+    def _remove(self) -> None:
+        """Leave no file that has nothing: a disk that is nearly full would get many."""
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+        with suppress(FileNotFoundError):
+            self._directory.unlink_at_root(self._name + OPEN_SUFFIX)
 
     def _create(self) -> None:
         """Whoever finds the name finds the lock held, and a whole header, too."""

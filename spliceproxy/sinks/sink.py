@@ -99,6 +99,13 @@ class Sink(ABC):
         """Whether something is under way that is not a job of the disk."""
         return False
 
+    def wind_up(self) -> None:  # noqa: B027 - few have it
+        """No stream comes any more: begin to end what takes time, such as jobs of the disk.
+
+        May be called again and again. A mirror that is detached is closed, which waits, only when
+        nothing is under way any more: connections go on meanwhile.
+        """
+
     def close(self) -> None:  # noqa: B027 - few have it
         """End what all streams share; the disk is open still, and all streams are over or cut."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from spliceproxy.capture.reader import open as open_capture
 from spliceproxy.capture.segment import Segment
 from spliceproxy.formats.capture.decode import decode_text
 from spliceproxy.formats.capture.layout import Flag, Record, RecordKind
@@ -317,3 +318,70 @@ async def test_a_disk_that_hangs_holds_up_nobody(
                 assert [outcome.received for outcome in outcomes] == [DATA, b"answer"]
             goes_on.set()
     assert len([record for record in captured(tmp_path) if record.kind == RecordKind.CLOSE]) == 5
+
+
+@pytest.mark.parametrize("overflow", ["gap", "detach"])
+async def test_what_is_lost_at_the_end_is_told_as_a_gap(
+    overflow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SegmentFile.write
+    full = threading.Event()
+
+    def write(self: SegmentFile, batch: Batch) -> None:
+        if full.is_set():
+            full.clear()
+            raise OSError(errno.ENOSPC, "full")
+        real(self, batch)
+
+    monkeypatch.setattr(SegmentFile, "write", write)
+    with trio.fail_after(30):
+        text = f"capture:{tmp_path}?direction=request&overflow={overflow}"
+        async with mirrored(text) as proxied:
+            connection = await proxied.connect()
+            for data in (b"a", b"bb"):
+                (full.set if len(data) > 1 else full.clear)()
+                await connection.client.send(data)
+                assert await connection.backend.receive_exactly(len(data)) == data
+                if len(data) == 1 or overflow == "detach":
+                    await eventually(lambda: proxied.mirrors.budget.used_bytes == 0)
+            if overflow == "detach":  # what comes after the end of the copy is missing, too
+                await connection.client.send(b"ccc")
+                assert await connection.backend.receive_exactly(3) == b"ccc"
+            connection.client.finish()
+            connection.backend.finish()
+            dropped = (await proxied.account())["dropped_bytes"]
+    assert dropped == (5 if overflow == "detach" else 2)
+    [copied] = open_capture(tmp_path).connections()
+    assert (copied.missing_bytes, copied.is_whole) == (dropped, False)
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_whoever_is_left_by_a_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SegmentFile.seal
+    is_sealing, goes_on = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+
+    def seal(self: SegmentFile, index: bytes) -> None:
+        is_sealing.set()
+        in_time.append(goes_on.wait(3))
+        real(self, index)
+
+    monkeypatch.setattr(SegmentFile, "seal", seal)
+    with trio.fail_after(30):
+        async with relay(**ROOM) as it:
+            connection = await it.connect()
+            assert attach(it, session=live(it), to=f"capture:{tmp_path}", connection="0-1")
+            await connection.client.send(b"copied")
+            await connection.backend.receive_exactly(6)
+            assert it.worker.attachments.detach(1)
+            await eventually(is_sealing.is_set)
+            await connection.client.send(b"alone")
+            await connection.backend.receive_exactly(5)
+            goes_on.set()
+            await eventually(lambda: nothing_is_left(it))
+            connection.client.finish()
+            connection.backend.finish()
+            await it.line()
+    assert in_time[0]
+    assert segments_in(tmp_path, ".capture")

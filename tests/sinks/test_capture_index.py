@@ -11,6 +11,9 @@ from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.capture_index import CapturedConnection, SegmentIndex
 from spliceproxy.sinks.capture_segment import SegmentFile
 from spliceproxy.sinks.file_directory import FileDirectory
+from tests.mirroring.test_full_disk import DISK_BYTES, small_disk
+
+__all__ = ["small_disk"]
 
 
 def batch_of(connection: CapturedConnection, *, is_closed: bool = False) -> Batch:
@@ -73,4 +76,18 @@ def test_whoever_finds_an_open_segment_finds_it_locked(
     assert is_locked_at(str(path))
     file.seal(b"")
     assert [path.suffix for path in tmp_path.iterdir()] == [".capture"]
+    directory.close()
+
+
+def test_a_segment_whose_first_block_does_not_fit_leaves_no_file(small_disk: Path) -> None:
+    """A disk that has room for headers alone would fill with them."""
+    directory = FileDirectory(str(small_disk), trusted=True)
+    batch = Batch()
+    batch.tail += bytes(2 * DISK_BYTES)
+    batch.close()
+    file = SegmentFile(directory, 1, 0)
+    with pytest.raises(OSError, match="No space"):
+        file.write(batch)
+    file.seal(b"")
+    assert not list(small_disk.iterdir())
     directory.close()
