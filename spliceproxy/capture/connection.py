@@ -32,7 +32,7 @@ class Connection:
     """By direction: ``end`` or ``reset``."""
     closed: dict[str, object] | None = None
     """Its line of the access log."""
-    places: list[tuple[Path, int, int]] = field(default_factory=list)
+    parts: list[tuple[Path, int, int]] = field(default_factory=list)
     """Its segments in order: from which block on, and where its last record stands."""
     _next: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -49,10 +49,10 @@ class Connection:
     def take(self, event: Event, record: Record, path: Path) -> None:
         """Take one more event into account, and where it was found."""
         self.note(event)
-        if self.places and self.places[-1][0] == path:
-            self.places[-1] = path, self.places[-1][1], record.place
+        if self.parts and self.parts[-1][0] == path:
+            self.parts[-1] = path, self.parts[-1][1], record.at
         else:
-            self.places.append((path, record.block, record.place))
+            self.parts.append((path, record.block, record.at))
 
     def note(self, event: Event) -> None:
         """Take one more event into account."""
@@ -93,13 +93,13 @@ class Connection:
         Raises:
             OSError, UsageProblem: as `open_segment`; a segment may have gone meanwhile.
         """
-        for path, block, last in self.places:
+        for path, block, last in self.parts:
             segment = open_segment(path)
             try:
                 for event, record in events_of(segment, block):
                     if event.connection == self.id:
                         yield event
-                    if record.place >= last:
+                    if record.at >= last:
                         break
             finally:
                 segment.close()

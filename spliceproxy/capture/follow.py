@@ -31,7 +31,7 @@ class _Tail:
         self.is_at_end = False
         """For now, if it is not over."""
         self._decoder = RecordDecoder()
-        self._place = HEADER_BYTES
+        self._at = HEADER_BYTES
 
     def read(self) -> list[Event]:
         """Return what has come, at most a bounded part of it."""
@@ -42,15 +42,15 @@ class _Tail:
             return []
 
     def _read(self) -> list[Event]:
-        data = os.pread(self.segment.fileno(), _READ_BYTES, self._place)
+        data = os.pread(self.segment.fileno(), _READ_BYTES, self._at)
         if not data and not is_locked(self.segment.fileno()):
             # Nobody writes it any more; what came before the lock was let go is there by now.
-            data = os.pread(self.segment.fileno(), _READ_BYTES, self._place)
+            data = os.pread(self.segment.fileno(), _READ_BYTES, self._at)
             if not data:
                 self.is_over = True
                 return self._events(self._decoder.end())
         self.is_at_end = not data
-        self._place += len(data)
+        self._at += len(data)
         return self._events(self._decoder.feed(data))
 
     def _events(self, records: list[Record]) -> list[Event]:
@@ -63,12 +63,12 @@ class _Tail:
             try:
                 event = event_of(self.segment.header, record)
             except ValueError as problem:
-                self.problem = f"{problem}, at {record.place}"
+                self.problem = f"{problem}, at {record.at}"
                 break
             if event is not None:
                 found.append(event)
         if damage is not None and not self.problem:
-            self.problem = f"{damage.what}, at {damage.place}"
+            self.problem = f"{damage.what}, at {damage.at}"
         self.is_over = self.is_over or bool(self.problem)
         return found
 

@@ -74,7 +74,7 @@ class Capture:
             yield segment
             damage = segment.damage
             if damage is not None and not (damage.is_cut and segment.is_being_written):
-                self._note(segment.path, f"{damage.what}, at {damage.place}")
+                self._note(segment.path, f"{damage.what}, at {damage.at}")
         finally:
             segment.close()
 
@@ -149,14 +149,14 @@ class Capture:
 
 
 def _events_about(wanted: ConnectionId, segment: Segment) -> Iterator[tuple[Event, Record]]:
-    place, end = HEADER_BYTES, None
+    at, end = HEADER_BYTES, None
     index = segment.index()
     if index is not None:
         entry = next((entry for entry in index if entry.connection == wanted.number), None)
         if entry is None:
             return
-        place, end = entry.first_block, entry.end
-    for event, record in events_of(segment, place, end):
+        at, end = entry.first_block, entry.end
+    for event, record in events_of(segment, at, end):
         if event.connection == wanted:
             yield event, record
 

@@ -62,19 +62,19 @@ class Segment:
             )
         self.header = header
 
-    def records(self, place: int = HEADER_BYTES, end: int | None = None) -> Iterator[Record]:
+    def records(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[Record]:
         """Read the records from a block's beginning on, as far as they are whole."""
-        decoder = RecordDecoder(place)
-        while end is None or place < end:
-            size = _READ_BYTES if end is None else min(_READ_BYTES, end - place)
+        decoder = RecordDecoder(at)
+        while end is None or at < end:
+            size = _READ_BYTES if end is None else min(_READ_BYTES, end - at)
             try:
-                data = os.pread(self._fd, size, place)
+                data = os.pread(self._fd, size, at)
             except OSError as problem:
-                self.damage = Damage(place, f"it cannot be read: {problem.strerror}")
+                self.damage = Damage(at, f"it cannot be read: {problem.strerror}")
                 return
             if not data:
                 break
-            place += len(data)
+            at += len(data)
             yield from decoder.feed(data)
             if decoder.damage is not None:
                 break
@@ -101,11 +101,11 @@ class Segment:
     def _read_index(self, size: int) -> list[IndexEntry] | None:
         if size < HEADER_BYTES + 2 * RECORD_BYTES:
             return None
-        place = decode_trailer(os.pread(self._fd, RECORD_BYTES, size - RECORD_BYTES))
-        if place is None or not HEADER_BYTES <= place < size <= place + _MOST_INDEX_BYTES:
+        at = decode_trailer(os.pread(self._fd, RECORD_BYTES, size - RECORD_BYTES))
+        if at is None or not HEADER_BYTES <= at < size <= at + _MOST_INDEX_BYTES:
             return None
-        decoder = RecordDecoder(place)
-        found = decoder.feed(os.pread(self._fd, size - place, place))
+        decoder = RecordDecoder(at)
+        found = decoder.feed(os.pread(self._fd, size - at, at))
         if not found or found[0].kind != RecordKind.INDEX:
             return None
         return list(decode_entries(found[0].payload))
@@ -134,14 +134,14 @@ def open_segment(path: Path) -> Segment:
 
 
 def events_of(
-    segment: Segment, place: int = HEADER_BYTES, end: int | None = None
+    segment: Segment, at: int = HEADER_BYTES, end: int | None = None
 ) -> Iterator[tuple[Event, Record]]:
     """Read events, and the records that tell them; one that cannot be read is damage, too."""
-    for record in segment.records(place, end):
+    for record in segment.records(at, end):
         try:
             event = event_of(segment.header, record)
         except ValueError as problem:
-            segment.damage = Damage(record.place, str(problem))
+            segment.damage = Damage(record.at, str(problem))
             return
         if event is not None:
             yield event, record

@@ -32,7 +32,7 @@ class ConnectionRecord:
     attempts: int = 0
     """Connects that were tried, with the one that a close has cut short."""
     queue_s: float | None = None
-    """How long it waited for a place at a backend; None: it had not to."""
+    """How long it waited for room at a backend; None: it had not to."""
     connect_s: float | None = None
     """From when it was let in until a backend had answered."""
     phase: Phase = Phase.CONNECT

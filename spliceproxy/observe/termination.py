@@ -19,7 +19,7 @@ class Phase(StrEnum):
     ADMISSION = "R"
     """Its first bytes are read, before anything is decided."""
     QUEUE = "Q"
-    """It waits for a place at a backend."""
+    """It waits for room at a backend."""
     CONNECT = "C"
     """A backend is being connected."""
     DATA = "D"

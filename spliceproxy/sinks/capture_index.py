@@ -48,7 +48,7 @@ class CapturedConnection:
 
     @property
     def state(self) -> tuple[int, int, int, int, int]:
-        """What an index says of it, but for its places."""
+        """What an index says of it, but for the blocks."""
         lengths = {direction: stream.end_offset for direction, stream in self.streams.items()}
         request_bytes, response_bytes = lengths.get("request", 0), lengths.get("response", 0)
         return self.first_ns, self.last_ns, request_bytes, response_bytes, self.gaps
@@ -66,11 +66,11 @@ class SegmentIndex:
         self.count = 0
         """Of connections."""
 
-    def note(self, batch: Batch, place: int, end: int) -> None:
-        """A batch has become the block from `place` to `end`."""
+    def note(self, batch: Batch, at: int, end: int) -> None:
+        """A batch has become the block from `at` to `end`."""
         for connection in batch.connections:
             if connection not in self._first_blocks:
-                self._first_blocks[connection] = place
+                self._first_blocks[connection] = at
                 self.count += 1
             self._ends[connection] = end
         for connection in batch.closed:

@@ -159,14 +159,14 @@ class CaptureLog:
         file: SegmentFile,
         index: SegmentIndex,
         batch: Batch,
-        place: int,
+        at: int,
         is_last: bool,  # noqa: FBT001
         job: "Future[None]",
     ) -> None:
         self._is_writing = False
         error = job.exception()
         if error is None:
-            index.note(batch, place, file.size)
+            index.note(batch, at, file.size)
             self._account(batch)
         if is_last:
             self._seal(file, index)

@@ -27,7 +27,7 @@ class SegmentFile:
         self._name = name_segment(self._header)
         self._fd = -1
         self.size = HEADER_BYTES
-        """What is whole; the place of the next block."""
+        """What is whole; where the next block begins."""
 
     def write(self, batch: Batch) -> None:
         """Write a batch, as one block or several.
@@ -97,9 +97,9 @@ class SegmentFile:
         if self._fd < 0:
             return
         try:
-            place, now_ns = self.size, time.monotonic_ns()
+            at, now_ns = self.size, time.monotonic_ns()
             head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
-            trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, place)
+            trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, at)
             _write(self._fd, head + index + trailer)
         except OSError:
             os.ftruncate(self._fd, self.size)

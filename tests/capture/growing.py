@@ -37,9 +37,9 @@ class Growing(Recorded):
     def seal(self) -> Path:
         """Write the rest with an index of no connection, and give the file its name."""
         self.write()
-        place = len(self._data)
+        at = len(self._data)
         self._data += encode_record(RecordKind.INDEX, 0, 0, 0, 0)
-        self._data += encode_record(RecordKind.TRAILER, 0, 0, 0, place)
+        self._data += encode_record(RecordKind.TRAILER, 0, 0, 0, at)
         self.write(is_whole=False)
         self.crash()
         path = self.path.with_name(self.path.name.removesuffix(OPEN_SUFFIX))

@@ -61,7 +61,7 @@ def test_connections_go_over_segments_and_writers_are_merged_by_time(tmp_path: P
     second, first = capture.connections()
     assert (first.id, second.id) == (ConnectionId(1, 1), ConnectionId(2, 1))
     assert (first.request_bytes, first.reason, first.is_whole) == (2, "closed", True)
-    assert len(first.places) == 2
+    assert len(first.parts) == 2
     assert [e.data for e in first.events() if isinstance(e, Data)] == [b"a", b"c"]
     found = capture.connection(ConnectionId(2, 1))
     assert found is not None

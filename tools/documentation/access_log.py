@@ -22,7 +22,7 @@ KEYS = {
     "or there is none",
     "backend": "the address that was connected; empty if none was",
     "attempts": "how many connects were tried",
-    "queue_s": "seconds in the queue for a place at a backend; null without a queue",
+    "queue_s": "seconds in the queue for room at a backend; null without a queue",
     "connect_s": "seconds from when the client was let in until a backend had answered, with those "
     "in the queue; null if none did",
     "duration_s": "seconds from the accept to the end",
@@ -34,7 +34,7 @@ KEYS = {
     "reason": "why it ended; see below",
     "closed_by": "who ended it first: `client`, `backend` or `proxy`",
     "termination": "the reason as HAProxy's two letters",
-    "mirrors": "for each stream to a [mirror](mirroring.md): its place, direction, bytes offered, "
+    "mirrors": "for each stream to a [mirror](mirroring.md): its sink, direction, bytes offered, "
     "delivered, dropped and queued, state and reason; of one that was attached also the `offset` "
     "in the stream where it begins; null without a mirror",
 }

@@ -31,7 +31,7 @@ class NotACaptureError(ValueError):
 class Damage:
     """Where in a segment something is wrong, and what; nothing behind it can be trusted."""
 
-    place: int
+    at: int
     what: str
     is_cut: bool = False
     """The rest is missing; if somebody writes the segment, it is still to come."""
@@ -65,12 +65,12 @@ class RecordDecoder:
     last checksum, as after a crash, comes out at `end`.
     """
 
-    def __init__(self, place: int = HEADER_BYTES) -> None:
+    def __init__(self, at: int = HEADER_BYTES) -> None:
         self.damage: Damage | None = None
         """Why nothing more comes out."""
         self._data = bytearray()
-        self._place = place  # in the segment, of the first byte of `_data`
-        self._block_place = place
+        self._at = at  # in the segment, of the first byte of `_data`
+        self._block_at = at
         self._block_bytes = 0
         self._checksum = 0
         self._held: list[Record] = []
@@ -88,7 +88,7 @@ class RecordDecoder:
                 break
             start += RECORD_BYTES + len(record.payload)
             self._take(record, released)
-        self._place += start
+        self._at += start
         del self._data[:start]
         return released
 
@@ -97,11 +97,11 @@ class RecordDecoder:
         held, self._held = self._held, []
         if self._data and self.damage is None:
             what = f"{len(self._data)} bytes are no whole record"
-            self.damage = Damage(self._place, what, is_cut=True)
+            self.damage = Damage(self._at, what, is_cut=True)
         return held
 
     def _next(self, start: int) -> Record | None:
-        data, place = self._data, self._place + start
+        data, at = self._data, self._at + start
         if len(data) - start < RECORD_BYTES:
             return None
         size, kind, flags, _, connection, time_ns, offset, checksum = RECORD.unpack_from(
@@ -110,13 +110,13 @@ class RecordDecoder:
         payload_at = start + RECORD_BYTES
         head = bytes(data[start:payload_at])
         if CHECKSUM.unpack_from(head, RECORD.size)[0] != crc32(head[: RECORD.size]):
-            self.damage = Damage(place, "a record's checksum is wrong")
+            self.damage = Damage(at, "a record's checksum is wrong")
         elif size > MOST_PAYLOAD_BYTES:
-            self.damage = Damage(place, f"a record of {size} bytes")
+            self.damage = Damage(at, f"a record of {size} bytes")
         elif len(data) - payload_at >= size:
             payload = bytes(data[payload_at : payload_at + size])
             return self._checked(
-                Record(kind, flags, connection, time_ns, offset, payload, place, self._block_place),
+                Record(kind, flags, connection, time_ns, offset, payload, at, self._block_at),
                 head,
                 checksum,
             )
@@ -125,13 +125,13 @@ class RecordDecoder:
     def _checked(self, record: Record, head: bytes, checksum: int) -> Record | None:
         """Look at the checksum that a record brings, if it does, and compute with the others."""
         if record.kind == RecordKind.BLOCK:
-            if checksum != self._checksum or record.offset != self._block_place:
-                self.damage = Damage(self._block_place, "a block's checksum is wrong")
+            if checksum != self._checksum or record.offset != self._block_at:
+                self.damage = Damage(self._block_at, "a block's checksum is wrong")
                 self._held.clear()
                 return None
         elif record.kind == RecordKind.INDEX:
             if checksum != crc32(record.payload):
-                self.damage = Damage(record.place, "the index's checksum is wrong")
+                self.damage = Damage(record.at, "the index's checksum is wrong")
                 return None
         else:
             self._checksum = crc32(head, self._checksum)
@@ -143,7 +143,7 @@ class RecordDecoder:
         if record.kind == RecordKind.BLOCK:
             released += self._held
             self._held.clear()
-            self._block_place = record.place + RECORD_BYTES
+            self._block_at = record.at + RECORD_BYTES
             self._block_bytes = self._checksum = 0
             return
         if record.kind == RecordKind.INDEX:
@@ -152,7 +152,7 @@ class RecordDecoder:
         self._held.append(record)
         self._block_bytes += RECORD_BYTES + len(record.payload)
         if self._block_bytes > MOST_BLOCK_BYTES:
-            self.damage = Damage(self._block_place, f"a block of over {MOST_BLOCK_BYTES} bytes")
+            self.damage = Damage(self._block_at, f"a block of over {MOST_BLOCK_BYTES} bytes")
 
 
 def decode_trailer(data: bytes) -> int | None:

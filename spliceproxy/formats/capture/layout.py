@@ -30,7 +30,7 @@ VERSION = 1
 
 HEADER = struct.Struct("<8sHHIQQQQQ4x")
 """Magic, version, length of the header, flags, writer, segment, wall clock ns, monotonic ns,
-index's place; behind it the checksum."""
+where the index is; behind it the checksum."""
 HEADER_BYTES = 64
 
 RECORD = struct.Struct("<IBBHQQQI")
@@ -93,7 +93,7 @@ class Record:
     time_ns: int
     offset: int
     payload: bytes
-    place: int
+    at: int
     """Where in the segment its header stands."""
     block: int
     """Where the block begins that it is in."""

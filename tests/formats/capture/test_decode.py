@@ -82,7 +82,7 @@ def test_what_was_cut_short_is_read_to_its_last_whole_record(
     whole = [
         record
         for record in segment.records
-        if record.place + RECORD_BYTES + len(record.payload) <= length
+        if record.at + RECORD_BYTES + len(record.payload) <= length
     ]
     assert records == whole
 
@@ -96,7 +96,7 @@ def test_a_garbled_byte_is_found_out_and_nothing_before_it_is_lost(
     by = data.draw(st.integers(1, 255))
     unseen = any(
         record.flags & Flag.UNCHECKED
-        and record.place + RECORD_BYTES <= at < record.place + RECORD_BYTES + len(record.payload)
+        and record.at + RECORD_BYTES <= at < record.at + RECORD_BYTES + len(record.payload)
         for record in segment.records
     )
     garbled = bytearray(segment.data)
@@ -105,9 +105,9 @@ def test_a_garbled_byte_is_found_out_and_nothing_before_it_is_lost(
     assert (decoder.damage is None) == unseen
     if decoder.damage is not None:
         assert records == segment.records[: len(records)]
-        assert decoder.damage.place <= at
-        assert all(record.place < decoder.damage.place for record in records)
-        later = [record for record in segment.records[len(records) :] if record.place > at]
+        assert decoder.damage.at <= at
+        assert all(record.at < decoder.damage.at for record in records)
+        later = [record for record in segment.records[len(records) :] if record.at > at]
         assert not set(decoder.end()) & set(later)
 
 
@@ -123,7 +123,7 @@ def test_a_hostile_length_is_refused_at_once(size: int) -> None:
     decoder = RecordDecoder()
     assert decoder.feed(encode_record(RecordKind.DATA, 0, 1, 2, 3, size)) == []
     assert decoder.damage is not None
-    assert decoder.damage.place == HEADER_BYTES
+    assert decoder.damage.at == HEADER_BYTES
     assert str(size) in decoder.damage.what
 
 
@@ -133,18 +133,18 @@ def test_a_block_without_an_end_is_not_held_for_ever() -> None:
     for number in range(MOST_BLOCK_BYTES // len(piece) + 1):
         decoder.feed(encode_record(RecordKind.DATA, 0, 1, 2, number << 20, len(piece)) + piece)
     assert decoder.damage is not None
-    assert decoder.damage.place == HEADER_BYTES
+    assert decoder.damage.at == HEADER_BYTES
 
 
 def test_reading_begins_at_any_block() -> None:
     segment = Segment()
     segment.add(RecordKind.DATA, 1, 5, 0, b"first")
     segment.end_block()
-    place = len(segment.data)
+    at = len(segment.data)
     segment.add(RecordKind.DATA, 1, 6, 5, b"second")
     segment.end_block()
-    decoder = RecordDecoder(place)
-    assert decoder.feed(bytes(segment.data[place:])) == segment.records[1:]
+    decoder = RecordDecoder(at)
+    assert decoder.feed(bytes(segment.data[at:])) == segment.records[1:]
     assert decoder.damage is None
 
 
@@ -154,18 +154,18 @@ def test_the_index_is_found_from_the_end() -> None:
     segment = Segment()
     segment.add(RecordKind.DATA, 1, 5, 0, b"first")
     segment.end_block()
-    place = len(segment.data)
+    at = len(segment.data)
     segment.data += (
         encode_record(RecordKind.INDEX, 0, 0, 0, 0, len(payload), crc32(payload)) + payload
     )
-    segment.data += encode_record(RecordKind.TRAILER, 0, 0, 9, place)
-    assert decode_trailer(bytes(segment.data[-100:])) == place
+    segment.data += encode_record(RecordKind.TRAILER, 0, 0, 9, at)
+    assert decode_trailer(bytes(segment.data[-100:])) == at
     decoder, records = decode(bytes(segment.data))
     assert [record.kind for record in records] == [RecordKind.DATA, RecordKind.INDEX]
     assert list(decode_entries(records[1].payload)) == entries
     [trailer] = decoder.end()
     assert trailer.kind == RecordKind.TRAILER
-    segment.data[place + RECORD_BYTES] ^= 1
+    segment.data[at + RECORD_BYTES] ^= 1
     decoder, _ = decode(bytes(segment.data))
     assert decoder.damage is not None
 
