@@ -11,6 +11,7 @@ _COMMENT, _IF_TSRESOL, _SHB_USERAPPL = 1, 9, 4
 _NANOSECONDS = 9  # 10 to the power of minus this
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _MOST_COMMENT_BYTES = 4096
+_LAST_NS = (1 << 64) - 1
 
 
 def encode_section(program: str) -> bytes:
@@ -23,12 +24,14 @@ def encode_section(program: str) -> bytes:
 
 
 def encode_packet(time_ns: int, frame: bytes, comment: str = "") -> bytes:
-    """Return one packet, with its time since 1970."""
-    length = len(frame)
+    """Return one packet, with its time since 1970, or the nearest that can be told."""
+    length, time_ns = len(frame), min(max(0, time_ns), _LAST_NS)
     head = struct.pack("<IIIII", 0, time_ns >> 32, time_ns & 0xFFFFFFFF, length, length)
     options = b""
     if comment:
-        text = comment.encode()[:_MOST_COMMENT_BYTES].decode(errors="ignore").encode()
+        text = (
+            comment.encode(errors="replace")[:_MOST_COMMENT_BYTES].decode(errors="ignore").encode()
+        )
         options = _option(_COMMENT, text) + _option(0, b"")
     return _block(_PACKET, head + _padded(frame) + options)
 

@@ -97,16 +97,22 @@ class SegmentFile:
         if self._fd < 0:
             return
         try:
-            at, now_ns = self.size, time.monotonic_ns()
-            head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
-            trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, at)
-            _write(self._fd, head + index + trailer)
-        except OSError:
-            os.ftruncate(self._fd, self.size)
+            self._write_index(index)
+            # With the lock still held: it would look like what a crash has left.
+            self._directory.rename_at_root(self._name + OPEN_SUFFIX, self._name)
         finally:
             fd, self._fd = self._fd, -1
             os.close(fd)
-        self._directory.rename_at_root(self._name + OPEN_SUFFIX, self._name)
+
+    def _write_index(self, index: bytes) -> None:
+        """It is of use, and no more than that: a full disk does without."""
+        now_ns = time.monotonic_ns()
+        head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
+        trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, self.size)
+        try:
+            _write(self._fd, head + index + trailer)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
 
 
 def _write(fd: int, data: bytes | bytearray) -> None:

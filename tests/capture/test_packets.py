@@ -196,3 +196,12 @@ def folded_sum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
+
+
+def test_times_and_texts_that_no_proxy_writes_still_make_packets(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.open(1, route="\ud800")
+    recorded.data(1, b"later", 1 << 44)
+    recorded.seal()
+    packets = b"".join(spliceproxy.capture.to_pcapng(spliceproxy.capture.open(tmp_path).events()))
+    assert b"later" in packets

@@ -91,3 +91,24 @@ def test_a_segment_whose_first_block_does_not_fit_leaves_no_file(small_disk: Pat
     file.seal(b"")
     assert not list(small_disk.iterdir())
     directory.close()
+
+
+def test_whoever_finds_an_open_segment_that_is_being_sealed_finds_it_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = FileDirectory(str(tmp_path), trusted=True)
+    file = SegmentFile(directory, 1, 0)
+    file.write(Batch())
+    [path] = tmp_path.iterdir()
+    real = FileDirectory.rename_at_root
+    was_locked: list[bool] = []
+
+    def look(self: FileDirectory, name: str, new_name: str) -> None:
+        was_locked.append(is_locked_at(str(path)))
+        real(self, name, new_name)
+
+    monkeypatch.setattr(FileDirectory, "rename_at_root", look)
+    file.seal(b"")
+    assert was_locked == [True]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".capture"]
+    directory.close()
