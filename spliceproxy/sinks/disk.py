@@ -49,6 +49,7 @@ class Disk:
         self._ended: deque[tuple[Callable[[Any], None], Future[Any]]] = deque()
         self._submitted: list[_Job] = []
         self.jobs = 0
+        self._patience_s = _EXIT_S
         reactor.register(self._wake_fd, select.EPOLLIN, self)
 
     def submit(self, job: Callable[[], Result], done: Callable[["Future[Result]"], None]) -> None:
@@ -102,11 +103,15 @@ class Disk:
         structlog.get_logger().error("internal_error", exc_info=error)
 
     def finish(self) -> None:
-        """Wait for the jobs that are under way, and for those that follow from them."""
-        deadline_s = time.monotonic() + _EXIT_S
-        while self.jobs and time.monotonic() < deadline_s:
+        """Wait for the jobs that are under way, and for those that follow from them.
+
+        However often this is called, a disk that hangs is waited for only once.
+        """
+        while self.jobs and self._patience_s > 0:
+            began_s = time.monotonic()
             self._hand_over()
             select.select([self._wake_fd], [], [], 0.05)
+            self._patience_s -= time.monotonic() - began_s
             self._call_back()
 
     def retire(self) -> None:

@@ -2,10 +2,12 @@
 
 import errno
 import threading
+import time
 
 import pytest
 
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.sinks import disk
 from spliceproxy.sinks.disk import Disk
 from tests.descriptors import open_descriptors
 
@@ -29,3 +31,21 @@ def test_no_thread_is_to_be_had(started: int, monkeypatch: pytest.MonkeyPatch) -
     assert caught.value.errno == errno.EAGAIN
     assert (open_descriptors(), threading.active_count()) == (before, threads)
     reactor.close()
+
+
+def test_a_disk_that_hangs_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a worker would be killed before the last of its mirrors had been closed."""
+    monkeypatch.setattr(disk, "_EXIT_S", 0.5)
+    reactor, goes_on = Reactor(), threading.Event()
+    hung = Disk(reactor)
+    hung.submit(goes_on.wait, lambda job: None)
+    try:
+        hung.finish()
+        began_s = time.monotonic()
+        for _ in range(10):
+            hung.finish()
+        assert time.monotonic() - began_s < 0.5
+    finally:
+        goes_on.set()
+        hung.retire()
+        reactor.close()
