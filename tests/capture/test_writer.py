@@ -50,7 +50,7 @@ def check_indexes(directory: Path) -> None:
         for record in segment.records():
             if record.connection:
                 entry = index[record.connection]
-                assert entry.first_block <= record.place < entry.end
+                assert entry.first_block <= record.at < entry.end
                 assert entry.first_ns <= record.time_ns <= entry.last_ns
                 last[record.connection] = record.time_ns
         assert last == {number: entry.last_ns for number, entry in index.items()}
