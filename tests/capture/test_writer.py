@@ -89,5 +89,5 @@ def test_a_full_disk_is_a_failure_and_no_exception(
 def test_no_directory(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"")
-    with pytest.raises(StartProblem, match="file"):
+    with pytest.raises(StartProblem, match="expected a directory"):
         CaptureWriter(path)

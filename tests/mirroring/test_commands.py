@@ -71,6 +71,7 @@ async def test_it_is_killed_by_somebody_while_nothing_flows() -> None:
         async with mirrored("exec:cat?overflow=block") as proxied:
             connection = await proxied.connect()
             await connection.client.send(b"x")
+            await connection.backend.receive_exactly(1)
             await eventually(lambda: proxied.mirrors.budget.used_bytes == 0)
             [pid] = child_processes() - others
             os.kill(pid, signal.SIGKILL)

@@ -2,14 +2,13 @@
 
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 from structlog.testing import capture_logs
 
-from spliceproxy.serving import serve
+from spliceproxy.serving import Proxy, serve
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route
@@ -23,8 +22,16 @@ from tests.sinks.places import FilePlace
 from tests.streams import KERNEL_CHOICE
 
 
-def has_six(directory: Path, name: str) -> bool:
-    return len(list(directory.glob(f"*/{name}"))) == 6
+def are_over(proxy: Proxy, mirror: str) -> bool:
+    """Whether a mirror has all streams of six connections, and knows it."""
+    streams = [
+        branch
+        for session in proxy.worker.mirroring
+        if session.mirrors is not None
+        for of, branch in session.mirrors.branches
+        if of.settings.target.endswith(mirror)
+    ]
+    return len(streams) == 12 and all(branch.over for branch in streams)
 
 
 async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +67,7 @@ async def test_it_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                     assert [outcome.received for outcome in outcomes] == [b"question", b"answer"]
                     client.close()
                     backend.close()
-                good = tmp_path / "good"
-                for name in ("*-request", "*-response"):
-                    await eventually(partial(has_six, good, name))
+                await eventually(lambda: are_over(proxy, "good"))
                 started_s = time.monotonic()
             assert time.monotonic() - started_s < 5
     finally:
