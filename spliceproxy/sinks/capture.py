@@ -14,9 +14,7 @@ The format of segments is in `spliceproxy.formats.capture`.
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -25,27 +23,23 @@ from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
+from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
 from spliceproxy.sinks.capture_sweep import SegmentSweep
-from spliceproxy.sinks.directory_check import check_directory
+from spliceproxy.sinks.directory_sink import DirectorySink, SweepOnce
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.file_directory import FileDirectory, name_failure
-from spliceproxy.sinks.file_sweeper import FileSweeper
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Targets
 
 
-class CaptureSink(Sink):
+class CaptureSink(DirectorySink):
     """The log, in a directory that no other mirror writes into."""
 
     descriptors = 0
     own_descriptors = 6  # the directory, two segments; a sweeper's eventfd, lease and listing
-    medium = Medium.FILE
-    keeps_records = True
-    can_be_tried = True
 
     def __init__(
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
@@ -53,29 +47,11 @@ class CaptureSink(Sink):
         """See `Sink`."""
         super().__init__(settings, reactor, disk, targets)
         own: CaptureOptions = settings.own
-        self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
         self._log = CaptureLog(reactor, disk, self._directory, own, settings.text)
         self._connections: dict[str, CapturedConnection] = {}
-        self._sweeper: FileSweeper | None = None
-        kept = own.retention
-        if kept.is_limited:
-            self._sweeper = FileSweeper(
-                reactor,
-                self._directory,
-                kept,
-                settings.text,
-                lambda root, is_stopped: SegmentSweep(root, kept, is_stopped).run(),
-            )
 
-    @classmethod
-    def check(cls, settings: MirrorSettings) -> None:
-        """Create the directory if it is missing; refuse one that is not to be written into."""
-        check_directory(settings, trusted=settings.own.trust_directory)
-
-    @classmethod
-    def directory(cls, settings: MirrorSettings) -> Path:
-        """See `Sink.directory`."""
-        return Path(settings.target)
+    def _sweep_within(self, limits: Retention) -> SweepOnce:
+        return lambda root, is_stopped: SegmentSweep(root, limits, is_stopped).run()
 
     @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:
@@ -107,21 +83,10 @@ class CaptureSink(Sink):
         else:
             self._log.close_connection(connection, record, done)
 
-    def try_out(self, done: Callable[[str], None]) -> None:
-        """Write a file that has no name."""
-
-        def told(job: "Future[None]") -> None:
-            error = job.exception()
-            if error is not None and not isinstance(error, OSError):
-                raise error
-            done("" if error is None else name_failure(error))
-
-        self.disk.submit(self._directory.try_out, told)
-
     @property
     def is_busy(self) -> bool:
         """See `Sink.is_busy`."""
-        return self._log.is_busy or (self._sweeper is not None and self._sweeper.is_busy)
+        return self._log.is_busy or super().is_busy
 
     def wind_up(self) -> None:
         """See `Sink.wind_up`."""
@@ -130,12 +95,7 @@ class CaptureSink(Sink):
     def close(self) -> None:
         """End the segment, and the sweeps."""
         self._log.close()
-        if self._sweeper is not None:
-            self._sweeper.close()
-
-    def release(self) -> None:
-        """See `Sink.release`."""
-        self._directory.close()
+        super().close()
 
 
 def _describe(branch: Branch) -> dict[str, object]:

@@ -24,56 +24,33 @@ import structlog
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.mirror_kinds.file import FileOptions
+from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.directory_check import check_directory
+from spliceproxy.sinks.directory_sink import DirectorySink, SweepOnce
 from spliceproxy.sinks.disk import Disk
-from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
 from spliceproxy.sinks.file_outlet import FileOutlet
 from spliceproxy.sinks.file_retention import DaySizes, Sweep
-from spliceproxy.sinks.file_sweeper import FileSweeper
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Targets
 
 
-class FileSink(Sink):
+class FileSink(DirectorySink):
     """The directory, which is no other mirror's: they would write the same names."""
 
     descriptors = 1
     own_descriptors = 6  # the directory, a day; a sweeper's eventfd, lease, day and its listing
-    medium = Medium.FILE
-    keeps_records = True
-    can_be_tried = True
 
     def __init__(
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
     ) -> None:
         """See `Sink`."""
         super().__init__(settings, reactor, disk, targets)
-        own: FileOptions = settings.own
-        self._directory = FileDirectory(settings.target, trusted=own.trust_directory)
-        self._sweeper: FileSweeper | None = None
-        kept, sizes = own.retention, DaySizes()
-        if kept.is_limited:
-            self._sweeper = FileSweeper(
-                reactor,
-                self._directory,
-                kept,
-                settings.text,
-                lambda root, is_stopped: Sweep(root, kept, sizes, is_stopped).run(),
-            )
         disk.submit(self._directory.root, _note_opened)
 
-    @classmethod
-    def check(cls, settings: MirrorSettings) -> None:
-        """Create the directory if it is missing; refuse one that is not to be written into."""
-        check_directory(settings, trusted=settings.own.trust_directory)
-
-    @classmethod
-    def directory(cls, settings: MirrorSettings) -> Path:
-        """See `Sink.directory`."""
-        return Path(settings.target)
+    def _sweep_within(self, limits: Retention) -> SweepOnce:
+        sizes = DaySizes()
+        return lambda root, is_stopped: Sweep(root, limits, sizes, is_stopped).run()
 
     @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:
@@ -100,31 +77,6 @@ class FileSink(Sink):
             done(error)
 
         self.disk.submit(lambda: self._directory.write_record(name, record), told)
-
-    @property
-    def is_busy(self) -> bool:
-        """See `Sink.is_busy`."""
-        return self._sweeper is not None and self._sweeper.is_busy
-
-    def close(self) -> None:
-        """See `Sink.close`."""
-        if self._sweeper is not None:
-            self._sweeper.close()
-
-    def release(self) -> None:
-        """See `Sink.release`."""
-        self._directory.close()
-
-    def try_out(self, done: Callable[[str], None]) -> None:
-        """Write a file that has no name."""
-
-        def told(job: "Future[None]") -> None:
-            error = job.exception()
-            if error is not None and not isinstance(error, OSError):
-                raise error
-            done("" if error is None else name_failure(error))
-
-        self.disk.submit(self._directory.try_out, told)
 
 
 def _note_opened(job: "Future[int]") -> None:
