@@ -168,6 +168,8 @@ async def rig(
                 made_rig.end(clean=False)
             if not at_once:
                 await made_rig.over()
+                # A mirror has jobs of its own, such as to open its directory.
+                await eventually(lambda: not any(one.disk.jobs for one in mirrors.mirrors))
                 made_rig.check_accounts()
             nursery.cancel_scope.cancel()
     finally:
