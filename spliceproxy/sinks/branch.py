@@ -92,6 +92,19 @@ class Branch(BranchQueue):
             self.vital = False
             self._look_at_hold()
 
+    def offer(self, data: bytes) -> None:
+        """See `spliceproxy.tap.copy_receiver.CopyReceiver`."""
+        recorder, size = self.recorder, len(data)
+        if recorder is not None and (left := self._advance_bytes - size) >= 0:
+            # All has been looked at for this copy when the last one came.
+            offset = self.offered_bytes
+            self.offered_bytes = offset + size
+            self.queued_bytes += size
+            self._advance_bytes = left - recorder.overhead_bytes
+            recorder.take_bytes(data, offset)
+        elif wanted := self.accept(size):
+            self.take_bytes(data[:wanted])
+
     def accept(self, count: int) -> int:
         """See `spliceproxy.tap.copy_receiver.CopyReceiver`."""
         limit = self.settings.max_bytes
@@ -197,7 +210,7 @@ class Branch(BranchQueue):
             self._stop_accepting(clean=clean)
 
     def _stop_accepting(self, *, clean: bool) -> None:
-        self.open = False
+        self._accept_no_more()
         self._look_at_hold()
         self._last_flush.begin()
         if self.spool is not None and self.spool.active:
@@ -208,6 +221,10 @@ class Branch(BranchQueue):
             if not self.over:
                 self.outlet.finish(clean=clean)
 
+    def _accept_no_more(self) -> None:
+        self.open = self._may_hold_in_advance = False
+        self._end_advance()
+
     def spool_drained(self) -> None:
         """The spool has given everything back: the outlet may finish."""
         if not self.open and not self.over:
@@ -217,7 +234,7 @@ class Branch(BranchQueue):
         """The outlet can't go on: the rest is lost."""
         if not self.over:
             self.reason = self.reason or why
-            self.open = False
+            self._accept_no_more()
             self.outlet.cut()
             self._tell_failed()
 
@@ -232,7 +249,7 @@ class Branch(BranchQueue):
         if self.over:
             return
         if self.open:  # in the middle of the stream
-            self.open = False
+            self._accept_no_more()
             self.reason = self.reason or "mirror_closed"
         self.over = True
         self._gathering.cancel()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MERGE_BYTES = 256 << 10
 """Small copies are merged into the last chunk of the queue until it has this size."""
 
+_ADVANCE_BYTES = 4 << 10
+"""Counted as held before it is, so that a message of 100 bytes is not looked at by itself."""
+
 
 class BranchQueue(Account):
     """Copies that were accepted, until the outlet has got them to the sink."""
@@ -32,6 +35,8 @@ class BranchQueue(Account):
         self.spool: Spool | None = None
         self.recorder: Recorder | None = None
         """Takes copies at once, instead of the queue; the outlet's business."""
+        self._advance_bytes = 0
+        """Of the share, counted as held, and not in use yet: for the next copies of a recorder."""
         self.holds = False
         """The source is to wait."""
         self._share = share
@@ -39,6 +44,7 @@ class BranchQueue(Account):
         own_bytes = settings.buffer_bytes
         self._most_bytes = sys.maxsize if own_bytes is None else own_bytes
         self._flush_bytes = self._most_bytes // 2  # before it is full
+        self._may_hold_in_advance = settings.max_bytes is None
         self._accepted_at = 0  # where in the stream the copy that was accepted last begins
 
     @abstractmethod
@@ -72,7 +78,7 @@ class BranchQueue(Account):
         offset = self._accepted_at
         if self.recorder is not None:
             self.recorder.take_bytes(data, offset)
-            self._hold(len(data))
+            self._hold(len(data), self.recorder.overhead_bytes)
             return
         if self.spool is not None and self.spool.active:
             self.spool.put(BytesChunk(data, offset))
@@ -88,7 +94,7 @@ class BranchQueue(Account):
         if self.recorder is not None:
             size = chunk.size
             self.recorder.take_pipe(chunk)
-            self._hold(size)
+            self._hold(size, self.recorder.overhead_bytes)
         elif self.spool is not None and self.spool.active:
             self.spool.put(chunk)
         else:
@@ -99,14 +105,32 @@ class BranchQueue(Account):
         self.queue.append(chunk)
         self._queued(chunk.size)
 
-    def _hold(self, count: int) -> None:
+    def _hold(self, count: int, overhead_bytes: int) -> None:
         self.queued_bytes += count
-        self._share.hold(count)
+        self._share.hold(count + overhead_bytes)
         self.holds = self._wants_source_held()
+        if self._may_hold_in_advance and not self.holds:
+            self._hold_in_advance()
 
-    def hold_more(self, count: int) -> None:
-        """Count memory that a copy takes beside its bytes; what is negative is given back."""
-        self._share.hold(count) if count > 0 else self._share.release(-count)
+    def _hold_in_advance(self) -> None:
+        more_bytes = _ADVANCE_BYTES - self._advance_bytes
+        if (
+            self.queued_bytes + _ADVANCE_BYTES <= self._most_bytes
+            # Else others might find no room for what this one does not need.
+            and self._share.has_room_in_half(more_bytes)
+        ):
+            self._share.hold(more_bytes)
+            self._advance_bytes = _ADVANCE_BYTES
+
+    def _end_advance(self) -> None:
+        """Give back what was held in advance."""
+        if self._advance_bytes:
+            self._share.release(self._advance_bytes)
+            self._advance_bytes = 0
+
+    def release_overhead(self, count: int) -> None:
+        """Give back memory that a recorder's copies took beside their bytes."""
+        self._share.release(count)
 
     def _queued(self, count: int) -> None:
         self.queued_bytes += count
@@ -129,3 +153,5 @@ class BranchQueue(Account):
     def _leave_queue(self, count: int) -> None:
         self.queued_bytes -= count
         self._share.release(count)
+        if not self.queued_bytes:
+            self._end_advance()

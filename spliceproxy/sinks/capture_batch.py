@@ -10,39 +10,43 @@ if TYPE_CHECKING:
     from spliceproxy.sinks.capture_index import CapturedConnection
     from spliceproxy.sinks.capture_outlet import CaptureOutlet
 
+HAND_OVER_BYTES = 256 << 10
+"""Handing work to a thread and back costs more than a small message: it is done for so many
+bytes, or when the first of them has waited long enough."""
+
 Told = Callable[[OSError | None], None]
 
 
 class Portion:
     """What one stream has in a batch."""
 
-    __slots__ = ("count", "gaps_from", "overhead_bytes", "ranges")
+    __slots__ = ("_began_at", "copies", "gaps_from", "ranges")
 
-    def __init__(self) -> None:
-        self.count = 0
-        """Bytes of the stream."""
+    def __init__(self, offset: int) -> None:
+        """`offset`: where its next bytes begin."""
         self.ranges: list[tuple[int, int]] = []
-        """Their offsets and lengths; neighbours are one."""
-        self.overhead_bytes = 0
-        """Of headers, which take memory, too."""
+        """Offsets and lengths of its bytes."""
+        self.copies = 0
+        """Records of its bytes, whose headers take memory, too."""
         self.gaps_from: int | None = None
         """Offset of the first gap that it tells of: if this is lost, it has to be told again."""
+        self._began_at = offset
+
+    @property
+    def count(self) -> int:
+        """Bytes of the stream, up to the last range that was ended."""
+        return sum(length for _, length in self.ranges)
+
+    def end_range(self, end: int, next_begin: int) -> None:
+        """Its bytes go up to here, without a gap; others may begin there."""
+        if end > self._began_at:
+            self.ranges.append((self._began_at, end - self._began_at))
+        self._began_at = next_begin
 
     def note_gap(self, offset: int) -> None:
         """There is a gap from here on."""
         if self.gaps_from is None:
             self.gaps_from = offset
-
-    def note(self, offset: int, count: int, overhead_bytes: int) -> None:
-        """Count bytes of the stream."""
-        self.count += count
-        self.overhead_bytes += overhead_bytes
-        if self.ranges:
-            begin, length = self.ranges[-1]
-            if begin + length == offset:
-                self.ranges[-1] = begin, length + count
-                return
-        self.ranges.append((offset, count))
 
 
 class Batch:
@@ -68,18 +72,20 @@ class Batch:
         self._block_at = 0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write, and nobody to tell."""
+        return not (self.tail or self._earlier_bytes or self.portions or self.told)
+
+    @property
     def size(self) -> int:
         """How many bytes of a segment it will take, without the last block's checksum."""
         return self._earlier_bytes + len(self.tail)
 
-    def portion(self, outlet: "CaptureOutlet") -> Portion:
-        """Return what a stream has in here, for more to be added."""
-        found = self.portions.get(outlet)
-        if found is None:
-            found = self.portions[outlet] = Portion()
-            outlet.outstanding += 1
-            self.connections[outlet.connection] = None
-        return found
+    def join(self, outlet: "CaptureOutlet", offset: int) -> Portion:
+        """Begin what a stream has in here; its next bytes are those from this offset on."""
+        portion = self.portions[outlet] = Portion(offset)
+        self.connections[outlet.connection] = None
+        return portion
 
     def add_pipe(self, head: bytes, chunk: PipeChunk) -> None:
         """Add a record whose payload is in a pipe."""

@@ -21,17 +21,15 @@ from spliceproxy.formats.capture.encode import encode_record, encode_text
 from spliceproxy.formats.capture.layout import Flag, RecordKind
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
-from spliceproxy.sinks.capture_batch import Batch
+from spliceproxy.sinks.capture_batch import HAND_OVER_BYTES, Batch
 from spliceproxy.sinks.capture_index import CapturedConnection, SegmentIndex
 from spliceproxy.sinks.capture_segment import SegmentFile
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.gathering import Gathering
 
-HAND_OVER_BYTES = 256 << 10
 HAND_OVER_S = 0.1
-"""Handing work to a thread and back costs more than a small message: it is done for so many
-bytes, or when the first of them is so old."""
+"""The first of what waits is handed over when it is so old; see `HAND_OVER_BYTES`."""
 _BLOCK_BYTES = 4 << 20
 """Far below what a reader takes (`MOST_BLOCK_BYTES`); a piece of data has 1 MiB at most."""
 _HAND_OVER_PIPES = 8  # of the 32 that all mirrors have
@@ -70,7 +68,7 @@ class CaptureLog:
     @property
     def is_busy(self) -> bool:
         """Whether something waits to be written, or is being written."""
-        return self._is_writing or self.batch.size > 0
+        return self._is_writing or not self.batch.is_empty
 
     def open_connection(self, describe: Callable[[], dict[str, object]]) -> CapturedConnection:
         """Return one more connection, with a number of its own."""
@@ -140,6 +138,7 @@ class CaptureLog:
         self._gathering.cancel()
         batch = self.batch
         if not batch.size:
+            self._tell_at_once()
             return
         self.batch = Batch()
         batch.close()
@@ -153,6 +152,12 @@ class CaptureLog:
         self._disk.submit(
             partial(file.write, batch), partial(self._wrote, file, index, batch, file.size, is_last)
         )
+
+    def _tell_at_once(self) -> None:
+        """Account for a batch that has nothing to write, if it has anything to account for."""
+        if not self.batch.is_empty:
+            batch, self.batch = self.batch, Batch()
+            self._account(batch)
 
     def _wrote(
         self,
@@ -187,7 +192,7 @@ class CaptureLog:
         batch = self.batch
         if self._is_urgent or batch.size >= HAND_OVER_BYTES or batch.pipes >= _HAND_OVER_PIPES:
             self._hand_over()
-        elif batch.size:
+        elif not batch.is_empty:
             self._gathering.flush_after(HAND_OVER_S)
 
     def _lose(self, batch: Batch, error: BaseException) -> None:
@@ -223,6 +228,8 @@ class CaptureLog:
 
     def _begin_segment(self) -> None:
         self.segment += 1
+        if self.batch.is_empty:  # it is not where a disk hangs at the end, and nothing follows
+            self.batch = Batch()  # streams that have joined one know that its segment is theirs
         self._file = SegmentFile(self._directory, self._writer, self.segment)
         self._index = SegmentIndex()
         self._began_s = None

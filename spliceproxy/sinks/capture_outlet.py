@@ -1,21 +1,26 @@
 """One stream's part in a `capture:` mirror's log."""
 
 from time import monotonic_ns
+from zlib import crc32
 
 from spliceproxy.formats.capture.encode import encode_record
-from spliceproxy.formats.capture.layout import RECORD_BYTES, Flag, RecordKind
+from spliceproxy.formats.capture.layout import CHECKSUM, RECORD, RECORD_BYTES, Flag, RecordKind
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.capture_batch import Portion
+from spliceproxy.sinks.capture_batch import HAND_OVER_BYTES, Batch, Portion
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.tap.chunk import PipeChunk
 
-_DATA, _UNCHECKED = RecordKind.DATA, Flag.UNCHECKED
+_DATA, _UNCHECKED = int(RecordKind.DATA), int(Flag.UNCHECKED)
+_NO_BATCH = Batch()
+_pack_record, _pack_checksum = RECORD.pack, CHECKSUM.pack
 
 
 class CaptureOutlet(Outlet):
     """Takes copies as they come, instead of from the branch's queue: the log has the order."""
+
+    overhead_bytes = RECORD_BYTES
 
     def __init__(self, branch: Branch, log: CaptureLog, connection: CapturedConnection) -> None:
         self.connection = connection
@@ -23,8 +28,12 @@ class CaptureOutlet(Outlet):
         """Batches that have something of it, and are not written yet."""
         self._branch = branch
         self._log = log
-        self._flag = Flag.RESPONSE if branch.direction == "response" else 0
+        self._flag = int(Flag.RESPONSE) if branch.direction == "response" else 0
+        self._number = connection.number
+        self._begins_at = branch.begins_at
         self._next = 0  # of the stream as it was offered; what is before it has been put in
+        self._batch = _NO_BATCH  # that has the last of it
+        self._portion = Portion(0)  # of that batch
         self._ends = False
         branch.recorder = self
         connection.streams[branch.direction] = self
@@ -32,52 +41,63 @@ class CaptureOutlet(Outlet):
     @property
     def end_offset(self) -> int:
         """How far into the stream of the connection its records go."""
-        return self._branch.begins_at + self._next
+        return self._begins_at + self._next
 
     def start(self) -> None:
         """Introduce the connection; wait for that to be written if there is no traffic before."""
-        if self.connection.segment != self._log.segment:
-            self._log.introduce(self.connection)
+        self._catch_up(0)
         if self._branch.vital:
-            self._log.batch.portion(self)
             self._log.hurry()
-        self._log.added()
 
     def take_bytes(self, data: bytes, offset: int) -> None:
-        """Put in a copy."""
-        log, size = self._log, len(data)
-        if offset != self._next or self.connection.segment != log.segment:
+        """Put in a copy. Each message comes here: what `encode_record` does is done in place."""
+        if offset != self._next or self._batch is not self._log.batch:
             self._catch_up(offset)
-        batch, tail = log.batch, log.batch.tail
-        tail += self._head(size, offset, self._flag)
+        size = len(data)
+        self._next = offset + size
+        self._portion.copies += 1
+        self.connection.last_ns = now_ns = monotonic_ns()
+        at = self._begins_at + offset
+        head = _pack_record(size, _DATA, self._flag, 0, self._number, now_ns, at, 0)
+        tail = self._batch.tail
+        tail += head
+        tail += _pack_checksum(crc32(head))
         tail += data
-        batch.portion(self).note(offset, size, RECORD_BYTES)
-        log.added()
+        if len(tail) >= HAND_OVER_BYTES:
+            self._log.added()
 
     def take_pipe(self, chunk: PipeChunk) -> None:
         """Put in a copy by page reference."""
-        if chunk.offset != self._next or self.connection.segment != self._log.segment:
-            self._catch_up(chunk.offset)
         size, offset = chunk.size, chunk.offset
-        batch = self._log.batch
-        batch.add_pipe(self._head(size, offset, self._flag | _UNCHECKED), chunk)
-        batch.portion(self).note(offset, size, RECORD_BYTES)
+        if offset != self._next or self._batch is not self._log.batch:
+            self._catch_up(offset)
+        self._next = offset + size
+        self._portion.copies += 1
+        connection = self.connection
+        connection.last_ns = now_ns = monotonic_ns()
+        at = self._begins_at + offset
+        flags = self._flag | _UNCHECKED
+        head = encode_record(RecordKind.DATA, flags, connection.number, now_ns, at, size)
+        self._batch.add_pipe(head, chunk)
         self._log.added()
 
-    def _head(self, size: int, offset: int, flags: int) -> bytes:
-        connection, branch = self.connection, self._branch
-        connection.last_ns = now_ns = monotonic_ns()
-        branch.hold_more(RECORD_BYTES)
-        self._next = offset + size
-        at = branch.begins_at + offset
-        return encode_record(_DATA, flags, connection.number, now_ns, at, size)
-
     def _catch_up(self, offset: int) -> None:
-        """Introduce the connection if this segment has nothing of it; tell what is missing."""
-        if self.connection.segment != self._log.segment:
-            self._log.introduce(self.connection)
+        """Be in the batch that is filled now, and tell there what is missing before this offset.
+
+        A new batch may be another segment's, which may have nothing of the connection.
+        """
+        log = self._log
+        if self._batch is not log.batch:
+            self._portion.end_range(self._next, self._next)
+            self._batch = log.batch
+            self._portion = log.batch.join(self, self._next)
+            self.outstanding += 1
+            if self.connection.segment != log.segment:
+                log.introduce(self.connection)
+            log.added()
         if offset > self._next:
-            self._log.batch.portion(self).note_gap(self._next)
+            self._portion.note_gap(self._next)
+            self._portion.end_range(self._next, offset)
             self._tell_gap(offset)
 
     def _tell_gap(self, offset: int) -> None:
@@ -105,8 +125,6 @@ class CaptureOutlet(Outlet):
         self._catch_up(branch.delivered_bytes + branch.queued_bytes + branch.dropped_bytes)
         if branch.stream_end:
             self._put_end(RecordKind.END if branch.stream_end == "orderly" else RecordKind.RESET)
-        self._log.batch.portion(self)
-        self._log.added()
         if branch.vital:
             self._log.hurry()
 
@@ -131,13 +149,14 @@ class CaptureOutlet(Outlet):
         """A batch is in the segment."""
         self._settle(portion)
         branch = self._branch
-        if portion.count:
-            branch.delivered(portion.count)
+        if count := portion.count:
+            branch.delivered(count)
         branch.opened()
         self._close_if_over()
 
     def lost(self, portion: Portion, why: str) -> None:
-        """A batch could not be written."""
+        """A batch could not be written; what has come since is lost, too."""
+        self._portion.end_range(self._next, self._next)  # before that offset is set back
         self._settle(portion)
         branch = self._branch
         if portion.gaps_from is not None:
@@ -153,7 +172,10 @@ class CaptureOutlet(Outlet):
 
     def _settle(self, portion: Portion) -> None:
         self.outstanding -= 1
-        self._branch.hold_more(-portion.overhead_bytes)
+        if portion is self._portion:
+            portion.end_range(self._next, self._next)
+        if portion.copies:
+            self._branch.release_overhead(portion.copies * RECORD_BYTES)
 
     def _close_if_over(self) -> None:
         if self._ends and not self.outstanding and not self._branch.over:

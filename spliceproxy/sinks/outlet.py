@@ -53,6 +53,9 @@ class Outlet(ABC):
 class Recorder(Protocol):
     """Takes copies when they come; what it has taken is queued until it is written."""
 
+    overhead_bytes: int
+    """Memory that each takes beside its bytes, until `Branch.release_overhead`."""
+
     def take_bytes(self, data: bytes, offset: int) -> None:
         """Take what stands at that offset of the branch's stream."""
 

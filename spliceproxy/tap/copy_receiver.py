@@ -12,10 +12,16 @@ class CopyReceiver(Protocol):
     """The source is to be read no further, or its end not to be handed on, until `release` is
     called; it may be so from the beginning."""
 
+    def offer(self, data: bytes) -> None:
+        """Take a copy of the next bytes that are in memory, of as many as it wants.
+
+        What it does not want is its own to account for. It is `accept` and `take_bytes` in one.
+        """
+
     def accept(self, count: int) -> int:
         """Say how many of the next ``count`` bytes, from the first on, it wants a copy of.
 
-        What it does not want is its own to account for.
+        Asked where the bytes are in a pipe, before they are copied.
         """
 
     def take_bytes(self, data: bytes) -> None:

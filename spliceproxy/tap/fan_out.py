@@ -16,29 +16,30 @@ SMALL_BYTES = 16 << 10
 class Tap:
     """The receivers of one flow."""
 
-    __slots__ = ("_pipes", "_receivers")
+    __slots__ = ("_pipes", "receivers")
 
     def __init__(self, receivers: list[CopyReceiver], pipes: TapPipes) -> None:
-        self._receivers = receivers
+        self.receivers = receivers
+        """Another list whenever somebody comes or goes, so that it may be walked meanwhile."""
         self._pipes = pipes
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody wants copies any more."""
-        return not self._receivers
+        return not self.receivers
 
     def add(self, receiver: CopyReceiver) -> None:
         """Copy to one more receiver, from the next fill on."""
-        self._receivers = [*self._receivers, receiver]
+        self.receivers = [*self.receivers, receiver]
 
     def remove(self, receiver: CopyReceiver) -> None:
         """Copy to a receiver no more; also while copies are being handed out."""
-        self._receivers = [other for other in self._receivers if other is not receiver]
+        self.receivers = [other for other in self.receivers if other is not receiver]
 
     @property
     def holds(self) -> bool:
         """Whether a receiver wants the source to wait."""
-        for receiver in self._receivers:  # noqa: SIM110 - asked at each event: any() calls thrice
+        for receiver in self.receivers:  # noqa: SIM110 - asked at each event: any() calls thrice
             if receiver.holds:
                 return True
         return False
@@ -46,7 +47,7 @@ class Tap:
     def copy_pipe(self, source: Pipe, count: int) -> None:
         """Copy what a flow has in its pipe to the receivers that want it."""
         data: bytes | None = None
-        for receiver in self._receivers:
+        for receiver in self.receivers:
             try:
                 data = self._copy_to(receiver, source, count, data)
             except Exception as error:  # it is that receiver's, and must not reach the traffic
@@ -73,19 +74,9 @@ class Tap:
             receiver.miss(missed)
         return data
 
-    def copy_bytes(self, data: bytes) -> None:
-        """Hand what a flow has in memory to the receivers that want it."""
-        for receiver in self._receivers:
-            try:
-                wanted = receiver.accept(len(data))
-                if wanted:
-                    receiver.take_bytes(data[:wanted])
-            except Exception as error:  # as above
-                receiver.on_crash(error)
-
     def end(self, *, clean: bool) -> None:
         """Tell the receivers that no more is coming."""
-        for receiver in self._receivers:
+        for receiver in self.receivers:
             try:
                 receiver.end(clean=clean)
             except Exception as error:  # as above

@@ -63,10 +63,11 @@ class Succession:
         self._pipes = pipes
 
     def begin(self, link: "Link", source: "Endpoint", destination: "Endpoint") -> Flow:
-        """Make the flow of a direction that is tapped from its beginning."""
-        if self._pipes is None:
-            return TappedCopyFlow(self, self._tap, link, source, destination)
-        return TappedSpliceFlow(self, self._tap, self._pipes, link, source, destination)
+        """Make the flow of a direction that is tapped from its beginning.
+
+        It copies at first, since most first messages are small.
+        """
+        return TappedCopyFlow(self, self._tap, link, source, destination)
 
     def make_copying(self, flow: TappedSpliceFlow) -> TappedCopyFlow:
         """Make the flow that copies for good, because splice is refused."""

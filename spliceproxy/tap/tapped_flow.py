@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.pipes import PipeLender
 from spliceproxy.kernel.sockets import push
-from spliceproxy.pump.copy_flow import CopyFlow
+from spliceproxy.pump.copy_flow import COPY_BYTES, CopyFlow
 from spliceproxy.pump.flow import Flow
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.tap.fan_out import SMALL_BYTES, Tap
@@ -84,13 +84,30 @@ class TappedCopyFlow(CopyFlow):
         """As in `TappedSpliceFlow`."""
 
     def pump(self) -> None:
-        """Read, hand the bytes to the receivers, then drain."""
+        """Read, hand the bytes to the receivers, then drain.
+
+        Nearly all messages of mirrored traffic go this way: it calls nobody whom it need not.
+        """
         count = self.fill()
         if not count:
             return
-        self.tap.copy_bytes(bytes(self.pending))
-        _hand_on(self, self.tap)
-        if not (self.done or self.pending_bytes or self.successor):
+        data = bytes(self.pending)
+        for receiver in self.tap.receivers:
+            try:
+                receiver.offer(data)
+            except Exception as error:  # it is that receiver's, and must not reach the traffic
+                receiver.on_crash(error)
+        if not self.done:  # no mirror that traffic must not do without has failed
+            self.drain()
+        for receiver in self.tap.receivers:
+            if receiver.holds and not self.done:
+                _hold(self)
+                break
+        if count == COPY_BYTES or not self.tap.receivers:
+            self._look_for_successor(count)
+
+    def _look_for_successor(self, count: int) -> None:
+        if not (self.done or self.pending_bytes):
             self._succession.after_copying(self, count)
 
     def source_ended(self) -> None:

@@ -78,7 +78,7 @@ async def test_without_tee_there_is_no_traffic_where_a_mirror_is_a_must(
             fault = FailAt(syscalls.tee, 1, errno.EPERM, times=ENDLESS)
             monkeypatch.setattr(syscalls, "tee", fault)
             connection = await proxied.connect()
-            await connection.client.send(DATA[:1000])
+            await connection.client.send(DATA[:300_000])  # what is small is never spliced
             assert (await connection.client.receive_rest())[1] == "reset"
             assert (await proxied.line())["reason"] == "mirror_failed"
             monkeypatch.undo()

@@ -83,10 +83,17 @@ class Rig:
     def offer(self, data: bytes) -> None:
         """Hand over what a flow has just read."""
         if self._mode == "bytes":
-            self.request.copy_bytes(data)
+            self._offer_in_memory(data)
         else:
             self._offer_in_pipe(data)
         self._batch_is_over()
+
+    def _offer_in_memory(self, data: bytes) -> None:
+        for receiver in self.request.receivers:
+            try:
+                receiver.offer(data)
+            except Exception as error:
+                receiver.on_crash(error)
 
     def _offer_in_pipe(self, data: bytes) -> None:
         pipe = self._pool.borrow()
