@@ -14,6 +14,11 @@ from spliceproxy.sinks.file_directory import FileDirectory
 from spliceproxy.tap.chunk import PipeChunk
 
 _BLOCK = RecordKind.BLOCK
+_CACHED_BYTES = 8 << 20
+"""After so many more the page cache is asked to let go of the segment (posix_fadvise(2)): the disk
+begins to write what is dirty, and what is written is dropped. Else a busy capture would push out
+what the machine's programs read, and would pay for a fresh page for each 4 KiB; it then meets a
+disk's pace late, and all at once."""
 _NEW_SUFFIX = ".new"
 """Nobody takes it for a segment yet; a look at its lock would be in the way of the writer's."""
 
@@ -26,6 +31,7 @@ class SegmentFile:
         self._header = SegmentHeader(writer, number, time.time_ns(), time.monotonic_ns())
         self._name = name_segment(self._header)
         self._fd = -1
+        self._cached_from = 0
         self.size = HEADER_BYTES
         """What is whole; where the next block begins."""
 
@@ -48,6 +54,9 @@ class SegmentFile:
                 os.lseek(self._fd, self.size, os.SEEK_SET)
             raise
         self.size += batch.size + RECORD_BYTES
+        if self.size - self._cached_from >= _CACHED_BYTES:
+            self._cached_from = self.size
+            os.posix_fadvise(self._fd, 0, self.size, os.POSIX_FADV_DONTNEED)
 
     def _write_blocks(self, batch: Batch) -> None:
         at = block_at = self.size
