@@ -25,6 +25,7 @@ def _write_utc(second: int) -> str:
 
 
 _utc = Seconds(_write_utc)
+_utc_before = Seconds(_write_utc)  # of another second than the one that is now
 
 
 def timestamp() -> str:
@@ -36,4 +37,4 @@ def timestamp() -> str:
 def timestamp_at(time_s: float) -> str:
     """Return that time, in seconds since 1970, as `timestamp` does."""
     second, us = divmod(round(time_s * 1e6), 1_000_000)
-    return f"{_write_utc(second)}.{us:06d}Z"
+    return f"{_utc_before(second)}.{us:06d}Z"

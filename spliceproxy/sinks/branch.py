@@ -78,6 +78,10 @@ class Branch(BranchQueue):
             self._opening = False
             self._on_open()
 
+    def begin_open(self) -> None:
+        """Nobody waits for the outlet to open. To be called before it is started."""
+        self._opening = self._barred = self.holds = False
+
     def let_go(self) -> None:
         """Every outlet is open that the connection can't do without: the first byte may pass."""
         self._barred = False

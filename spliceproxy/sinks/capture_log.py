@@ -30,6 +30,8 @@ from spliceproxy.sinks.gathering import Gathering
 
 HAND_OVER_S = 0.1
 """The first of what waits is handed over when it is so old; see `HAND_OVER_BYTES`."""
+_HUNG_S = 1.0
+"""After so long a disk is taken to stand still: a file system's journal may hold it up for less."""
 _BLOCK_BYTES = 4 << 20
 """Far below what a reader takes (`MOST_BLOCK_BYTES`); a piece of data has 1 MiB at most."""
 _HAND_OVER_PIPES = 8  # of the 32 that all mirrors have
@@ -61,6 +63,8 @@ class CaptureLog:
         self._index = SegmentIndex()
         self._began_s: float | None = None  # when the segment got its first block
         self._is_writing = False
+        self._handed_over_s = 0.0
+        self._is_proven = False  # what was written last was written well
         self._is_urgent = False
         self._gathering = Gathering(reactor, self._hand_over, self._report)
         self._ageing = Gathering(reactor, self._has_aged, self._report)
@@ -69,6 +73,12 @@ class CaptureLog:
     def is_busy(self) -> bool:
         """Whether something waits to be written, or is being written."""
         return self._is_writing or not self.batch.is_empty
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether all was written until now, and the disk does not stand still."""
+        is_hung = self._is_writing and self._reactor.now_s - self._handed_over_s > _HUNG_S
+        return self._is_proven and not is_hung
 
     def open_connection(self, describe: Callable[[], dict[str, object]]) -> CapturedConnection:
         """Return one more connection, with a number of its own."""
@@ -143,6 +153,7 @@ class CaptureLog:
         self.batch = Batch()
         batch.close()
         self._is_writing = True
+        self._handed_over_s = self._reactor.now_s
         if self._began_s is None:
             self._began_s = self._reactor.now_s
             self._ageing.flush_after(self._options.segment_age_s)
@@ -170,6 +181,7 @@ class CaptureLog:
     ) -> None:
         self._is_writing = False
         error = job.exception()
+        self._is_proven = error is None
         if error is None:
             index.note(batch, at, file.size)
             self._account(batch)

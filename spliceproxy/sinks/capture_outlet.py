@@ -35,6 +35,8 @@ class CaptureOutlet(Outlet):
         self._batch = _NO_BATCH  # that has the last of it
         self._portion = Portion(0)  # of that batch
         self._ends = False
+        # Then what comes first is as safe as what comes later.
+        self.is_open_from_the_start = log.is_in_order
         branch.recorder = self
         connection.streams[branch.direction] = self
 
@@ -46,7 +48,7 @@ class CaptureOutlet(Outlet):
     def start(self) -> None:
         """Introduce the connection; wait for that to be written if there is no traffic before."""
         self._catch_up(0)
-        if self._branch.vital:
+        if self._branch.is_opening:
             self._log.hurry()
 
     def take_bytes(self, data: bytes, offset: int) -> None:
@@ -125,8 +127,10 @@ class CaptureOutlet(Outlet):
         self._catch_up(branch.delivered_bytes + branch.queued_bytes + branch.dropped_bytes)
         if branch.stream_end:
             self._put_end(RecordKind.END if branch.stream_end == "orderly" else RecordKind.RESET)
-        if branch.vital:
+        if branch.vital and branch.queued_bytes:
             self._log.hurry()
+        else:
+            branch.recorded()
 
     def _put_end(self, kind: RecordKind) -> None:
         connection, branch = self.connection, self._branch

@@ -61,20 +61,31 @@ class SegmentFile:
     def _write_blocks(self, batch: Batch) -> None:
         at = block_at = self.size
         checksum = 0
+        waiting: list[bytes | bytearray] = []  # goes out in one call
         for part in (*batch.parts, None):
             if part is None:
                 now_ns = time.monotonic_ns()
-                _write(self._fd, encode_record(_BLOCK, 0, 0, now_ns, block_at, 0, checksum))
+                waiting.append(encode_record(_BLOCK, 0, 0, now_ns, block_at, 0, checksum))
                 at = block_at = at + RECORD_BYTES
                 checksum = 0
             elif isinstance(part, PipeChunk):
+                self._write(waiting)
                 at += part.size
                 while part.size:
                     part.write_to(self._fd)
-            else:
+            elif part:
                 at += len(part)
                 checksum = crc32(part, checksum)
-                _write(self._fd, part)
+                waiting.append(part)
+        self._write(waiting)
+
+    def _write(self, waiting: list[bytes | bytearray]) -> None:
+        written = os.writev(self._fd, waiting) if waiting else 0
+        for data in waiting:
+            if written < len(data):
+                _write(self._fd, memoryview(data)[written:])
+            written = max(0, written - len(data))
+        waiting.clear()
 
     def _remove(self) -> None:
         """Leave no file that has nothing: a disk that is nearly full would get many."""
@@ -124,7 +135,7 @@ class SegmentFile:
             os.ftruncate(self._fd, self.size)
 
 
-def _write(fd: int, data: bytes | bytearray) -> None:
+def _write(fd: int, data: bytes | memoryview) -> None:
     with memoryview(data) as view:
         written = 0
         while written < len(view):

@@ -1,6 +1,6 @@
 """What a mirror may be told of the connection that it gets copies of."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,7 @@ class ConnectionFacts:
 
     def line(self) -> dict[str, object]:
         """Return what is known by its names."""
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name in _NAMES if (value := getattr(self, name))}
+
+
+_NAMES = tuple(field.name for field in fields(ConnectionFacts))

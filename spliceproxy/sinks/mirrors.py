@@ -3,10 +3,12 @@
 import errno
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import lru_cache
 
+from spliceproxy.formats.timestamps import Seconds
 from spliceproxy.ipc.mirror_orders import is_on, sample_of
 from spliceproxy.kernel.addresses import split_port
 from spliceproxy.kernel.pipes import PipePool
@@ -23,6 +25,8 @@ from spliceproxy.sinks.sink import Sink, Targets
 from spliceproxy.sinks.spool import MOST_SPOOL_FILES
 from spliceproxy.sinks.stream_limit import StreamLimit
 from spliceproxy.tap.tap_pipes import TapPipes
+
+_basic_utc = Seconds(lambda second: time.strftime("%Y%m%dT%H%M%S", time.gmtime(second)))
 
 TAP_PIPES = 32
 """Full-size pipes on their way to mirrors; beyond them copies wait in memory instead."""
@@ -49,6 +53,11 @@ class Mirror:
     def is_busy(self) -> bool:
         """Whether a thread of it, or the sink, has something to do."""
         return self.disk.jobs > 0 or self.sink.is_busy
+
+
+@lru_cache(maxsize=64)
+def _name_listener(listener: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
 
 
 def count_streams(settings: MirrorSettings) -> int:
@@ -147,9 +156,9 @@ class Mirrors:
     def name_connection(self, listener: str) -> str:
         """Make a name that sorts by time, and no other connection on this machine has."""
         self._serial += 1
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        where = re.sub(r"[^A-Za-z0-9.]+", "_", listener).strip("_")[-60:]
-        return f"{stamp}-{where}-{os.getpid()}-{self._serial:06d}"
+        second, us = divmod(time.time_ns() // 1000, 1_000_000)
+        stamp = f"{_basic_utc(second)}.{us:06d}Z"
+        return f"{stamp}-{_name_listener(listener)}-{os.getpid()}-{self._serial:06d}"
 
     def record_failed(self, mirror: Mirror, route: str, name: str, error: OSError) -> None:
         """Tell that a connection's record could not be written."""

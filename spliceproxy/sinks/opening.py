@@ -23,7 +23,11 @@ class Opening:
         self._timer: Timer | None = None
 
     def expect(self, branches: Sequence["Branch"]) -> None:
-        """Wait for these. To be called before any of them is started."""
+        """Wait for these, if for any. To be called before any of them is started."""
+        if all(branch.outlet.is_open_from_the_start for branch in branches):
+            for branch in branches:
+                branch.begin_open()
+            return
         self._vital = branches
         self._left = len(branches)
 

@@ -30,6 +30,8 @@ class Outlet(ABC):
     goodbye_s: float | None = None
     """How long it may take to end when it has all of its stream; None: as long as for a flush."""
 
+    is_open_from_the_start: bool = False
+    """It need not be waited for: the sink, which can be tried out, takes what others send."""
     bounds_opening: bool = False
     """It gives up by itself if it can't be opened in time."""
 

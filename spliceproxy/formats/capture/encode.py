@@ -15,6 +15,7 @@ from spliceproxy.formats.capture.layout import (
     SegmentHeader,
 )
 
+_dump_text = json.JSONEncoder(default=str, separators=(",", ":")).encode
 _pack_record, _pack_checksum = RECORD.pack, CHECKSUM.pack  # looked up once: it is the hot path
 
 
@@ -57,4 +58,4 @@ def encode_text(facts: Mapping[str, object]) -> bytes:
 
 
 def _dump(facts: Mapping[str, object]) -> bytes:
-    return json.dumps(facts, default=str, separators=(",", ":")).encode()
+    return _dump_text(facts).encode()
