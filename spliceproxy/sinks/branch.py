@@ -216,7 +216,6 @@ class Branch(BranchQueue):
     def _stop_accepting(self, *, clean: bool) -> None:
         self._accept_no_more()
         self._look_at_hold()
-        self._last_flush.begin()
         if self.spool is not None and self.spool.active:
             self.spool.work()
         else:
@@ -224,6 +223,8 @@ class Branch(BranchQueue):
                 self.outlet.flush()
             if not self.over:
                 self.outlet.finish(clean=clean)
+        if not self.over:
+            self._last_flush.begin()
 
     def _accept_no_more(self) -> None:
         self.open = self._may_hold_in_advance = False

@@ -113,3 +113,14 @@ class Batch:
             if isinstance(part, PipeChunk):
                 part.discard()
         self.parts.clear()
+
+    def forget(self) -> None:
+        """Let go of the streams, all of which know the batch that they were in last.
+
+        Else a live one would keep the other direction of its connection, that one its last batch,
+        this the streams that were in it, and so on: all that there ever were.
+        """
+        self.portions.clear()
+        self.connections.clear()
+        self.closed.clear()
+        self.told.clear()

@@ -134,7 +134,7 @@ class CaptureLog:
         """Have written what is there: traffic waits for it. What comes meanwhile goes along."""
         if not self._is_urgent:
             self._is_urgent = True
-            self._reactor.at_batch_end(self._hand_over)
+            self._reactor.at_turn_end(self._hand_over)
 
     def _report(self, error: Exception) -> None:
         """Tell of what nobody foresaw; what waits is written with what comes next."""
@@ -199,6 +199,7 @@ class CaptureLog:
             outlet.written(portion)
         for told in batch.told:
             told(None)
+        batch.forget()
 
     def _look_again(self) -> None:
         batch = self.batch
@@ -220,6 +221,7 @@ class CaptureLog:
                 outlet.lost(portion, why)
             for told in lost.told:
                 told(told_error)
+            lost.forget()
 
     def _is_full_with(self, batch: Batch) -> bool:
         return (

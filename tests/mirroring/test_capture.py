@@ -1,6 +1,7 @@
 """`capture:` mirrors under traffic: what their segments tell, and what they do when they can't."""
 
 import errno
+import gc
 import shutil
 import threading
 from itertools import pairwise
@@ -15,6 +16,8 @@ from spliceproxy.formats.capture.decode import decode_text
 from spliceproxy.formats.capture.layout import Flag, Record, RecordKind
 from spliceproxy.sinks import disk
 from spliceproxy.sinks.capture_batch import Batch
+from spliceproxy.sinks.capture_log import HAND_OVER_S
+from spliceproxy.sinks.capture_outlet import CaptureOutlet
 from spliceproxy.sinks.capture_segment import SegmentFile
 from tests.mirroring.attaching import ROOM, attach, live, nothing_is_left
 from tests.mirroring.mirrored import mirrored
@@ -90,6 +93,30 @@ async def test_the_dialogue_is_in_order_and_each_piece_has_its_time(
     assert (facts["backend"], facts["listener"]) == (line["backend"], line["listener"])
     closed = decode_text(records[-3].payload)
     assert (closed["reason"], closed["request_bytes"]) == ("closed", 30)
+
+
+async def test_connections_that_are_over_are_forgotten_while_others_go_on(tmp_path: Path) -> None:
+    """One is always open, so the batches never stand apart from one another."""
+
+    def count_streams() -> int:
+        gc.collect()
+        return sum(isinstance(thing, CaptureOutlet) for thing in gc.get_objects())
+
+    with trio.fail_after(30):
+        before = count_streams()
+        async with mirrored(f"capture:{tmp_path}") as proxied:
+            connection = await proxied.connect()
+            for _ in range(12):
+                after = await proxied.connect()
+                for one in (connection, after):
+                    await one.client.send(b"question")
+                    await one.backend.receive_exactly(8)
+                await trio.sleep(1.5 * HAND_OVER_S)
+                connection.client.finish()
+                connection.backend.finish()
+                await proxied.line()
+                connection = after
+            assert count_streams() - before <= 8  # of 26
 
 
 @both_modes
