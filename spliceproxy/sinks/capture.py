@@ -18,7 +18,9 @@ from functools import partial
 
 import structlog
 
+from spliceproxy.errors import quote
 from spliceproxy.formats.capture.names import parse_segment_name
+from spliceproxy.formats.zstd import open_zstd
 from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
@@ -32,7 +34,7 @@ from spliceproxy.sinks.capture_sweep import SegmentSweep
 from spliceproxy.sinks.directory_sink import DirectorySink, SweepOnce
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Targets
+from spliceproxy.sinks.sink import CompressedDirectory, Targets
 
 
 class CaptureSink(DirectorySink):
@@ -52,6 +54,21 @@ class CaptureSink(DirectorySink):
 
     def _sweep_within(self, limits: Retention) -> SweepOnce:
         return lambda root, is_stopped: SegmentSweep(root, limits, is_stopped).run()
+
+    @classmethod
+    def check(cls, settings: MirrorSettings) -> None:
+        """See `Sink.check`."""
+        if settings.own.compress:
+            open_zstd(f"mirror {quote(settings.text)}: compress={settings.own.compress}")
+        super().check(settings)
+
+    @classmethod
+    def to_compress(cls, settings: MirrorSettings) -> CompressedDirectory | None:
+        """See `Sink.to_compress`."""
+        own: CaptureOptions = settings.own
+        if not own.compress:
+            return None
+        return CompressedDirectory(settings.target, own.trust_directory)
 
     @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:

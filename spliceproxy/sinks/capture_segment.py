@@ -8,14 +8,12 @@ from zlib import crc32
 
 from spliceproxy.formats.capture.encode import encode_header, encode_record
 from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, RecordKind, SegmentHeader
-from spliceproxy.formats.capture.names import OPEN_SUFFIX, name_segment
+from spliceproxy.formats.capture.names import NEW_SUFFIX, OPEN_SUFFIX, name_segment
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.file_directory import FileDirectory
 from spliceproxy.tap.chunk import PipeChunk
 
 _BLOCK = RecordKind.BLOCK
-_NEW_SUFFIX = ".new"
-"""Nobody takes it for a segment yet; a look at its lock would be in the way of the writer's."""
 
 
 class SegmentFile:
@@ -75,8 +73,11 @@ class SegmentFile:
             self._directory.unlink_at_root(self._name + OPEN_SUFFIX)
 
     def _create(self) -> None:
-        """Whoever finds the name finds the lock held, and a whole header, too."""
-        name = self._name + _NEW_SUFFIX
+        """Whoever finds the name finds the lock held, and a whole header, too.
+
+        A look at the lock of one that is new would be in the way of it.
+        """
+        name = self._name + NEW_SUFFIX
         fd = self._directory.create_at_root(name)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # tells others that it has a writer
