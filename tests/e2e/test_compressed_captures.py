@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from .conftest import StartProxy
+from .dropped import UID, assert_has_nothing, needs_root, root_launcher, roots_directory, status
 from .peers import Backend, random_bytes, receive_exactly
 from .processes import children, is_alive, wait_until
 from .proxy_command import ProxyCommand
+from .unprivileged import USER
 
 pytestmark = pytest.mark.e2e
 DATA = random_bytes(200_000) + bytes(1_000_000)
@@ -98,6 +100,25 @@ def test_one_that_hangs_holds_up_neither_traffic_nor_the_end(
         assert not is_alive(started["pid"])
     assert compressed(tmp_path) == []
     assert [one["is_whole"] for one in connections(tmp_path)] == [True, True]
+
+
+@needs_root
+def test_it_has_no_more_rights_than_a_worker(start_proxy: StartProxy) -> None:
+    with root_launcher() as launcher, roots_directory() as directory, Backend() as backend:
+        place = directory / "captures"
+        mirror = ("--mirror", f"capture:{place}?segment_bytes=1MiB&compress=zstd")
+        proxy = start_proxy(
+            "--backend", backend.address, "--user", USER, *mirror, launcher=launcher
+        )
+        [started] = proxy.log.wait("compressor_started")
+        wait_until(lambda: gives_way(started["pid"]), 20, "it has taken its place")
+        assert_has_nothing(status(started["pid"]))
+        talk(proxy, backend)
+        wait_until(lambda: compressed(place) and not raw(place), 50, "it is compressed")
+        proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.wait_exit() == 0
+        [segment] = place.glob("*.zst")
+        assert (segment.stat().st_uid, segment.stat().st_mode & 0o777) == (UID, 0o600)
 
 
 def test_a_reload_begins_and_ends_it(start_proxy: StartProxy, tmp_path: Path) -> None:
