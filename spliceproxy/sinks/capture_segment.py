@@ -10,7 +10,7 @@ from spliceproxy.formats.capture.encode import encode_header, encode_record
 from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, RecordKind, SegmentHeader
 from spliceproxy.formats.capture.names import NEW_SUFFIX, OPEN_SUFFIX, name_segment
 from spliceproxy.sinks.capture_batch import Batch
-from spliceproxy.sinks.file_directory import FileDirectory
+from spliceproxy.sinks.file_directory import FileDirectory, FileRemovedError
 from spliceproxy.tap.chunk import PipeChunk
 
 _BLOCK = RecordKind.BLOCK
@@ -31,13 +31,16 @@ class SegmentFile:
         """Write a batch, as one block or several.
 
         Raises:
-            OSError: nothing of it is in the file.
+            OSError: nothing of it is in the file, or nobody will find that: it was removed, or
+                its directory was.
         """
         self._directory.admit()
         if self._fd < 0:
             self._create()
         try:
             self._write_blocks(batch)
+            if not os.fstat(self._fd).st_nlink:
+                raise FileRemovedError
         except OSError:
             if self.size == HEADER_BYTES:
                 self._remove()
@@ -89,31 +92,35 @@ class SegmentFile:
             raise
         self._fd = fd
 
-    def seal(self, index: bytes) -> None:
+    def seal(self, index: bytes) -> OSError | None:
         """Write the index, and give the file its name; once, and last.
+
+        Returns why it has no index, if it has none: a full disk does without.
 
         Raises:
             OSError: it stays as it is, and can be read without an index.
         """
         if self._fd < 0:
-            return
+            return None
         try:
-            self._write_index(index)
+            problem = self._write_index(index)
             # With the lock still held: it would look like what a crash has left.
             self._directory.rename_at_root(self._name + OPEN_SUFFIX, self._name)
         finally:
             fd, self._fd = self._fd, -1
             os.close(fd)
+        return problem
 
-    def _write_index(self, index: bytes) -> None:
-        """It is of use, and no more than that: a full disk does without."""
+    def _write_index(self, index: bytes) -> OSError | None:
         now_ns = time.monotonic_ns()
         head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
         trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, self.size)
         try:
             _write(self._fd, head + index + trailer)
-        except OSError:
+        except OSError as problem:
             os.ftruncate(self._fd, self.size)
+            return problem
+        return None
 
 
 def _write(fd: int, data: bytes | bytearray) -> None:

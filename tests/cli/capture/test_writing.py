@@ -2,13 +2,15 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import spliceproxy.capture
 from spliceproxy.formats import pcapng as packets
 from tests.capture.growing import Growing
 from tests.cli.capture.conftest import FIRST, SECOND, THIRD, Run
@@ -134,3 +136,29 @@ def test_what_is_too_old_or_too_much_goes(directory: Path, capture: Run) -> None
             "incomplete: max_total is exceeded still: the rest is being written\n",
         )
         assert list(directory.iterdir()) == [growing.path]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_half_written(
+    directory: Path,
+    tmp_path: Path,
+    capture: Run,
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "out.pcapng"
+    path.write_bytes(b"before")
+    before = signal.getsignal(number)
+
+    def pieces(_: object) -> Iterator[bytes]:
+        yield b"first"
+        assert len(list(tmp_path.glob(".out*"))) == 1
+        os.kill(os.getpid(), number)
+        yield b"second"
+
+    monkeypatch.setattr(spliceproxy.capture, "to_pcapng", pieces)
+    told = capture("pcapng", directory, "-o", path)
+    assert told == (1, "", "incomplete: a signal has ended it before the end\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["capture", "out.pcapng"]
+    assert path.read_bytes() == b"before"
+    assert signal.getsignal(number) == before
