@@ -48,7 +48,7 @@ class _OfPackage(Zstd):
         self._compressor = library.ZstdCompressor(
             level=_LEVEL, write_checksum=True, write_content_size=True
         )
-        self._decompressor = library.ZstdDecompressor()
+        self._decompressor = library.ZstdDecompressor(max_window_size=1 << _MOST_WINDOW_LOG)
 
     def compress(self, content: bytes) -> bytes:
         frame: bytes = self._compressor.compress(content)

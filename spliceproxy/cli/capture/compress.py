@@ -23,6 +23,7 @@ def compress(directory: str) -> ExitStatus:
     What is being written stays, and all other commands read both kinds.
     """
     from spliceproxy.capture.compress import SegmentCompressor, alone_in
+    from spliceproxy.cli.capture.output import until_signal
     from spliceproxy.formats.zstd import open_zstd
 
     zstd = open_zstd("capture compress")
@@ -35,7 +36,12 @@ def compress(directory: str) -> ExitStatus:
                     raise UsageProblem(
                         f"{quote(directory)}: another process compresses there", "let it do so"
                     )
-                _compress_all(SegmentCompressor(root, zstd, lambda: False), outcome)
+                is_stopped = True
+                with until_signal():  # what is half done is taken back
+                    _compress_all(SegmentCompressor(root, zstd, lambda: False), outcome)
+                    is_stopped = False
+                if is_stopped:
+                    outcome.complain("a signal has ended it before the end")
         finally:
             os.close(root)
     except OSError as problem:

@@ -1,5 +1,6 @@
 """`spliceproxy capture pcapng` and `prune`: what is written, and what goes."""
 
+import fcntl
 import os
 import pty
 import signal
@@ -162,3 +163,40 @@ def test_a_signal_leaves_nothing_half_written(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["capture", "out.pcapng"]
     assert path.read_bytes() == b"before"
     assert signal.getsignal(number) == before
+
+
+def test_compressing_is_told_and_a_signal_takes_back_what_is_half_done(
+    directory: Path, capture: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(path.name for path in directory.iterdir())
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        if (directory / f"{second}.zst.new").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        status, out, err = capture("compress", directory)
+    assert (status, err) == (1, "incomplete: a signal has ended it before the end\n")
+    assert [line.split()[0] for line in out.splitlines()] == [first]
+    names = {path.name for path in directory.iterdir() if path.name[0] != "."}
+    assert names == {f"{first}.zst", second}
+    status, out, err = capture("compress", directory)
+    assert (status, err, out.splitlines()[-1].split(",")[0]) == (0, "", "1 segments compressed")
+    assert capture("connections", directory)[0] == 0
+
+
+def test_compressing_where_there_is_nothing_or_another_one_is_at_it(
+    directory: Path, tmp_path: Path, capture: Run
+) -> None:
+    status, out, err = capture("compress", tmp_path / "none")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "No such file or directory" in err
+    lock = directory / ".spliceproxy-compress"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        status, out, err = capture("compress", directory)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "another process compresses there" in err
