@@ -95,8 +95,9 @@ class CompressorKeeper:
         self._log.info("compressor_started", pid=child.pid, directories=paths)
 
     def _be_compressor(self, master: socket.socket) -> int:
+        zstd = open_zstd("compress=zstd")
         self._prepare()
-        return run_compressor(self._directories, open_zstd("compress=zstd"), master)
+        return run_compressor(self._directories, zstd, master)
 
     def _hear(self, child: Child) -> None:
         while True:
