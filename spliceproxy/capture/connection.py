@@ -1,12 +1,20 @@
 """A captured connection as a whole: who, when, how much, and where in the segments it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from spliceproxy.capture.events import Closed, ConnectionId, Data, End, Event, Missing, Opened
 from spliceproxy.capture.segment import events_of, open_segment
 from spliceproxy.formats.capture.layout import Record
+
+_IN_ORDER = "closed"
+
+
+def _is_late(facts: Mapping[str, object]) -> bool:
+    """Whether a mirror was attached when some of the traffic had passed."""
+    begins_at = facts.get("begins_at")
+    return isinstance(begins_at, dict) and any(begins_at.values())
 
 
 @dataclass(slots=True)
@@ -38,8 +46,12 @@ class Connection:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing, from its first byte to its last."""
-        return self.closed is not None and not self.gaps and not self.begins_mid_stream
+        """Whether nothing is missing, from its first byte to its last, and to its ends."""
+        if self.closed is None or self.gaps or self.begins_mid_stream:
+            return False
+        # A connection that was broken off may have no ends: the proxy did not see any.
+        was_broken_off = self.reason != _IN_ORDER or "reset" in self.ends.values()
+        return was_broken_off or self._next.keys() <= self.ends.keys()
 
     @property
     def reason(self) -> str:
@@ -61,10 +73,15 @@ class Connection:
             case Opened():
                 if not self.facts:
                     self.facts = event.facts
-                    self.begins_mid_stream |= event.is_continued
+                    self.begins_mid_stream |= event.is_continued or _is_late(event.facts)
             case Data():
-                self._note_data(event)
+                self._note_place(event, len(event.data))
+                if event.direction == "request":
+                    self.request_bytes += len(event.data)
+                else:
+                    self.response_bytes += len(event.data)
             case End():
+                self._note_place(event, 0)
                 self.ends[event.direction] = "reset" if event.is_reset else "end"
             case Missing():
                 self.gaps += 1
@@ -73,12 +90,7 @@ class Connection:
             case Closed():
                 self.closed = event.facts
 
-    def _note_data(self, event: Data) -> None:
-        length = len(event.data)
-        if event.direction == "request":
-            self.request_bytes += length
-        else:
-            self.response_bytes += length
+    def _note_place(self, event: Data | End, length: int) -> None:
         expected = self._next.get(event.direction)
         if expected is None and event.offset:
             self.begins_mid_stream = True

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spliceproxy.capture.events import Closed, ConnectionId, Event, Opened, event_of
 from spliceproxy.capture.reader import Unreadable, list_segments
-from spliceproxy.capture.segment import Segment, open_segment
+from spliceproxy.capture.segment import CUT_OFF, Segment, open_segment
 from spliceproxy.errors import UsageProblem
 from spliceproxy.formats.capture.decode import RecordDecoder
 from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, RecordKind
@@ -42,12 +42,13 @@ class _Tail:
             return []
 
     def _read(self) -> list[Event]:
-        data = os.pread(self.segment.fileno(), _READ_BYTES, self._at)
+        data = self.segment.read(_READ_BYTES, self._at)
         if not data and not is_locked(self.segment.fileno()):
             # Nobody writes it any more; what came before the lock was let go is there by now.
-            data = os.pread(self.segment.fileno(), _READ_BYTES, self._at)
+            data = self.segment.read(_READ_BYTES, self._at)
             if not data:
                 self.is_over = True
+                self.problem = f"{CUT_OFF}, at {self._at}" if self.segment.is_cut else ""
                 return self._events(self._decoder.end())
         self.is_at_end = not data
         self._at += len(data)

@@ -13,7 +13,8 @@ from spliceproxy.capture.events import ConnectionId, Event
 from spliceproxy.capture.segment import Segment, events_of, open_segment
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.formats.capture.layout import HEADER_BYTES, Record
-from spliceproxy.formats.capture.names import SegmentName, parse_segment_name
+from spliceproxy.formats.capture.names import SegmentName, one_each, parse_segment_name
+from spliceproxy.formats.zstd import NoZstdProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Capture:
         except OSError as problem:
             self._note(self.path / name.text, problem.strerror or "it cannot be read")
             return
+        except NoZstdProblem:  # nothing that is compressed can be read: that is said once
+            raise
         except UsageProblem as problem:
             what = problem.message.removeprefix(f"{self.path / name.text}: ")
             self._note(self.path / name.text, f"{what}; {problem.remedy}")
@@ -167,15 +170,17 @@ def list_segments(path: Path) -> list[SegmentName]:
     Raises:
         UsageProblem: the directory cannot be read.
     """
+    texts: set[str] = set()
     try:
-        with os.scandir(path) as entries:
-            found = [parse_segment_name(entry.name) for entry in entries]
+        for _ in range(2):  # one that gets another name meanwhile may be missed, but not twice
+            with os.scandir(path) as entries:
+                texts.update(entry.name for entry in entries)
     except OSError as problem:
         raise UsageProblem(
             f"{quote(str(path))}: {problem.strerror}",
             "expected a directory that a mirror capture:DIR has written",
         ) from None
-    return sorted((name for name in found if name is not None), key=attrgetter("text"))
+    return one_each(filter(None, map(parse_segment_name, texts)))
 
 
 def open(path: str | os.PathLike[str]) -> Capture:  # noqa: A001 - as in gzip.open

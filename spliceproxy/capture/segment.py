@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spliceproxy.capture.events import Event, event_of
+from spliceproxy.capture.segment_bytes import CompressedBytes, PlainBytes, SegmentBytes
 from spliceproxy.errors import UsageProblem
 from spliceproxy.formats.capture.decode import (
     Damage,
@@ -20,12 +21,14 @@ from spliceproxy.formats.capture.layout import (
     RECORD_BYTES,
     Record,
     RecordKind,
+    SegmentHeader,
 )
-from spliceproxy.formats.capture.names import OPEN_SUFFIX
+from spliceproxy.formats.capture.names import COMPRESSED_SUFFIX, OPEN_SUFFIX, later_names
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel.file_lock import is_locked
 
 _READ_BYTES = 1 << 20
+CUT_OFF = "what is compressed was cut off, or is damaged"
 _MOST_INDEX_BYTES = MOST_PAYLOAD_BYTES + 2 * RECORD_BYTES  # with its header, and the trailer
 
 
@@ -41,45 +44,52 @@ class Segment:
         Raises:
             OSError: it cannot be opened or read.
             UsageProblem: it is no segment, or one of another version.
+            NoZstdProblem: it is compressed, and there is no library for that.
         """
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self.damage: Damage | None = None
-        self.is_being_written = self.is_open and is_locked(self._fd)
-        """By a process that is alive, when it was opened; so it may end in the middle."""
         try:
-            header = decode_header(os.pread(self._fd, HEADER_BYTES, 0))
-        except NotACaptureError as problem:
-            self.close()
-            raise UsageProblem(f"{path}: {problem}", "expected a segment of a capture") from None
-        except OSError:
-            self.close()
-            raise
-        if isinstance(header, NeedMore):
-            self.close()
-            raise UsageProblem(
-                f"{path}: a capture that was cut off in its first bytes", "remove it"
+            self.is_being_written = self.is_open and is_locked(fd)
+            """By a process that is alive, when it was opened; so it may end in the middle."""
+            is_compressed = path.name.endswith(COMPRESSED_SUFFIX)
+            self._bytes: SegmentBytes = (
+                CompressedBytes(fd, path) if is_compressed else PlainBytes(fd)
             )
-        self.header = header
+            self.header = _decode_header(path, self.read(HEADER_BYTES, 0))
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def read(self, size: int, at: int) -> bytes:
+        """Read bytes of the segment, at most so many; none at its end for now.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        return self._bytes.read(size, at)
 
     def records(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[Record]:
         """Read the records from a block's beginning on, as far as they are whole."""
         decoder = RecordDecoder(at)
+        damage: Damage | None = None
         while end is None or at < end:
             size = _READ_BYTES if end is None else min(_READ_BYTES, end - at)
             try:
-                data = os.pread(self._fd, size, at)
+                data = self.read(size, at)
             except OSError as problem:
-                self.damage = Damage(at, f"it cannot be read: {problem.strerror}")
-                return
+                damage = Damage(at, f"it cannot be read: {problem.strerror}")
+                break
             if not data:
+                if self.is_cut:
+                    damage = Damage(at, CUT_OFF)
                 break
             at += len(data)
             yield from decoder.feed(data)
             if decoder.damage is not None:
                 break
         yield from decoder.end()
-        self.damage = decoder.damage
+        self.damage = damage or decoder.damage
 
     @property
     def is_open(self) -> bool:
@@ -89,48 +99,68 @@ class Segment:
     @property
     def size(self) -> int:
         """Of the file, in bytes."""
-        return os.fstat(self._fd).st_size
+        return self._bytes.stored_bytes
+
+    @property
+    def length(self) -> int:
+        """In bytes, without any compression."""
+        return self._bytes.length
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is compressed, and the end of that is not there."""
+        return self._bytes.is_cut
 
     def index(self) -> list[IndexEntry] | None:
         """Return the index; None: the segment is not sealed, or its end cannot be read."""
         try:
-            return self._read_index(self.size)
+            return self._read_index(self.length)
         except (OSError, ValueError):
             return None
 
     def _read_index(self, size: int) -> list[IndexEntry] | None:
         if size < HEADER_BYTES + 2 * RECORD_BYTES:
             return None
-        at = decode_trailer(os.pread(self._fd, RECORD_BYTES, size - RECORD_BYTES))
+        at = decode_trailer(self.read(RECORD_BYTES, size - RECORD_BYTES))
         if at is None or not HEADER_BYTES <= at < size <= at + _MOST_INDEX_BYTES:
             return None
         decoder = RecordDecoder(at)
-        found = decoder.feed(os.pread(self._fd, size - at, at))
+        found = decoder.feed(self.read(size - at, at))
         if not found or found[0].kind != RecordKind.INDEX:
             return None
         return list(decode_entries(found[0].payload))
 
     def fileno(self) -> int:
         """Return the file's descriptor."""
-        return self._fd
+        return self._bytes.fileno()
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        self._bytes.close()
+
+
+def _decode_header(path: Path, data: bytes) -> SegmentHeader:
+    try:
+        header = decode_header(data)
+    except NotACaptureError as problem:
+        raise UsageProblem(f"{path}: {problem}", "expected a segment of a capture") from None
+    if isinstance(header, NeedMore):
+        raise UsageProblem(f"{path}: a capture that was cut off in its first bytes", "remove it")
+    return header
 
 
 def open_segment(path: Path) -> Segment:
-    """Open a segment that has been sealed, maybe, since its name was read.
+    """Open a segment that has been sealed or compressed, maybe, since its name was read.
 
     Raises:
         OSError, UsageProblem: as `Segment`.
     """
-    try:
-        return Segment(path)
-    except FileNotFoundError:
-        if not path.name.endswith(OPEN_SUFFIX):
-            raise
-        return Segment(path.with_name(path.name.removesuffix(OPEN_SUFFIX)))
+    for name in (path.name, *later_names(path.name)):
+        try:
+            return Segment(path.with_name(name))
+        except FileNotFoundError as problem:
+            missing = problem
+    raise missing
 
 
 def events_of(

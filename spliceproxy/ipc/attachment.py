@@ -157,6 +157,8 @@ def parse_attach_request(given: Mapping[str, object]) -> AttachRequest:
         raise ValueError("expected a route, or the number of a connection")
     if connection is not None and client is not None:
         raise ValueError("expected a client or a connection, not both")
+    if connection is not None and (mirror.clients or mirror.server_names):
+        raise ValueError("to: clients and server_names are not for a single connection")
     if connection is not None and not _CONNECTION.fullmatch(connection):
         raise ValueError("connection: expected a number as `ctl connections` shows it, like 0-17")
     duration_s = _parse("for", parse_duration, texts["for"]) if "for" in texts else None

@@ -1,19 +1,33 @@
 """The generations that there are: one accepts, older ones drain."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.master.compressor_keeper import CompressorKeeper
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.hurry import HURRIED_DRAIN_S, count_connections, tell_hurried
+from spliceproxy.master.privileges import Privileges
+from spliceproxy.sinks.checks import directories_to_compress
 
 
 class Generations:
-    """Watches the workers of all of them."""
+    """Watches the workers of all of them, and has compressed what they write."""
 
-    def __init__(self, first: Generation, table: SharedTable) -> None:
+    def __init__(
+        self,
+        first: Generation,
+        table: SharedTable,
+        forget_all: Callable[[], None],
+        privileges: Privileges,
+    ) -> None:
+        """`forget_all` closes in a child what stands for all others."""
         self.current = first
+        self._forget_all = forget_all
+        self._privileges = privileges
+        self._compressor = CompressorKeeper(self._be_apart)
+        self._is_compressing = False  # as the current one wants it
         self._table = table
         self.hurried = 0
         """How many earlier ones had to end early, as there were too many."""
@@ -43,11 +57,13 @@ class Generations:
 
     def descriptors(self) -> list[int]:
         """What to poll for."""
-        return [fd for generation in self for fd in generation.workers.descriptors()]
+        of_workers = [fd for generation in self for fd in generation.workers.descriptors()]
+        return of_workers + self._compressor.descriptors()
 
     def deadlines(self) -> list[float | None]:
         """When `tend` has something to do, whatever the descriptors say."""
-        return [generation.workers.next_deadline_s() for generation in self]
+        of_workers = [generation.workers.next_deadline_s() for generation in self]
+        return [*of_workers, self._compressor.next_deadline_s]
 
     def tend(self) -> None:
         """Look after the workers, and forget generations of which nothing is left.
@@ -61,6 +77,24 @@ class Generations:
                 self.ending.remove(generation)
                 self._hurried.discard(generation)
                 self._log.info("generation_ended", generation=generation.number)
+        self._have_compressed()
+
+    def _have_compressed(self) -> None:
+        if not self._is_compressing and self.current.workers.all_ready_once:
+            self._is_compressing = True
+            self._compressor.follow(directories_to_compress(self.current.settings))
+        self._compressor.tend()
+
+    def _be_apart(self) -> None:
+        """In a child that has only files to do with."""
+        self._forget_all()
+        for generation in self:
+            generation.logs.close_all_but(None)
+        self._privileges.confine_worker(self.current.settings)
+
+    def close(self) -> None:
+        """End what is left: no worker is."""
+        self._compressor.stop()
 
     def replace(self, new: Generation) -> Generation:
         """Let another one be the current one; returns the one before, which is to drain.
@@ -68,6 +102,7 @@ class Generations:
         Where too many drain then, the oldest ones drain faster.
         """
         old, self.current = self.current, new
+        self._is_compressing = False
         self.ending.append(old)
         self._limit_draining(new.settings.max_generations)
         return old
@@ -105,3 +140,4 @@ class Generations:
         """In a child: close what stands for the others."""
         for generation in self:
             generation.workers.forget()
+        self._compressor.forget()

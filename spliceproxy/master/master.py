@@ -73,15 +73,13 @@ class Master:
         self._describer = ProxyDescriber()
         self._signal_fd = signal_fd
         self.logs = logs
-        self._generations: Generations
         self._log_level: LogLevel = "info"
         self._hang_watch = HangWatch(self._slots)
         self._report = ServiceReport(manager, table, self._slots)
         self._reloader = Reloader(
             self._start_loader, listeners, self._make_generation, self._take_over, self._refuse
         )
-        self._numbers = 0
-        self._started = self._stopping = False
+        self._numbers, self._started, self._stopping = 0, False, False
         self._log = structlog.get_logger()
 
     def run(self, loaded: LoadedConfiguration, change: ListenerChange) -> int:
@@ -92,7 +90,8 @@ class Master:
             StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
-        self._generations = Generations(self._make_generation(loaded, change.sockets), self._table)
+        first = self._make_generation(loaded, change.sockets)
+        self._generations = Generations(first, self._table, self._forget_all, self._privileges)
         try:
             self._generations.current.workers.start()
             while self._generations.alive:
@@ -112,6 +111,7 @@ class Master:
             raise
         finally:
             self._admin.stop()
+            self._generations.close()
         self._log.info("stopped")
         return ExitStatus.OK
 

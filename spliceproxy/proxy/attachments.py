@@ -88,12 +88,13 @@ class AttachedMirror:
         """Empty as long as it has not ended."""
         self._set_timer()
 
-    def wants(self, client: str) -> bool:
-        """Whether a connection of that client that begins now is copied."""
+    def wants(self, client: str, server_name: str | None) -> bool:
+        """Whether a connection of that client, to that name, which begins now is copied."""
         if self.attachment.connection is not None or self.ended_why:
             return False
         host, _ = split_port(client)
-        return self._selection.has_client(host) and bool(choose([self.mirror], client))
+        is_chosen = bool(choose([self.mirror], client, server_name))
+        return is_chosen and self._selection.has_client(host)
 
     def find_room(self, streams: int) -> bool:
         """Whether a connection's streams can be opened; if not, it is counted as left out."""

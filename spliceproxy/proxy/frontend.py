@@ -161,7 +161,7 @@ class Frontend:
         self.sessions.add(session)
         self.counters.route.accepted()
         if (self._route.vital or self._route.attached) and not can_be_recorded(
-            self._route, client.name
+            self._route, client.name, client.server_name
         ):
             session.not_connected(reasons.MIRROR_FAILING)
         else:

@@ -10,7 +10,7 @@ from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity, max_sessions, proxy_limits
 from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
-from spliceproxy.settings.reach import Outline, find_dead_ends
+from spliceproxy.settings.reach import Outline, find_dead_ends, find_idle_mirrors
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.group import Group, Member, find_groups
 from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
@@ -83,6 +83,7 @@ def look_up(settings: Settings) -> list[Upstreams]:
 def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
     """Say what a routes file would be refused for, of settings that come from no file."""
     wrong = [*find_dead_ends([Outline.of(route) for route in routes]), *find_loops(routes)]
+    wrong += find_idle_mirrors(routes)
     for number, path, what in wrong:
         key = ".".join(map(str, path))
         raise UsageProblem(f"route {routes[number].name!r}: {key}: {what}", "see the routes")

@@ -170,11 +170,11 @@ class Session:
         if tapped is not None and self.mirrors is not None:
             self.mirrors.start(tapped)
         for attached in self._route.attached:
-            if attached.wants(self.client.name):
+            if attached.wants(self.client.name, self.client.server_name):
                 self.attach(attached)
 
     def _tap(self, shared: Mirrors) -> TappedConnection | None:
-        chosen = choose(self._route.mirrors, self.client.name)
+        chosen = choose(self._route.mirrors, self.client.name, self.client.server_name)
         if not chosen:
             return None
         self.mirrors = SessionMirrors(self)

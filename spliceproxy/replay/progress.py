@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from spliceproxy.capture import Capture
-from spliceproxy.capture.segment import Segment
+from spliceproxy.capture.segment import open_segment
 from spliceproxy.errors import UsageProblem
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace
@@ -23,7 +23,7 @@ def last_time_ns(capture: Capture) -> int | None:
     last_ns = 0
     for name in last_of.values():
         try:
-            segment = Segment(capture.path / name.text)
+            segment = open_segment(capture.path / name.text)
         except (OSError, UsageProblem):
             return None
         try:

@@ -5,6 +5,7 @@ it. `mirror_kinds` has a file for each kind.
 """
 
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from spliceproxy.errors import quote, suggest
@@ -37,6 +38,8 @@ class MirrorSettings:
     command: tuple[str, ...] = field(repr=False)
     direction: Direction
     sample: float = 1.0  # the fraction of connections, 0 to 1
+    clients: tuple[IPv4Network | IPv6Network, ...] = ()  # whose connections; empty: anybody's
+    server_names: tuple[str, ...] = ()  # asked for by TLS, with wildcards; empty: any, or none
     max_bytes: int | None = None  # per connection and direction; None: all of them
     buffer_bytes: int | None = None  # so far may each stream lag; None: its share of the memory
     overflow: Overflow = "detach"  # what happens when it lags further

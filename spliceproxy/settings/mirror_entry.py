@@ -114,6 +114,10 @@ def write_mirror(mirror: MirrorSettings) -> dict[str, Any] | str:
         "sample": format_percent(mirror.sample),
         "overflow": mirror.overflow,
     }
+    if mirror.clients:
+        options["clients"] = list(map(str, mirror.clients))
+    if mirror.server_names:
+        options["server_names"] = list(mirror.server_names)
     if mirror.buffer_bytes is not None:
         options["buffer"] = format_size(mirror.buffer_bytes)
     if mirror.max_bytes is not None:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 from spliceproxy.errors import alternatives, quote, suggest
+from spliceproxy.settings.mirror_filters import FILTERS
 from spliceproxy.settings.mirror_kinds.kind import Direction, MirrorKind, Overflow
 from spliceproxy.settings.mirror_kinds.option import Option, choice
 from spliceproxy.settings.mirror_kinds.table import KINDS
@@ -14,6 +15,7 @@ _SPOOL = "spool"
 _COMMON: dict[str, Option] = {
     "direction": choice("direction", *get_args(Direction)),
     "sample": Option("sample", parse_percent),
+    **FILTERS,
     "max_bytes": Option("max_bytes", parse_positive_size),
     "buffer": Option("buffer_bytes", parse_positive_size),
     "overflow": choice("overflow", *get_args(Overflow)),

@@ -61,6 +61,24 @@ def find_dead_ends(routes: Sequence[Outline]) -> Iterator[tuple[int, Path, str]]
                     yield number, (key,), what
 
 
+def find_idle_mirrors(routes: Sequence[RouteSettings]) -> Iterator[tuple[int, Path, str]]:
+    """Return mirrors for server names where no connection has one, as `find_dead_ends` does.
+
+    A name is known where `sni` has read it, be it to lead to another route.
+    """
+    led_to = {entry.route for route in routes for entry in route.sni}
+    for number, route in enumerate(routes):
+        if route.sni or route.name in led_to:
+            continue
+        for index, mirror in enumerate(route.mirrors):
+            if mirror.server_names:
+                what = (
+                    "no connection has a server name here, and so the mirror would get none: "
+                    "expected 'sni' in this route, or in one that leads here"
+                )
+                yield number, ("mirrors", index, "server_names"), what
+
+
 def _find_wrong_targets(
     routes: Sequence[Outline], by_name: dict[str, Outline]
 ) -> Iterator[tuple[int, Path, str]]:

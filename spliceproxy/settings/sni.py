@@ -7,24 +7,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spliceproxy.errors import quote
-from spliceproxy.policy.sni import normalise_pattern
 from spliceproxy.settings.fields import Name, described, reads
 from spliceproxy.settings.mirror_entry import MISTAKE
 from spliceproxy.settings.model import Model
+from spliceproxy.settings.server_name import parse_server_name
 from spliceproxy.settings.shapes import OneOrMany
 
 _MAX_PROTOCOL_LENGTH = 255  # RFC 7301
-
-
-def parse_server_name(text: str) -> str:
-    """Return a name, or `*.` and a name, in lower case ASCII."""
-    try:
-        return normalise_pattern(text)
-    except ValueError:
-        raise ValueError(
-            f"{quote(text)} is not a server name: expected one such as example.org, or "
-            "*.example.org for all below it"
-        ) from None
 
 
 def parse_protocol(text: str) -> str:

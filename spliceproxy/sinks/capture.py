@@ -5,8 +5,10 @@
 `capture_log`          puts records in order, has them written, begins and ends segments
 `capture_batch`        what waits to be written
 `capture_segment`      the file
+`capture_left_out`     streams that were too many, and what is told of them
 `capture_index`        which connections a segment has
 `capture_sweep`        which segments go, by age and size
+`capture_unfinished`   what a crash has left that is no segment yet
 =====================  ==========================================================================
 
 The format of segments is in `spliceproxy.formats.capture`.
@@ -14,11 +16,14 @@ The format of segments is in `spliceproxy.formats.capture`.
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 
 import structlog
 
+from spliceproxy.errors import quote
 from spliceproxy.formats.capture.names import parse_segment_name
+from spliceproxy.formats.zstd import open_zstd
 from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
@@ -26,13 +31,16 @@ from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
 from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_index import CapturedConnection
+from spliceproxy.sinks.capture_left_out import left_out_streams
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
 from spliceproxy.sinks.capture_sweep import SegmentSweep
+from spliceproxy.sinks.capture_unfinished import remove_unfinished
+from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.directory_sink import DirectorySink, SweepOnce
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Targets
+from spliceproxy.sinks.sink import CompressedDirectory, Targets
 
 
 class CaptureSink(DirectorySink):
@@ -54,8 +62,24 @@ class CaptureSink(DirectorySink):
         return lambda root, is_stopped: SegmentSweep(root, limits, is_stopped).run()
 
     @classmethod
+    def check(cls, settings: MirrorSettings) -> None:
+        """See `Sink.check`."""
+        if settings.own.compress:
+            open_zstd(f"mirror {quote(settings.text)}: compress={settings.own.compress}")
+        super().check(settings)
+
+    @classmethod
+    def to_compress(cls, settings: MirrorSettings) -> CompressedDirectory | None:
+        """See `Sink.to_compress`."""
+        own: CaptureOptions = settings.own
+        if not own.compress:
+            return None
+        return CompressedDirectory(settings.target, own.trust_directory)
+
+    @classmethod
     def report_left_behind(cls, settings: MirrorSettings) -> None:
         """Tell of segments that a crash has left without an index."""
+        remove_unfinished(settings.target)
         with os.scandir(settings.target) as entries:
             names = [parse_segment_name(entry.name) for entry in entries]
         left = sorted(name.text for name in names if name is not None and name.is_open)
@@ -76,12 +100,12 @@ class CaptureSink(DirectorySink):
     def write_record(
         self, name: str, record: dict[str, object], done: Callable[[OSError | None], None]
     ) -> None:
-        """Put in the connection's last record; one that has no other has none."""
+        """Put in the connection's last record, and what is missing as a stream was one too many."""
         connection = self._connections.pop(name, None)
         if connection is None:
-            done(None)
-        else:
-            self._log.close_connection(connection, record, done)
+            connection = self._log.open_connection(partial(_describe_record, record))
+        left_out = left_out_streams(connection, record, self.settings.text)
+        self._log.close_connection(connection, left_out, record, done)
 
     @property
     def is_busy(self) -> bool:
@@ -100,3 +124,8 @@ class CaptureSink(DirectorySink):
 
 def _describe(branch: Branch) -> dict[str, object]:
     return branch.facts().line()
+
+
+def _describe_record(record: dict[str, object]) -> dict[str, object]:
+    names = [field.name for field in fields(ConnectionFacts)]
+    return {name: record[name] for name in names if record.get(name)}

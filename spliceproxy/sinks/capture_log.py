@@ -9,7 +9,7 @@ new segment, in which each connection is introduced anew. So no record refers to
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 from itertools import count
@@ -23,6 +23,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
 from spliceproxy.sinks.capture_batch import HAND_OVER_BYTES, Batch
 from spliceproxy.sinks.capture_index import CapturedConnection, SegmentIndex
+from spliceproxy.sinks.capture_left_out import LeftOut
 from spliceproxy.sinks.capture_segment import SegmentFile
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
@@ -32,8 +33,9 @@ HAND_OVER_S = 0.1
 """The first of what waits is handed over when it is so old; see `HAND_OVER_BYTES`."""
 _HUNG_S = 1.0
 """After so long a disk is taken to stand still: a file system's journal may hold it up for less."""
-_BLOCK_BYTES = 4 << 20
-"""Far below what a reader takes (`MOST_BLOCK_BYTES`); a piece of data has 1 MiB at most."""
+_BLOCK_BYTES = 2 << 20
+"""Below what a reader takes (`MOST_BLOCK_BYTES`, and `MOST_BLOCK_RECORDS` of nothing but headers);
+a piece of data has 1 MiB at most."""
 _HAND_OVER_PIPES = 8  # of the 32 that all mirrors have
 _MOST_CONNECTIONS = 65_536  # of a segment: its index takes 4 MiB then
 
@@ -88,7 +90,11 @@ class CaptureLog:
         """Have a connection's first record in this segment."""
         flags = 0 if connection.segment < 0 else Flag.CONTINUED
         connection.introduced(self.segment, self._index, monotonic_ns())
-        self.put_text(RecordKind.OPEN, flags, connection, 0, connection.describe())
+        facts = connection.describe()
+        begins_at = {direction: one.begins_at for direction, one in connection.streams.items()}
+        if any(begins_at.values()):  # it was attached to a live connection
+            facts["begins_at"] = begins_at
+        self.put_text(RecordKind.OPEN, flags, connection, 0, facts)
 
     def put_text(
         self,
@@ -109,6 +115,7 @@ class CaptureLog:
     def close_connection(
         self,
         connection: CapturedConnection,
+        left_out: Iterable[LeftOut],
         facts: dict[str, object],
         done: Callable[[OSError | None], None],
     ) -> None:
@@ -117,6 +124,10 @@ class CaptureLog:
             self.introduce(connection)
         for stream in connection.streams.values():
             stream.tell_rest()
+        for one in left_out:
+            connection.gaps += 1
+            why: dict[str, object] = {"bytes": one.length, "reason": one.reason}
+            self.put_text(RecordKind.GAP, one.flags, connection, one.offset, why)
         self.batch.closed.append(connection)
         self.put_text(RecordKind.CLOSE, 0, connection, 0, facts)
         self.batch.told.append(done)
@@ -252,10 +263,12 @@ class CaptureLog:
     def _seal(self, file: SegmentFile, index: SegmentIndex) -> None:
         self._disk.submit(lambda: file.seal(index.encode()), self._sealed)
 
-    def _sealed(self, job: "Future[None]") -> None:
+    def _sealed(self, job: "Future[OSError | None]") -> None:
         error = job.exception()
+        event = "segment_not_sealed" if error is not None else "segment_without_index"
+        error = error or job.result()
         if isinstance(error, OSError):
-            self._log.warning("segment_not_sealed", reason=name_failure(error), error=str(error))
+            self._log.warning(event, reason=name_failure(error), error=str(error))
         elif error is not None:
             raise error
 

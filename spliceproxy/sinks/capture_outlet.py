@@ -37,6 +37,7 @@ class CaptureOutlet(Outlet):
         self._ends = False
         # Then what comes first is as safe as what comes later.
         self.is_open_from_the_start = log.is_in_order
+        self._lost_end = False
         branch.recorder = self
         connection.streams[branch.direction] = self
 
@@ -44,6 +45,11 @@ class CaptureOutlet(Outlet):
     def end_offset(self) -> int:
         """How far into the stream of the connection its records go."""
         return self._begins_at + self._next
+
+    @property
+    def begins_at(self) -> int:
+        """Where in the stream of the connection it begins."""
+        return self._branch.begins_at
 
     def start(self) -> None:
         """Introduce the connection; wait for that to be written if there is no traffic before."""
@@ -112,10 +118,13 @@ class CaptureOutlet(Outlet):
     def tell_rest(self) -> None:
         """Tell what is missing up to the end of the stream, before the connection's last record.
 
-        That was lost with the last batches, or came after the branch had ended.
+        That was lost with the last batches, or came after the branch had ended. An end that was
+        lost is told again.
         """
         if self._branch.offered_bytes > self._next:
             self._tell_gap(self._branch.offered_bytes)
+        if self._lost_end:
+            self._tell_end()
 
     def flush(self) -> None:
         """Nothing is ever queued."""
@@ -125,20 +134,22 @@ class CaptureOutlet(Outlet):
         branch = self._branch
         self._ends = True
         self._catch_up(branch.delivered_bytes + branch.queued_bytes + branch.dropped_bytes)
-        if branch.stream_end:
-            self._put_end(RecordKind.END if branch.stream_end == "orderly" else RecordKind.RESET)
+        self._tell_end()
         if branch.vital and branch.queued_bytes:
             self._log.hurry()
         else:
             branch.recorded()
 
-    def _put_end(self, kind: RecordKind) -> None:
+    def _tell_end(self) -> None:
         connection, branch = self.connection, self._branch
+        if not branch.stream_end:
+            return
         limit = branch.settings.max_bytes
         if limit is not None and branch.offered_bytes >= limit:
             facts: dict[str, object] = {"bytes": None, "reason": "max_bytes"}  # or there was none
             self._log.put_text(RecordKind.GAP, self._flag, connection, self.end_offset, facts)
         connection.last_ns = now_ns = monotonic_ns()
+        kind = RecordKind.END if branch.stream_end == "orderly" else RecordKind.RESET
         self._log.batch.tail += encode_record(
             kind, self._flag, connection.number, now_ns, self.end_offset
         )
@@ -169,6 +180,7 @@ class CaptureOutlet(Outlet):
             self._next = min(self._next, offset)
             branch.skip(count, offset, why)
         if self._ends:  # the end of the stream is missing, too
+            self._lost_end = True
             branch.reason = branch.reason or why
         elif branch.settings.overflow != "gap":
             branch.fail(why)

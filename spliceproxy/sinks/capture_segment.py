@@ -8,9 +8,9 @@ from zlib import crc32
 
 from spliceproxy.formats.capture.encode import encode_header, encode_record
 from spliceproxy.formats.capture.layout import HEADER_BYTES, RECORD_BYTES, RecordKind, SegmentHeader
-from spliceproxy.formats.capture.names import OPEN_SUFFIX, name_segment
+from spliceproxy.formats.capture.names import NEW_SUFFIX, OPEN_SUFFIX, name_segment
 from spliceproxy.sinks.capture_batch import Batch
-from spliceproxy.sinks.file_directory import FileDirectory
+from spliceproxy.sinks.file_directory import FileDirectory, FileRemovedError
 from spliceproxy.tap.chunk import PipeChunk
 
 _BLOCK = RecordKind.BLOCK
@@ -19,8 +19,6 @@ _CACHED_BYTES = 8 << 20
 begins to write what is dirty, and what is written is dropped. Else a busy capture would push out
 what the machine's programs read, and would pay for a fresh page for each 4 KiB; it then meets a
 disk's pace late, and all at once."""
-_NEW_SUFFIX = ".new"
-"""Nobody takes it for a segment yet; a look at its lock would be in the way of the writer's."""
 
 
 class SegmentFile:
@@ -39,13 +37,16 @@ class SegmentFile:
         """Write a batch, as one block or several.
 
         Raises:
-            OSError: nothing of it is in the file.
+            OSError: nothing of it is in the file, or nobody will find that: it was removed, or
+                its directory was.
         """
         self._directory.admit()
         if self._fd < 0:
             self._create()
         try:
             self._write_blocks(batch)
+            if not os.fstat(self._fd).st_nlink:
+                raise FileRemovedError
         except OSError:
             if self.size == HEADER_BYTES:
                 self._remove()
@@ -95,8 +96,11 @@ class SegmentFile:
             self._directory.unlink_at_root(self._name + OPEN_SUFFIX)
 
     def _create(self) -> None:
-        """Whoever finds the name finds the lock held, and a whole header, too."""
-        name = self._name + _NEW_SUFFIX
+        """Whoever finds the name finds the lock held, and a whole header, too.
+
+        A look at the lock of one that is new would be in the way of it.
+        """
+        name = self._name + NEW_SUFFIX
         fd = self._directory.create_at_root(name)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # tells others that it has a writer
@@ -108,31 +112,35 @@ class SegmentFile:
             raise
         self._fd = fd
 
-    def seal(self, index: bytes) -> None:
+    def seal(self, index: bytes) -> OSError | None:
         """Write the index, and give the file its name; once, and last.
+
+        Returns why it has no index, if it has none: a full disk does without.
 
         Raises:
             OSError: it stays as it is, and can be read without an index.
         """
         if self._fd < 0:
-            return
+            return None
         try:
-            self._write_index(index)
+            problem = self._write_index(index)
             # With the lock still held: it would look like what a crash has left.
             self._directory.rename_at_root(self._name + OPEN_SUFFIX, self._name)
         finally:
             fd, self._fd = self._fd, -1
             os.close(fd)
+        return problem
 
-    def _write_index(self, index: bytes) -> None:
-        """It is of use, and no more than that: a full disk does without."""
+    def _write_index(self, index: bytes) -> OSError | None:
         now_ns = time.monotonic_ns()
         head = encode_record(RecordKind.INDEX, 0, 0, now_ns, 0, len(index), crc32(index))
         trailer = encode_record(RecordKind.TRAILER, 0, 0, now_ns, self.size)
         try:
             _write(self._fd, head + index + trailer)
-        except OSError:
+        except OSError as problem:
             os.ftruncate(self._fd, self.size)
+            return problem
+        return None
 
 
 def _write(fd: int, data: bytes | memoryview) -> None:

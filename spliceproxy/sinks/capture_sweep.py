@@ -11,6 +11,7 @@ from collections.abc import Callable
 from spliceproxy.formats.capture.names import SegmentName, parse_segment_name
 from spliceproxy.kernel.file_lock import is_locked_at
 from spliceproxy.settings.mirror_kinds.retention import Retention
+from spliceproxy.sinks.capture_unfinished import remove_unfinished
 from spliceproxy.sinks.file_retention import Swept
 
 _BLOCK_BYTES = 512  # of st_blocks, whatever the file system has (stat(2))
@@ -42,6 +43,8 @@ class SegmentSweep:
         Raises:
             OSError: the directory cannot be read, or nothing can be removed from it.
         """
+        if not self._is_trial:
+            remove_unfinished(self._root)
         names = sorted(self._names(), key=lambda name: name.text)
         if self._limits.max_age_s is not None:
             before_s = time.time() - self._limits.max_age_s

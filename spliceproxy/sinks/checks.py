@@ -9,7 +9,9 @@ from pathlib import Path
 from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.kernel.refusals import require
 from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.sink import CompressedDirectory
 from spliceproxy.sinks.spool_directory import check_spools
 
 
@@ -51,3 +53,10 @@ def directories_of(mirrors: Iterable[MirrorSettings]) -> list[Path]:
     """Return the directories that mirrors write into, once each."""
     found = (sink_of(mirror).directory(mirror) for mirror in mirrors)
     return list(dict.fromkeys(directory for directory in found if directory is not None))
+
+
+def directories_to_compress(settings: Settings) -> list[CompressedDirectory]:
+    """Return those in which a process of its own compresses what mirrors have finished."""
+    mirrors = (mirror for route in settings.routes for mirror in route.mirrors)
+    found = (sink_of(mirror).to_compress(mirror) for mirror in mirrors)
+    return [directory for directory in found if directory is not None]

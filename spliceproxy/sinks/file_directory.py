@@ -31,10 +31,19 @@ class NoRoomError(OSError):
         self.limit = limit
 
 
+class FileRemovedError(OSError):
+    """A file that is written has lost its name."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENOENT, "it was removed while it was written")
+
+
 def name_failure(error: OSError) -> str:
     """Return the reason of a stream that a file could not take."""
     if isinstance(error, NoRoomError):
         return f"file_{error.limit}"
+    if isinstance(error, FileRemovedError):
+        return "file_removed"
     if isinstance(error, UntrustedDirectoryError):
         return "file_untrusted_directory"
     return f"file_{errno.errorcode.get(error.errno or 0, 'error').lower()}"

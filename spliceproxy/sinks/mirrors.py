@@ -19,6 +19,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.budget import Budget, MirrorShare
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.kinds import sink_of
+from spliceproxy.sinks.mirror_filter import MirrorFilter, make_filter
 from spliceproxy.sinks.mirror_state import MirrorState
 from spliceproxy.sinks.record_remedies import remedy_of_record
 from spliceproxy.sinks.sink import Sink, Targets
@@ -43,6 +44,8 @@ class Mirror:
     share: MirrorShare
     state: MirrorState
     sample_key: bytes = field(repr=False)
+    filter: MirrorFilter | None
+    """None: it is for all connections."""
     weight: int = 1
     """What one stream takes of the limit."""
     order: memoryview | None = None
@@ -74,19 +77,21 @@ def count_descriptors(mirrors: Iterable[MirrorSettings]) -> int:
     )
 
 
-def choose(mirrors: Iterable[Mirror], client: str) -> list[Mirror]:
-    """Those mirrors that a connection of this client is sampled for."""
-    host = split_port(client)[0].encode()  # a client is in or out with all its ports
-    return [mirror for mirror in mirrors if _wants(mirror, host)]
+def choose(mirrors: Iterable[Mirror], client: str, server_name: str | None) -> list[Mirror]:
+    """Those mirrors that a connection of this client, which asks for that name, is copied to."""
+    host, _ = split_port(client)  # a client is in or out with all its ports
+    return [mirror for mirror in mirrors if _wants(mirror, host, server_name)]
 
 
-def _wants(mirror: Mirror, host: bytes) -> bool:
+def _wants(mirror: Mirror, host: str, server_name: str | None) -> bool:
     sample = mirror.settings.sample
     if mirror.order is not None:
         if not is_on(mirror.order):
             return False
         sample = sample_of(mirror.order, sample)
-    return sampled(host, sample, mirror.sample_key)
+    if mirror.filter is not None and not mirror.filter.admits(host, server_name):
+        return False
+    return sampled(host.encode(), sample, mirror.sample_key)
 
 
 class Mirrors:
@@ -140,7 +145,8 @@ class Mirrors:
         try_out = sink.try_out if sink.can_be_tried else None
         state = MirrorState(self.reactor, settings.text, vital=settings.is_vital, try_out=try_out)
         share = self.budget.open_share()
-        mirror = Mirror(settings, disk, sink, limit, share, state, self._sample_key)
+        wanted = make_filter(settings)
+        mirror = Mirror(settings, disk, sink, limit, share, state, self._sample_key, wanted)
         self.mirrors.append(mirror)
         return mirror
 

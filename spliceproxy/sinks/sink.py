@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -26,6 +27,15 @@ class Medium(Enum):
     PIPE = "pipe"
     FILE = "file"
     DEVICE = "device"  # /dev/null
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedDirectory:
+    """One in which what is finished is compressed, by a process that is no worker."""
+
+    path: str
+    trusted: bool
+    """Nobody's rights are looked at."""
 
 
 class Sink(ABC):
@@ -70,6 +80,14 @@ class Sink(ABC):
     @classmethod
     def directory(cls, settings: MirrorSettings) -> Path | None:
         """Return the directory that no other mirror may write into; None: there is none."""
+        return None
+
+    @classmethod
+    def to_compress(cls, settings: MirrorSettings) -> CompressedDirectory | None:
+        """Return the directory in which what is finished is to be compressed; None: there is none.
+
+        It is done as segments of captures are: see `spliceproxy.capture.compress`.
+        """
         return None
 
     @classmethod  # noqa: B027 - few leave any

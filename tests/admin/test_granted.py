@@ -63,6 +63,13 @@ async def test_options_that_concern_the_files_of_others_are_not_for_operators(
     await check_granted(wanted(f"file:{looks}?trust_directory=no"), grants)
 
 
+async def test_what_the_masters_process_does_is_not_for_operators(looks: Path) -> None:
+    grants = [AttachGrant("capture", str(looks))]
+    with pytest.raises(RefusedError, match="compress is for mirrors of the configuration alone"):
+        await check_granted(wanted(f"capture:{looks}?compress=zstd"), grants)
+    await check_granted(wanted(f"capture:{looks}?compress=none"), grants)
+
+
 @pytest.mark.parametrize("way", ["deep", "in", "deep/2026-11-28", "out/../looks/in/new"])
 async def test_nothing_is_written_where_a_mirror_of_the_configuration_writes(
     looks: Path, way: str

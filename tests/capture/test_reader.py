@@ -51,6 +51,7 @@ def test_connections_go_over_segments_and_writers_are_merged_by_time(tmp_path: P
     one.next_segment()
     one.open(1, route="web", is_continued=True)
     one.data(1, b"c", at_ms=30, offset=1)
+    one.end(1, 2, at_ms=35)
     one.close(1, at_ms=50, reason="closed")
     other.close(1, at_ms=40, reason="client_reset")
     one.seal()
@@ -183,3 +184,42 @@ def test_no_connection(text: str) -> None:
 def test_connections_are_written_as_they_are_read() -> None:
     connection = ConnectionId(0x6C1F0A9E5B7D2C34, 12)
     assert ConnectionId.parse(str(connection)) == connection
+
+
+def test_a_connection_without_its_end_is_not_whole(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    for connection, reason in ((1, "closed"), (2, "closed"), (3, "idle_timeout"), (4, "closed")):
+        recorded.open(connection)
+        recorded.data(connection, b"question")
+        recorded.data(connection, b"answer", direction="response")
+        recorded.end(connection, 6, direction="response")
+        if connection == 1:
+            recorded.end(connection, 8)
+        if connection == 4:
+            recorded.end(connection, 10)  # there was more
+        recorded.close(connection, reason=reason)
+    recorded.seal()
+    found = {one.id.number: one for one in spliceproxy.capture.open(tmp_path).connections()}
+    assert {number: one.is_whole for number, one in found.items()} == {
+        1: True,
+        2: False,
+        3: True,  # the proxy has seen no end either
+        4: False,
+    }
+    assert (found[4].gaps, found[4].missing_bytes) == (1, 2)
+
+
+def test_what_was_attached_is_marked_though_nothing_came_after(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.open(1, begins_at={"request": 6, "response": 0})
+    recorded.close(1)
+    recorded.open(2, begins_at={"request": 0, "response": 0})
+    recorded.close(2)
+    recorded.open(3)
+    recorded.end(3, 6)
+    recorded.close(3)
+    recorded.open(4, begins_at="garbled")
+    recorded.close(4)
+    recorded.seal()
+    found = list(spliceproxy.capture.open(tmp_path).connections())
+    assert [one.begins_mid_stream for one in found] == [True, False, True, False]

@@ -91,8 +91,9 @@ class ProxyCommand:
         return int(self.listener.rpartition(":")[2])
 
     def workers(self) -> list[int]:
-        admin = {event["pid"] for event in self.log.all("admin_started")}
-        return [child for child in children(self.pid) if child not in admin]
+        others = [*self.log.all("admin_started"), *self.log.all("compressor_started")]
+        pids = {event["pid"] for event in others}
+        return [child for child in children(self.pid) if child not in pids]
 
     def stderr(self) -> str:
         self._stderr.seek(0)

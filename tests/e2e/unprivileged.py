@@ -34,7 +34,7 @@ def _requirements(name: str) -> set[str]:
 def _copy_packages(target: Path) -> None:
     """Copy the package and what it imports where anyone may read it."""
     shutil.copytree(Path(spliceproxy.__file__).parent, target / "spliceproxy")
-    for name in _requirements("spliceproxy"):
+    for name in _requirements("spliceproxy") | {"zstandard"}:
         distribution = importlib.metadata.distribution(name)
         for file in distribution.files or []:
             if ".." not in file.parts and "__pycache__" not in file.parts:

@@ -14,7 +14,7 @@ from spliceproxy.capture.reader import open as open_capture
 from spliceproxy.capture.segment import Segment
 from spliceproxy.formats.capture.decode import decode_text
 from spliceproxy.formats.capture.layout import Flag, Record, RecordKind
-from spliceproxy.sinks import disk
+from spliceproxy.sinks import capture_segment, disk
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
 from spliceproxy.sinks.capture_segment import SegmentFile
@@ -305,6 +305,7 @@ async def test_what_is_attached_begins_in_mid_stream(tmp_path: Path) -> None:
     kinds = [told(record) for record in records if record.kind <= RecordKind.CLOSE]
     assert [kind[0] for kind in kinds] == ["OPEN", "DATA", "CLOSE"]  # no end: it went on
     assert kinds[1] == ("DATA", "request", 6, b"after")
+    assert decode_text(records[0].payload)["begins_at"] == {"request": 6, "response": 0}
     closed = decode_text(records[2].payload)
     assert closed["attached_at"] == {"request": 6, "response": 0}
 
@@ -408,3 +409,104 @@ async def test_a_disk_that_hangs_does_not_hold_up_whoever_is_left_by_a_mirror(
             await it.line()
     assert in_time[0]
     assert segments_in(tmp_path, ".capture")
+
+
+async def test_an_end_that_is_lost_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last block is lost, and the disk takes the connection's last record after that."""
+    real = SegmentFile.write
+    lost: list[Batch] = []
+
+    def write(self: SegmentFile, batch: Batch) -> None:
+        if not lost and full.is_set():
+            lost.append(batch)
+            raise OSError(errno.ENOSPC, "full")
+        real(self, batch)
+
+    full = threading.Event()
+    monkeypatch.setattr(SegmentFile, "write", write)
+    with trio.fail_after(30):
+        async with mirrored(f"capture:{tmp_path}?overflow=gap") as proxied:
+            connection = await proxied.connect()
+            await connection.client.send(b"question")
+            assert await connection.backend.receive_exactly(8) == b"question"
+            await eventually(lambda: proxied.mirrors.budget.used_bytes == 0)
+            full.set()
+            connection.client.finish()
+            assert await connection.backend.receive_rest() == (b"", "eof")
+            await eventually(lambda: bool(lost))
+            connection.backend.finish()
+            await proxied.line()
+    ends = [told(record)[:3] for record in captured(tmp_path) if record.kind == RecordKind.END]
+    assert ends == [("END", "response", 0), ("END", "request", 8)]
+    [found] = open_capture(tmp_path).connections()
+    assert found.is_whole
+
+
+async def test_streams_that_were_too_many_are_gaps(tmp_path: Path) -> None:
+    with trio.fail_after(30):
+        async with mirrored(f"capture:{tmp_path}", max_connections=1) as proxied:
+            limit, most = proxied.mirrors.streams, proxied.mirrors.streams.most
+            for left in (1, 0):  # of both directions, the one that comes second, then both
+                limit.most = limit.taken + left
+                connection = await proxied.connect()
+                outcomes = await exchange(connection, b"question", b"answer", seed=1)
+                assert [outcome.received for outcome in outcomes] == [b"question", b"answer"]
+                await proxied.line(2 - left)
+            limit.most = most
+    first, second = open_capture(tmp_path).connections()
+    assert (first.request_bytes, first.response_bytes, first.missing_bytes) == (8, 0, 6)
+    assert (second.request_bytes, second.response_bytes, second.missing_bytes) == (0, 0, 14)
+    assert (first.gaps, second.gaps, first.is_whole, second.is_whole) == (1, 2, False, False)
+    assert second.facts["route"] == "default"
+    assert str(second.facts["client"]).startswith("127.0.0.1:")
+    gaps = [record for record in captured(tmp_path) if record.kind == RecordKind.GAP]
+    assert {decode_text(record.payload)["reason"] for record in gaps} == {"too_many_streams"}
+
+
+async def test_a_segment_that_is_removed_while_it_is_written_is_a_failure(tmp_path: Path) -> None:
+    directory = tmp_path / "capture"
+    with trio.fail_after(30):
+        async with mirrored(f"capture:{directory}?overflow=gap&direction=request") as proxied:
+            connection = await proxied.connect()
+            for data in (b"first", b"second", b"third"):
+                await connection.client.send(data)
+                assert await connection.backend.receive_exactly(len(data)) == data
+                await eventually(lambda: proxied.mirrors.budget.used_bytes == 0)
+                if data == b"first":
+                    shutil.rmtree(directory)
+                else:
+                    directory.mkdir(mode=0o700, exist_ok=True)
+            connection.client.finish()
+            connection.backend.finish()
+            account = await proxied.account()
+            assert (account["reason"], account["dropped_bytes"]) == ("file_removed", 6)
+            await eventually(lambda: bool(proxied.events("segment_not_sealed")))
+    [found] = open_capture(directory).connections()
+    # What came before had been written, and has gone with the directory.
+    assert (found.request_bytes, found.missing_bytes, found.is_whole) == (5, 6, False)
+
+
+async def test_an_index_that_finds_no_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = capture_segment._write
+
+    def write(fd: int, data: bytes | memoryview) -> None:
+        if data[4] == RecordKind.INDEX:
+            real(fd, data[:50])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(fd, data)
+
+    monkeypatch.setattr(capture_segment, "_write", write)
+    with trio.fail_after(30):
+        async with mirrored(f"capture:{tmp_path}") as proxied:
+            connection = await proxied.connect()
+            await exchange(connection, b"question", b"answer", seed=1)
+            await proxied.line()
+        [line] = proxied.events("segment_without_index")
+        assert (line["reason"], line["log_level"]) == ("file_enospc", "warning")
+        assert proxied.events("segment_not_sealed") == []
+    [found] = open_capture(tmp_path).connections()
+    assert found.is_whole

@@ -185,7 +185,7 @@ MIRRORS = [
         [
             "5:39: routes[0].mirrors[0].overflow: 'spil' is not known: expected detach, gap, spill or block",
             "5:53: routes[0].mirrors[0].buffer: '8M' is ambiguous: write 8MiB (powers of 1024) or 8MB",
-            "5:65: routes[0].mirrors[0].smaple: option 'smaple' is not known (did you mean 'sample'?): expected direction, sample, max_bytes, buffer, overflow, max_age, max_total, keep_free or trust_directory",
+            "5:65: routes[0].mirrors[0].smaple: option 'smaple' is not known (did you mean 'sample'?): expected direction, sample, clients, server_names, max_bytes, buffer, overflow, max_age, max_total, keep_free or trust_directory",
         ],
     ),
     (f"{IN_ROUTE}mirrors: [{{to: \"file:/a\", overflow: spill}}]", ["5:39: routes[0].mirrors[0].overflow: overflow=spill is not for file: expected detach, gap or block"]),

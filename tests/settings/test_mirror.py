@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -126,11 +127,24 @@ def test_every_option() -> None:
         spool_bytes=2 << 30,
     )
     assert parse_mirror("exec:cat?scope=route&overflow=block").scope == "route"
+    filtered = parse_mirror(
+        "null:?clients=10.0.0.0/8, 2001:db8::1&server_names=*.A.example,b.example"
+    )
+    assert filtered.clients == (IPv4Network("10.0.0.0/8"), IPv6Network("2001:db8::1"))
+    assert filtered.server_names == ("*.a.example", "b.example")
     assert parse_mirror("null:?sample=10%25&").sample == 0.1
 
 
 # What is wrong, and what the message must hold.
 WRONG = [
+    ("null:?clients=10.0.0.1/8", "clients='10.0.0.1/8' is an address within a network: expected"),
+    ("null:?clients=", "clients='' is not a network"),
+    ("null:?clients=10.0.0.0/8,,::1", "clients='' is not a network"),
+    ("tcp://h:1?server_names=a..example", "server_names='a..example' is not a server name"),
+    ("null:?server_names=" + ",".join("a" * 1001), "server_names=1001 entries: expected at most"),
+    ("file:d?client=::1", "option 'client' is not known .did you mean 'clients'"),
+    ("file:d?compress=zstd", "option 'compress' is not for file"),
+    ("capture:d?compress=gzip", "compress='gzip' is not known: expected none or zstd"),
     ("", "empty: expected file:DIR"),
     (" ", "empty: expected file:DIR"),
     ("/var/log", "no scheme: expected file:DIR"),
@@ -225,6 +239,12 @@ def _escape_command(command: str) -> str:
     return command.replace("%3F", "%3''F").replace("%3f", "%3''f").replace("?", "%3F")
 
 
+networks = st.one_of(
+    st.builds(IPv4Network, st.ip_addresses(v=4)), st.builds(IPv6Network, st.ip_addresses(v=6))
+)
+names_of_servers = st.sampled_from(["a.example", "*.a.example", "b", "xn--bcher-kva.example"])
+
+
 @st.composite
 def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
     """Settings, and a text that stands for them."""
@@ -268,11 +288,15 @@ def _options(draw: st.DrawFn, kind: Any) -> tuple[dict[str, str], dict[str, Any]
     direction = draw(st.sampled_from(["request", "response", "both"]))
     percent = draw(st.decimals(0, 100, places=2))
     size = draw(sizes)
+    clients = tuple(draw(st.lists(networks, min_size=1, max_size=3, unique=True)))
+    server_names = tuple(draw(st.lists(names_of_servers, min_size=1, max_size=3, unique=True)))
     possible: dict[str, tuple[str, str, Any]] = {
         "direction": ("direction", direction, direction),
         "sample": ("sample", f"{percent}%", float(percent / Decimal(100))),
         "max_bytes": ("max_bytes", format_size(size), size),
         "buffer": ("buffer_bytes", format_size(size), size),
+        "clients": ("clients", ",".join(map(str, clients)), clients),
+        "server_names": ("server_names", ",".join(server_names), server_names),
     }
     if kind == "exec" and overflow != "spill":
         possible["scope"] = ("scope", "route", "route")

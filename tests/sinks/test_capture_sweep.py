@@ -14,8 +14,10 @@ from structlog.testing import capture_logs
 from spliceproxy.formats.capture.layout import SegmentHeader
 from spliceproxy.formats.capture.names import name_segment
 from spliceproxy.kernel.file_lock import is_locked_at
+from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
 from spliceproxy.sinks import file_sweeper
+from spliceproxy.sinks.capture import CaptureSink
 from spliceproxy.sinks.capture_sweep import SegmentSweep
 from spliceproxy.sinks.file_retention import Swept
 from tests.proxy.relay import eventually
@@ -137,3 +139,48 @@ async def test_without_room_nothing_is_taken(
             await eventually(lambda: mirrored.branch.over)
             assert mirrored.branch.reason == "file_keep_free"
     assert log[0]["event"] == "audit_directory_full"
+
+
+@pytest.mark.parametrize("suffix", [".new", ".zst.new"])
+def test_what_a_crash_has_left_unfinished_goes(
+    tmp_path: Path, root: int, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = make_segment(tmp_path, 10)
+    left = segment.with_name(segment.name + suffix)
+    other = tmp_path / f"notes{suffix}"
+    for path in (left, other):
+        path.write_bytes(b"half")
+    limits = Retention(max_age_s=3600.0)
+    sweep(root, limits)
+    assert left.exists()  # somebody may be about to lock it
+    later_s = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    with left.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        sweep(root, limits)
+        assert left.exists()
+    SegmentSweep(root, limits, lambda: False, is_trial=True).run()
+    assert left.exists()
+    sweep(root, limits)
+    assert (left.exists(), other.exists(), segment.exists()) == (False, True, True)
+
+
+def test_a_start_removes_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = make_segment(tmp_path, 10)
+    left = segment.with_name(segment.name + ".new")
+    left.write_bytes(b"half")
+    later_s = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    CaptureSink.report_left_behind(parse_mirror(f"capture:{tmp_path}"))
+    assert (left.exists(), segment.exists()) == (False, True)
+
+
+def test_compressed_segments_go_as_others_do(tmp_path: Path, root: int) -> None:
+    segments = [make_segment(tmp_path, age_s, number=number) for number, age_s in enumerate((9, 5))]
+    for path in segments:
+        path.rename(path.with_name(path.name + ".zst"))
+    swept = sweep(root, Retention(max_total_bytes=SIZE + 4096))
+    assert (swept.files, [path.name for path in tmp_path.iterdir()]) == (
+        1,
+        [segments[1].name + ".zst"],
+    )

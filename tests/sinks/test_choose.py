@@ -19,7 +19,7 @@ def test_a_client_is_in_or_out_in_whatever_way_its_name_is_written() -> None:
     for client in clients:
         host = f"[{client}]" if ":" in client else client
         names = (client, host, f"{host}:1", f"{host}:65535")
-        assert len({bool(choose([mirror], name)) for name in names}) == 1
-    assert 32 < sum(bool(choose([mirror], client)) for client in clients) < 96
+        assert len({bool(choose([mirror], name, None)) for name in names}) == 1
+    assert 32 < sum(bool(choose([mirror], client, None)) for client in clients) < 96
     mirrors.close()
     reactor.close()

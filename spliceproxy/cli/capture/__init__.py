@@ -7,6 +7,7 @@
 `show`         what two ends have said to each other
 `follow`       what they are saying
 `pcapng`       packets, for Wireshark and its like
+`compress`     what is sealed, and no mirror has compressed
 `prune`        what is too old, or too much, goes
 `reading`      a capture, and what of it could not be read
 `choice`       which connections a command is about

@@ -2,6 +2,7 @@
 
 import click
 
+from spliceproxy.cli.capture.compress import compress
 from spliceproxy.cli.capture.connections import connections
 from spliceproxy.cli.capture.follow import follow
 from spliceproxy.cli.capture.ls import ls
@@ -18,5 +19,5 @@ def capture() -> None:
     """
 
 
-for _command in (ls, connections, show, follow, pcapng, prune):
+for _command in (ls, connections, show, follow, pcapng, compress, prune):
     capture.add_command(_command)

@@ -73,6 +73,7 @@ def _describe(segment: "Segment") -> dict[str, object]:
         "span_s": ((summary.last_ns or 0) - (summary.first_ns or 0)) / 1e9,
         "connections": summary.connections,
         "bytes": segment.size,
+        "uncompressed_bytes": segment.length,
         "gaps": summary.gaps,
     }
 

@@ -35,15 +35,20 @@ if TYPE_CHECKING:
 def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) -> ExitStatus:
     """Write a capture as packets: what a sniffer between client and backend would have seen."""
     from spliceproxy.capture import to_pcapng
-    from spliceproxy.cli.capture.output import refuse_terminal
+    from spliceproxy.cli.capture.output import refuse_terminal, until_signal
 
     if output == "-":
         refuse_terminal("name a file with -o, or pipe it to a program")
+    is_stopped = True
     with reading(directory) as found:
-        events = Choice(**chosen).events(_events(found, directory, ids))
-        with _written_to(output) as file:
-            for piece in to_pcapng(events):
-                file.write(piece)
+        with until_signal():
+            events = Choice(**chosen).events(_events(found, directory, ids))
+            with _written_to(output) as file:
+                for piece in to_pcapng(events):
+                    file.write(piece)
+            is_stopped = False
+        if is_stopped:
+            found.complain("a signal has ended it before the end")
     return found.status
 
 

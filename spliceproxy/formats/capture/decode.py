@@ -10,6 +10,7 @@ from spliceproxy.formats.capture.layout import (
     HEADER_BYTES,
     MAGIC,
     MOST_BLOCK_BYTES,
+    MOST_BLOCK_RECORDS,
     MOST_PAYLOAD_BYTES,
     MOST_TEXT_BYTES,
     RECORD,
@@ -153,6 +154,8 @@ class RecordDecoder:
         self._block_bytes += RECORD_BYTES + len(record.payload)
         if self._block_bytes > MOST_BLOCK_BYTES:
             self.damage = Damage(self._block_at, f"a block of over {MOST_BLOCK_BYTES} bytes")
+        elif len(self._held) > MOST_BLOCK_RECORDS:
+            self.damage = Damage(self._block_at, f"a block of over {MOST_BLOCK_RECORDS} records")
 
 
 def decode_trailer(data: bytes) -> int | None:

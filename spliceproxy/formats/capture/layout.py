@@ -41,6 +41,8 @@ MOST_PAYLOAD_BYTES = 16 << 20
 """A record that claims more is damaged. Data comes in pieces of 1 MiB at most."""
 MOST_BLOCK_BYTES = 32 << 20
 """So much a reader holds until its checksum has come. Writers make blocks of far less."""
+MOST_BLOCK_RECORDS = 65_536
+"""Of a block: a record takes a reader some hundred bytes, whatever its payload."""
 MOST_TEXT_BYTES = 64 << 10
 """Of a payload that is JSON."""
 

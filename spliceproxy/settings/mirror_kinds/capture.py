@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spliceproxy.settings.mirror_kinds.kind import MirrorKind, SinkSettings
-from spliceproxy.settings.mirror_kinds.option import Option, flag
+from spliceproxy.settings.mirror_kinds.option import Option, choice, flag
 from spliceproxy.settings.mirror_kinds.paths import parse_path
 from spliceproxy.settings.mirror_kinds.retention import KEEP_ALL, RETENTION_OPTIONS, Retention
 from spliceproxy.settings.units import (
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 256 << 20
 SEGMENT_AGE_S = 300.0
+_NOT = "none"
 _LEAST_SEGMENT_BYTES = 1 << 20
 _LEAST_SEGMENT_AGE_S = 1.0
 
@@ -34,6 +35,8 @@ class CaptureOptions:
     retention: Retention = KEEP_ALL
     trust_directory: bool = False
     """The directory is used though others could redirect what is written there."""
+    compress: str = ""
+    """What segments are compressed by when they are sealed; empty: nothing."""
 
 
 def _parse_segment_bytes(text: str) -> int:
@@ -61,6 +64,7 @@ class CaptureKind(MirrorKind):
     options = {  # noqa: RUF012
         "segment_bytes": Option("segment_bytes", _parse_segment_bytes),
         "segment_age": Option("segment_age", _parse_segment_age),
+        "compress": choice("compress", _NOT, "zstd"),
         **RETENTION_OPTIONS,
         "trust_directory": flag("trust_directory"),
     }
@@ -72,13 +76,15 @@ class CaptureKind(MirrorKind):
             options.pop("segment_age", SEGMENT_AGE_S),
             Retention.take_from(options),
             options.pop("trust_directory", False),
+            options.pop("compress", _NOT).replace(_NOT, ""),
         )
         return SinkSettings(parse_path(self.name, text), own=own)
 
     def reserved_options(self, mirror: "MirrorSettings") -> list[str]:
         """See `MirrorKind.reserved_options`."""
         own: CaptureOptions = mirror.own
-        return [*own.retention.write(), *(["trust_directory"] if own.trust_directory else [])]
+        others = {"compress": own.compress, "trust_directory": own.trust_directory}
+        return [*own.retention.write(), *(name for name, value in others.items() if value)]
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
@@ -86,6 +92,7 @@ class CaptureKind(MirrorKind):
         return {
             "segment_bytes": format_size(own.segment_bytes),
             "segment_age": format_duration(own.segment_age_s),
+            "compress": own.compress or _NOT,
             **own.retention.write(),
             "trust_directory": own.trust_directory,
         }

@@ -1,14 +1,17 @@
 """`spliceproxy capture pcapng` and `prune`: what is written, and what goes."""
 
+import fcntl
 import os
 import pty
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import spliceproxy.capture
 from spliceproxy.formats import pcapng as packets
 from tests.capture.growing import Growing
 from tests.cli.capture.conftest import FIRST, SECOND, THIRD, Run
@@ -134,3 +137,66 @@ def test_what_is_too_old_or_too_much_goes(directory: Path, capture: Run) -> None
             "incomplete: max_total is exceeded still: the rest is being written\n",
         )
         assert list(directory.iterdir()) == [growing.path]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_half_written(
+    directory: Path,
+    tmp_path: Path,
+    capture: Run,
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "out.pcapng"
+    path.write_bytes(b"before")
+    before = signal.getsignal(number)
+
+    def pieces(_: object) -> Iterator[bytes]:
+        yield b"first"
+        assert len(list(tmp_path.glob(".out*"))) == 1
+        os.kill(os.getpid(), number)
+        yield b"second"
+
+    monkeypatch.setattr(spliceproxy.capture, "to_pcapng", pieces)
+    told = capture("pcapng", directory, "-o", path)
+    assert told == (1, "", "incomplete: a signal has ended it before the end\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["capture", "out.pcapng"]
+    assert path.read_bytes() == b"before"
+    assert signal.getsignal(number) == before
+
+
+def test_compressing_is_told_and_a_signal_takes_back_what_is_half_done(
+    directory: Path, capture: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(path.name for path in directory.iterdir())
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        if (directory / f"{second}.zst.new").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        status, out, err = capture("compress", directory)
+    assert (status, err) == (1, "incomplete: a signal has ended it before the end\n")
+    assert [line.split()[0] for line in out.splitlines()] == [first]
+    names = {path.name for path in directory.iterdir() if path.name[0] != "."}
+    assert names == {f"{first}.zst", second}
+    status, out, err = capture("compress", directory)
+    assert (status, err, out.splitlines()[-1].split(",")[0]) == (0, "", "1 segments compressed")
+    assert capture("connections", directory)[0] == 0
+
+
+def test_compressing_where_there_is_nothing_or_another_one_is_at_it(
+    directory: Path, tmp_path: Path, capture: Run
+) -> None:
+    status, out, err = capture("compress", tmp_path / "none")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "No such file or directory" in err
+    lock = directory / ".spliceproxy-compress"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        status, out, err = capture("compress", directory)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "another process compresses there" in err

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spliceproxy.formats.capture.decode import (
+    Damage,
     NotACaptureError,
     RecordDecoder,
     decode_header,
@@ -19,6 +20,7 @@ from spliceproxy.formats.capture.layout import (
     HEADER_BYTES,
     MAGIC,
     MOST_BLOCK_BYTES,
+    MOST_BLOCK_RECORDS,
     MOST_PAYLOAD_BYTES,
     MOST_TEXT_BYTES,
     RECORD_BYTES,
@@ -224,3 +226,15 @@ def test_texts_come_back_and_are_bounded() -> None:
     facts = {"route": "web", "mirrors": [{"to": "null:"}]}
     assert decode_text(encode_text(facts)) == facts
     assert decode_text(encode_text({"route": "web", "long": "x" * 99_999})) == {"route": "web"}
+
+
+def test_a_block_of_nothing_but_headers_is_bounded() -> None:
+    head = encode_record(RecordKind.END, 0, 1, 2, 3)
+    decoder = RecordDecoder()
+    for _ in range(MOST_BLOCK_RECORDS // 1024):
+        assert decoder.feed(head * 1024) == []
+    assert decoder.damage is None
+    assert decoder.feed(head) == []
+    damage: Damage | None = decoder.damage
+    assert damage is not None
+    assert damage.what == f"a block of over {MOST_BLOCK_RECORDS} records"
