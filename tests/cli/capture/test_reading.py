@@ -132,7 +132,7 @@ def test_times_are_utc_or_a_while_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dialogue(directory: Path, capture: Run) -> None:
-    status, out, err = capture("show", directory, FIRST, "--limit", 32)
+    status, out, err = capture("show", directory, FIRST, "--limit", 32, "--protocol", "raw")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         f"connection {FIRST}, route web, client 192.0.2.1:40001, backend 192.0.2.2:80",
@@ -209,6 +209,8 @@ def test_what_is_missing_without_a_record_is_told(tmp_path: Path, capture: Run) 
         ("connections DIR --from yesterday", "--from: 'yesterday' is not understood"),
         ("connections DIR --client 10.0.0.1/8", "expected 10.0.0.0/8"),
         ("show DIR x\x1b", "'x\\x1b' is no connection; expected one such as"),
+        (f"show DIR {FIRST} --protocol smtp", "use one of these"),
+        (f"show DIR {FIRST} --protocol redis --hex", "leave out --protocol"),
         ("show DIR 0000000000000001-9", "spliceproxy capture connections lists"),
         ("show DIR 0000000000000009-1", "spliceproxy capture connections lists"),
         ("prune DIR", "give --max-age, --max-total or --keep-free"),
