@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spliceproxy.cli.readers import reads
+from spliceproxy.cli.substitute_options import substituting
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
 from spliceproxy.settings.address import BACKEND_FORMS, Address, parse_backend
 from spliceproxy.settings.bounds import parse_timeout
@@ -15,6 +16,7 @@ from spliceproxy.settings.bounds import parse_timeout
 if TYPE_CHECKING:
     from spliceproxy.compare.comparison import CompareOptions, CompareResult
     from spliceproxy.compare.report_file import ReportFile
+    from spliceproxy.replay.value_patterns import ValuePattern
 
 _DIRECTORY = click.Path(path_type=Path)
 
@@ -67,6 +69,7 @@ def _percentage(text: str) -> float:
     callback=reads(parse_timeout),
     help="In a replay, wait so long where fewer bytes are answered than were recorded.",
 )
+@substituting
 @click.option(
     *("--protocol", "protocol"),
     metavar="NAME",
@@ -112,6 +115,8 @@ def compare(
     old: Address | None,
     kept: Path | None,
     answer_timeout_s: float,
+    substitutes: tuple["ValuePattern", ...],
+    substitutes_across: bool,
     report: Path | None,
     html: Path | None,
     **given: Any,
@@ -125,8 +130,12 @@ def compare(
     _check_sources(given["answers"], given["noise"], new, old)
     options = _options(recorded, **given)
     if new is None:
+        if substitutes:
+            raise UsageProblem("--substitute is for replays", "give it to spliceproxy replay")
         return _compare(options, report, html)
-    wanted = WantedReplays(recorded, new, old, kept, answer_timeout_s)
+    wanted = WantedReplays(
+        recorded, new, old, kept, answer_timeout_s, substitutes, substitutes_across
+    )
     with replayed(wanted) as replays:
         options = replace(options, answers=replays.answers, noise=replays.noise)
         status = _compare(options, report, html)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spliceproxy.cli.readers import Command, reads
+from spliceproxy.cli.substitute_options import SUBSTITUTE_OPTIONS
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 from spliceproxy.settings.bounds import count_up_to, parse_max_connections, parse_timeout
@@ -149,6 +150,7 @@ OPTIONS = (
         show_default=True,
         help="What becomes of connections of which request bytes are missing.",
     ),
+    *SUBSTITUTE_OPTIONS,
     click.option(
         "--record",
         metavar="DIR",
@@ -206,7 +208,7 @@ def replay(*, is_dry: bool, **given: Any) -> int:
         click.echo(json.dumps(told, indent=2))
         return ExitStatus.REPLAY_FAILED if told["unreadable"] else ExitStatus.OK
     end = _run(options)
-    for line in end.complaints:
+    for line in end.hints + end.complaints:
         click.echo(f"spliceproxy: {line}", err=True)
     click.echo(json.dumps(end.summary, indent=2))
     return ExitStatus.OK if end.is_complete else ExitStatus.REPLAY_FAILED

@@ -14,6 +14,7 @@ from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_tally import PlayResult, ReplayTally
 from spliceproxy.replay.replay_target import ReplayTarget
 from spliceproxy.replay.start_line import StartLine
+from spliceproxy.replay.substitution import Substitution
 from spliceproxy.replay.timetable import Timetable
 
 _FIRST_CONNECTIONS = 20
@@ -41,6 +42,10 @@ class ReplayContext:
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
         self.line = StartLine(options.max_connections)
+        self.substitution: Substitution | None = None
+        if options.substitutes:
+            across = options.substitutes_across
+            self.substitution = Substitution(options.substitutes, options.copies, across=across)
         self.stopped_by = ""
         """What ends it early, in words; empty if nothing does."""
         self._connects = 0

@@ -34,7 +34,9 @@ class ReplayEnd:
     is_complete: bool
     """Everything that was wanted has been replayed, or was skipped as asked."""
     complaints: list[str] = field(default_factory=list)
-    """Lines for the user."""
+    """Lines for the user, of what is not complete."""
+    hints: list[str] = field(default_factory=list)
+    """Lines for the user, of what should be known of a replay that is."""
 
 
 async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> ReplayEnd:
@@ -94,6 +96,8 @@ async def _replay(
         "stopped_by": context.stopped_by or None,
         "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
     }
+    if context.substitution is not None:
+        summary["substitutions"] = context.substitution.summary()
     if report is not None:
         try:
             report.close(summary)
@@ -154,4 +158,6 @@ def _end(
     if is_complete and not met:
         why = "no connection fits the filters" if tally.filtered else "it has no connection"
         raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
-    return ReplayEnd(summary, is_complete, complaints)
+    substitution = context.substitution
+    hints = [] if substitution is None else substitution.hints()
+    return ReplayEnd(summary, is_complete, complaints, hints)
