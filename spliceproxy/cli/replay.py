@@ -205,6 +205,8 @@ def replay(*, is_dry: bool, **given: Any) -> int:
         from spliceproxy.replay.dry_run import dry_run
 
         told = dry_run(options)
+        for line in told["hints"]:
+            click.echo(f"spliceproxy: {line}", err=True)
         click.echo(json.dumps(told, indent=2))
         return ExitStatus.REPLAY_FAILED if told["unreadable"] else ExitStatus.OK
     end = _run(options)

@@ -7,6 +7,7 @@
 `play_queue`             steps on their way to players, within a bound for all
 `start_line`             players that wait to begin
 `timetable`              when what is due
+`obstacles`              connections that can't be replayed, as their first bytes show
 `substitution`           live values in the place of recorded ones: what all players share
 `value_patterns`         what is looked for in answers
 `recorded_values`        what it finds in recorded ones, and where that stands in requests

@@ -7,6 +7,7 @@ from typing import cast
 import trio
 
 from spliceproxy.capture import Capture, Closed, ConnectionId, Data, Event, Opened
+from spliceproxy.replay.obstacles import ConnectionStart
 from spliceproxy.replay.player import Player
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_steps import ReplayStep, StepMaker
@@ -36,6 +37,7 @@ class PlayedConnection:
         self.maker = maker
         substitution = context.substitution
         self._values = None if substitution is None else substitution.recorded(id)
+        self._start: ConnectionStart | None = context.obstacles.watch()
         self._context = context
         self._open = context.options.copies
         self._is_settled = True
@@ -43,6 +45,10 @@ class PlayedConnection:
 
     def take(self, event: Event) -> None:
         """Let all players do what an event asks for."""
+        if self._start is not None:
+            self._start.take(event)
+            if self._start.is_over:
+                self._start = None
         values = self._values
         for each in (event,) if values is None else values.take(event):
             self._make_step(each)
@@ -63,6 +69,8 @@ class PlayedConnection:
 
     def close(self) -> None:
         """No more steps come."""
+        if self._start is not None:
+            self._start.end()
         for rest in () if self._values is None else self._values.rest():
             self._make_step(rest)
         for player in self.players:

@@ -8,6 +8,7 @@ from spliceproxy.capture import ConnectionId
 from spliceproxy.capture.writer import CaptureWriter
 from spliceproxy.errors import one_line
 from spliceproxy.replay.checkpoint import Checkpoint
+from spliceproxy.replay.obstacles import Obstacles, mid_stream_hint
 from spliceproxy.replay.play_queue import ReadAhead
 from spliceproxy.replay.replay_options import ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
@@ -42,6 +43,7 @@ class ReplayContext:
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
         self.line = StartLine(options.max_connections)
+        self.obstacles = Obstacles()
         self.substitution: Substitution | None = None
         if options.substitutes:
             across = options.substitutes_across
@@ -63,6 +65,12 @@ class ReplayContext:
                 f"the first {_FIRST_CONNECTIONS} connections to {target} failed ({reason}); is it "
                 "the right address? --keep-going goes on all the same"
             )
+
+    def hints(self) -> list[str]:
+        """Return what the user should know, a line each."""
+        skipped = self.tally.skipped["mid_stream"] // self.options.copies
+        hints = self.obstacles.hints() + mid_stream_hint(skipped)
+        return hints if self.substitution is None else hints + self.substitution.hints()
 
     def stop(self, why: str) -> None:
         """End early."""

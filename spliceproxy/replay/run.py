@@ -95,6 +95,7 @@ async def _replay(
         "interrupted": is_interrupted,
         "stopped_by": context.stopped_by or None,
         "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
+        "hints": context.hints(),
     }
     if context.substitution is not None:
         summary["substitutions"] = context.substitution.summary()
@@ -158,6 +159,4 @@ def _end(
     if is_complete and not met:
         why = "no connection fits the filters" if tally.filtered else "it has no connection"
         raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
-    substitution = context.substitution
-    hints = [] if substitution is None else substitution.hints()
-    return ReplayEnd(summary, is_complete, complaints, hints)
+    return ReplayEnd(summary, is_complete, complaints, context.hints())
