@@ -20,6 +20,7 @@
 `replay_tally`           counts, and the summary
 `checkpoint`             what need not be replayed again
 `replay_report`          a table of connections
+`announce`               what is said before the end
 `progress`               the line on a terminal
 `run`                    all together
 `dry_run`                what would be replayed

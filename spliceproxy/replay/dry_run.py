@@ -23,7 +23,9 @@ def dry_run(options: ReplayOptions) -> dict[str, Any]:
     for event in capture.events():
         forecast.take(event)
     unreadable = [f"{problem.path}: {problem.what}" for problem in capture.unreadable]
-    return {"capture": str(options.directory), **forecast.summary(), "unreadable": unreadable}
+    told = forecast.summary()
+    told["hints"] += capture.clocks.hints()
+    return {"capture": str(options.directory), **told, "unreadable": unreadable}
 
 
 class _Expected(NamedTuple):
@@ -85,7 +87,7 @@ class _Forecast:
         self._request_bytes += maker.request_bytes * copies
         self._answer_bytes += maker.answer_bytes * copies
 
-    def summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, Any]:
         """Return what there is to tell when all has been taken."""
         for found in self._live.values():
             self._settle(found)

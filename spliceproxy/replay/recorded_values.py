@@ -1,7 +1,6 @@
 """Values of recorded answers, and where they stand in later requests."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from spliceproxy.capture import ConnectionId, Data, Event
@@ -142,15 +141,15 @@ class RequestValues:
         self._note(self._scanner.settle())
         held = self._held
         if held is not None and held.offset + len(held.data) == event.offset:
-            event = replace(event, offset=held.offset, data=held.data + event.data)
+            event = _part(event, held.offset, held.data + event.data)
         else:
             yield from self.rest()
         whole = self._recorded.whole_bytes(event.data)
         self._held = None
         if whole < len(event.data):
-            self._held = replace(event, offset=event.offset + whole, data=event.data[whole:])
+            self._held = _part(event, event.offset + whole, event.data[whole:])
         if whole:
-            yield replace(event, data=event.data[:whole])
+            yield _part(event, event.offset, event.data[:whole])
 
     def _note(self, found: Iterator[tuple[int, bytes]]) -> None:
         for pattern, value in found:
@@ -158,3 +157,9 @@ class RequestValues:
             self._own[pattern] += 1
             self._matches[pattern] += 1
             self._recorded.add(value, key)
+
+
+def _part(event: Data, offset: int, data: bytes) -> Data:
+    return Data(
+        event.connection, event.time_ns, event.direction, offset, data, is_checked=event.is_checked
+    )

@@ -84,6 +84,7 @@ async def _replay(
     if writer is not None:
         writer.close()
     context.keep()
+    hints = context.hints() + capture.clocks.hints()
     summary = {
         "capture": str(options.directory),
         "target": str(options.target),
@@ -95,7 +96,7 @@ async def _replay(
         "interrupted": is_interrupted,
         "stopped_by": context.stopped_by or None,
         "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
-        "hints": context.hints(),
+        "hints": hints,
     }
     if context.substitution is not None:
         summary["substitutions"] = context.substitution.summary()
@@ -104,7 +105,7 @@ async def _replay(
             report.close(summary)
         except sqlite3.Error as problem:
             context.stop(f"{options.report}: {problem}")
-    return _end(context, capture, summary, is_interrupted=is_interrupted)
+    return _end(context, capture, summary, hints, is_interrupted=is_interrupted)
 
 
 async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool) -> bool:
@@ -147,6 +148,7 @@ def _end(
     context: ReplayContext,
     capture: Capture,
     summary: dict[str, object],
+    hints: list[str],
     *,
     is_interrupted: bool,
 ) -> ReplayEnd:
@@ -159,4 +161,4 @@ def _end(
     if is_complete and not met:
         why = "no connection fits the filters" if tally.filtered else "it has no connection"
         raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
-    return ReplayEnd(summary, is_complete, complaints, context.hints())
+    return ReplayEnd(summary, is_complete, complaints, hints)
