@@ -8,12 +8,12 @@ from pathlib import Path
 
 from spliceproxy.capture.clocks import ClockJump, jump_between
 from spliceproxy.capture.events import Closed, ConnectionId, Event, Opened, event_of
-from spliceproxy.capture.reader import Unreadable, list_segments
+from spliceproxy.capture.reader import Unreadable, list_segments, why_unreadable
 from spliceproxy.capture.segment import Segment, open_segment
 from spliceproxy.errors import UsageProblem
 from spliceproxy.formats.capture.decode import RecordDecoder
 from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, RecordKind, SegmentHeader
-from spliceproxy.formats.capture.names import SegmentName
+from spliceproxy.formats.capture.names import OPEN_SUFFIX, SegmentName
 from spliceproxy.kernel.file_lock import is_locked
 
 _READ_BYTES = 1 << 20
@@ -153,8 +153,8 @@ class Follower:
             try:
                 tail = self._tails[writer] = _Tail(open_segment(self._directory / name.text))
             except (OSError, UsageProblem) as problem:
-                what = problem.strerror if isinstance(problem, OSError) else str(problem)
-                self.unreadable.append(Unreadable(self._directory / name.text, what or "lost"))
+                what = why_unreadable(problem) if isinstance(problem, OSError) else str(problem)
+                self.unreadable.append(Unreadable(self._directory / name.text, what))
             else:
                 self._look_at_clock(tail.segment.header)
                 return tail
@@ -195,7 +195,8 @@ class Follower:
                     break
                 tail.segment.close()
                 del self._tails[writer]
-        self.unreadable.clear()
+        # Of what is over nothing was asked; of what is being written nothing would be heard.
+        self.unreadable = [each for each in self.unreadable if each.path.name.endswith(OPEN_SUFFIX)]
         self.jumps.clear()
 
     def _remember(self, tail: _Tail) -> None:

@@ -17,6 +17,8 @@ from spliceproxy.errors import UsageProblem, quote
 from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, SegmentHeader
 from spliceproxy.formats.capture.names import SegmentName, parse_segment_name
 
+_FOR_OWNERS = "captures are for their owner alone: read it as that user, or as root"
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -62,6 +64,24 @@ class Capture:
             segment.close()
             yield segment.header
 
+    def require_segment(self) -> None:
+        """See that something can be read, before anything is made of it.
+
+        Raises:
+            UsageProblem: no segment can; says why for one of them.
+        """
+        for name in self.names():
+            try:
+                open_segment(self.path / name.text).close()
+            except OSError as problem:
+                what = f"{self.path / name.text}: {why_unreadable(problem)}"
+                found = UsageProblem(what, "no segment of that capture can be read")
+            except UsageProblem as problem:
+                found = problem
+            else:
+                return
+        raise found
+
     def names(self) -> list[SegmentName]:
         """Return the names of the segments that there are now, the oldest first.
 
@@ -83,7 +103,7 @@ class Capture:
         try:
             segment = open_segment(self.path / name.text)
         except OSError as problem:
-            self._note(self.path / name.text, problem.strerror or "it cannot be read")
+            self._note(self.path / name.text, why_unreadable(problem))
             return
         except UsageProblem as problem:
             what = problem.message.removeprefix(f"{self.path / name.text}: ")
@@ -181,6 +201,14 @@ def _events_about(wanted: ConnectionId, segment: Segment) -> Iterator[tuple[Even
             yield event, record
 
 
+def why_unreadable(problem: OSError) -> str:
+    """Tell why a segment cannot be read, and what to do where something can be done."""
+    if isinstance(problem, FileNotFoundError):
+        return "it has been removed meanwhile"
+    what = problem.strerror or "it cannot be read"
+    return f"{what}; {_FOR_OWNERS}" if isinstance(problem, PermissionError) else what
+
+
 def list_segments(path: Path) -> list[SegmentName]:
     """Return the names of the segments in a directory, the oldest first.
 
@@ -190,6 +218,8 @@ def list_segments(path: Path) -> list[SegmentName]:
     try:
         with os.scandir(path) as entries:
             found = [parse_segment_name(entry.name) for entry in entries]
+    except PermissionError as problem:
+        raise UsageProblem(f"{quote(str(path))}: {problem.strerror}", _FOR_OWNERS) from None
     except OSError as problem:
         raise UsageProblem(
             f"{quote(str(path))}: {problem.strerror}",

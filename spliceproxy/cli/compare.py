@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spliceproxy.cli.output_file import appearing_file
 from spliceproxy.cli.readers import reads
 from spliceproxy.cli.substitute_options import substituting
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from spliceproxy.compare.report_file import ReportFile
     from spliceproxy.replay.value_patterns import ValuePattern
 
-_DIRECTORY = click.Path(path_type=Path)
+_DIRECTORY = click.Path(path_type=Path, readable=False)  # whoever reads it says more
 
 
 def _percentage(text: str) -> float:
@@ -204,7 +205,9 @@ def _compare(options: "CompareOptions", report_path: Path | None, html: Path | N
         report.finish()
         if html is not None:
             _write_page(html, report, options, result)
-    return ExitStatus.DIFFERENT if result.differences else ExitStatus.OK
+    for line in result.complaints:
+        click.echo(f"spliceproxy: {line}", err=True)
+    return ExitStatus.DIFFERENT if result.differences or result.complaints else ExitStatus.OK
 
 
 def _write_page(
@@ -213,8 +216,9 @@ def _write_page(
     from spliceproxy.compare.html_page import make_page
 
     try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(make_page(report, options, result))
+        with appearing_file(path, 0o666) as file:
+            for text in make_page(report, options, result):
+                file.write(text.encode("utf-8", "backslashreplace"))
     except OSError as problem:
         raise UsageProblem(
             f"--html {quote(str(path))}: {problem.strerror}", "expected a file that can be written"

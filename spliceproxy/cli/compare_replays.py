@@ -1,5 +1,6 @@
 """The replays that `compare` makes by itself, and where they are kept meanwhile."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,9 +81,10 @@ def _replay(wanted: WantedReplays, target: Address, record: Path) -> "ReplayEnd"
         substitutes_across=wanted.substitutes_across,
     )
     end = trio.run(replay, options)
-    if end.summary["interrupted"] or end.summary["stopped_by"]:
-        why = end.summary["stopped_by"] or "interrupted"
-        raise StartProblem(f"replay to {target}: {why}", "nothing was compared")
+    why = end.unreached or end.summary["stopped_by"]
+    if end.summary["interrupted"] or why:
+        shutil.rmtree(record)
+        raise StartProblem("nothing was compared", str(why or f"replay to {target}: interrupted"))
     for line in end.hints + end.complaints:
         click.echo(f"spliceproxy: {line}", err=True)
     return end

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spliceproxy.replay.run import ReplayEnd
 
 _MOST_COPIES = 100_000
+_PATH = click.Path(path_type=Path, readable=False)  # whoever opens it says more
 _FACTOR = click.FloatRange(0, 100)
 
 
@@ -154,19 +155,19 @@ OPTIONS = (
     click.option(
         "--record",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Capture what is replayed and answered.",
     ),
     click.option(
         "--checkpoint",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Keep what has been replayed, and leave it out the next time.",
     ),
     click.option(
         "--report",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Add a table of connections to this file of SQLite.",
     ),
     click.option(
@@ -191,7 +192,7 @@ def replay_options(command: Command) -> Command:
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=_PATH)
 @replay_options
 def replay(*, is_dry: bool, **given: Any) -> int:
     """Replay the connections of a capture against a target.
@@ -205,7 +206,7 @@ def replay(*, is_dry: bool, **given: Any) -> int:
         from spliceproxy.replay.dry_run import dry_run
 
         told = dry_run(options)
-        for line in told["hints"]:
+        for line in told["hints"] + told["unreadable"]:
             click.echo(f"spliceproxy: {line}", err=True)
         click.echo(json.dumps(told, indent=2))
         return ExitStatus.REPLAY_FAILED if told["unreadable"] else ExitStatus.OK

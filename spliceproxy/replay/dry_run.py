@@ -19,6 +19,7 @@ def dry_run(options: ReplayOptions) -> dict[str, Any]:
         UsageProblem: there is no capture, or the checkpoint is of another replay.
     """
     capture = spliceproxy.capture.open(options.directory)
+    capture.require_segment()
     forecast = _Forecast(options)
     for event in capture.events():
         forecast.take(event)

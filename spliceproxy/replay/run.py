@@ -35,6 +35,8 @@ class ReplayEnd:
     """Everything that was wanted has been replayed, or was skipped as asked."""
     complaints: list[str] = field(default_factory=list)
     """Lines for the user, of what is not complete."""
+    unreached: str = ""
+    """Why the target never was; empty if it was, or nothing was to go there."""
     hints: list[str] = field(default_factory=list)
     """Lines for the user, of what should be known of a replay that is."""
 
@@ -50,6 +52,7 @@ async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> Rep
             replayed can't be captured.
     """
     capture = spliceproxy.capture.open(options.directory)
+    capture.require_segment()
     if options.record is not None and _is_same(options):
         raise UsageProblem(f"{options.record} is what is replayed", "record into another directory")
     addresses = await trio.to_thread.run_sync(resolve, options.target)
@@ -156,9 +159,11 @@ def _end(
     complaints = [f"{problem.path}: {problem.what}" for problem in capture.unreadable]
     if context.stopped_by:
         complaints.append(context.stopped_by)
+    elif context.unreached and not context.options.keeps_going:
+        complaints.append(context.unreached)
     is_complete = not (complaints or is_interrupted or tally.outcomes["failed"])
     met = sum(tally.outcomes.values()) + tally.done_before
     if is_complete and not met:
         why = "no connection fits the filters" if tally.filtered else "it has no connection"
         raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
-    return ReplayEnd(summary, is_complete, complaints, hints)
+    return ReplayEnd(summary, is_complete, complaints, context.unreached, hints)
