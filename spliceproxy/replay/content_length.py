@@ -7,6 +7,19 @@ _CONTENT_LENGTH = re.compile(rb"(?im)^(content-length:[ \t]*)(\d{1,18})(?=[ \t]*
 _CODED = re.compile(rb"(?im)^transfer-encoding:")
 
 
+def missing_body_bytes(data: bytes) -> int:
+    """Return how much a request lacks of its body; 0 if it is none, or its length is not known."""
+    head, blank, body = data.partition(b"\r\n\r\n")
+    length = _body_bytes(head) if blank and _REQUEST_LINE.match(data) else None
+    return max(0, length - len(body)) if length is not None else 0
+
+
+def _body_bytes(head: bytes) -> int | None:
+    """Return what a head says, if it says it once."""
+    lengths = _CONTENT_LENGTH.findall(head + b"\r\n")
+    return int(lengths[0][1]) if len(lengths) == 1 and not _CODED.search(head) else None
+
+
 def fit_content_length(before: bytes, after: bytes) -> bytes | None:
     """Return what a request has become, with its length; None: that can't be put right.
 
@@ -16,12 +29,11 @@ def fit_content_length(before: bytes, after: bytes) -> bytes | None:
         return None
     head, _, body = before.partition(b"\r\n\r\n")
     new_head, blank, new_body = after.partition(b"\r\n\r\n")
-    if not blank or _CODED.search(head):
+    if not blank:
         return None
-    lengths = _CONTENT_LENGTH.findall(head + b"\r\n")
-    if not lengths:
-        return None if body else after
-    if len(lengths) > 1 or int(lengths[0][1]) != len(body):
+    if not body and not (_CONTENT_LENGTH.search(head + b"\r\n") or _CODED.search(head)):
+        return after
+    if _body_bytes(head) != len(body):
         return None
     number = str(len(new_body)).encode()
     repaired = _CONTENT_LENGTH.sub(rb"\g<1>" + number, new_head + b"\r\n")

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from spliceproxy.capture import ConnectionId, Data, Event
+from spliceproxy.replay.content_length import missing_body_bytes
 from spliceproxy.replay.value_patterns import ValueScanner
 
 LEAST_VALUE_BYTES = 3
 """Shorter ones would be found where they mean something else, as in lengths and counts."""
+
+
+_MOST_JOINED_BYTES = 16 << 10
+"""Of a request with its body that becomes one piece; each live connection may hold so many."""
 
 
 class ValueKey(NamedTuple):
@@ -98,7 +103,8 @@ def _beginning(value: bytes, data: bytes) -> int:
 class RequestValues:
     """Of one recorded connection: takes its events in order, and knows what its answers had.
 
-    A value may have come in two pieces of a request, so pieces are cut before what may be one.
+    A value may have come in two pieces of a request, so pieces are cut before what may be one; and
+    a head with a length waits for its body, as the length may have to change.
     """
 
     def __init__(
@@ -144,8 +150,12 @@ class RequestValues:
             event = _part(event, held.offset, held.data + event.data)
         else:
             yield from self.rest()
-        whole = self._recorded.whole_bytes(event.data)
         self._held = None
+        lacks = missing_body_bytes(event.data)
+        if lacks and len(event.data) + lacks <= _MOST_JOINED_BYTES:
+            self._held = event
+            return
+        whole = self._recorded.whole_bytes(event.data)
         if whole < len(event.data):
             self._held = _part(event, event.offset + whole, event.data[whole:])
         if whole:

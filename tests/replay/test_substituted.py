@@ -112,10 +112,10 @@ async def test_without_a_live_value_the_recorded_one_is_sent_and_that_is_said(
     ]
 
 
-async def test_a_length_of_http_is_put_right(tmp_path: Path) -> None:
+async def test_a_length_of_http_is_put_right_also_before_its_body_has_come(tmp_path: Path) -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
     body = b'{"t":"recorded"}'
-    record(tmp_path, [(b"login", b'{"token":"recorded"}'), (head % len(body) + body, b"ok")])
+    record(tmp_path, [(b"login", b'{"token":"recorded"}'), (head % len(body) + b"|" + body, b"ok")])
     async with target_of(login_server(lambda: b"of-now")) as target:
         end = await replayed(tmp_path, target.address, Pace.ANSWERS, substitutes=(TOKEN,))
     assert target.requests == [b"login" + head % (len(body) - 2) + b'{"t":"of-now"}']

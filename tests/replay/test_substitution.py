@@ -1,13 +1,14 @@
 """Values of live answers in the place of recorded ones: the parts that do no I/O."""
 
 import re
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spliceproxy.capture import Closed, ConnectionId, Data, Event
-from spliceproxy.replay.content_length import fit_content_length
+from spliceproxy.replay.content_length import fit_content_length, missing_body_bytes
 from spliceproxy.replay.recorded_values import RecordedValues, RequestValues, ValueKey
 from spliceproxy.replay.substitution import Substitution
 from spliceproxy.replay.value_patterns import ValuePattern, ValueScanner
@@ -183,3 +184,35 @@ def test_content_length_is_put_right_or_left_alone(
         assert repaired == after.replace(b"2 \r", b"%d \r" % expected)
     else:
         assert repaired == (None if expected is None else after)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (HEAD + b"Content-Length: 20\r\n\r\nabc", 17),
+        (HEAD + b"Content-Length: 2\r\n\r\nabc", 0),
+        (HEAD + b"Content-Length: 20\r\n", 0),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n", 0),
+        (HEAD + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", 0),
+        (b"hello", 0),
+    ],
+)
+def test_what_a_body_lacks(data: bytes, expected: int) -> None:
+    assert missing_body_bytes(data) == expected
+
+
+def test_a_head_waits_for_its_body_unless_something_comes_between() -> None:
+    finder = RequestValues(CONNECTION, ValueScanner([ID]), RecordedValues(4), [0])
+
+    def take(direction: Literal["request", "response"], offset: int, data: bytes) -> list[bytes]:
+        event = Data(CONNECTION, 1, direction, offset, data, is_checked=True)
+        return [each.data for each in finder.take(event) if isinstance(each, Data)]
+
+    head, long = (HEAD + b"Content-Length: %d\r\n\r\n" % length for length in (4, 20_000))
+    at = len(head)
+    assert take("request", 0, head) == take("request", at, b"ab") == []
+    assert take("request", at + 2, b"cd") == [head + b"abcd"]
+    assert take("request", at + 4, head) == []
+    assert take("response", 0, b"100") == [head, b"100"]
+    assert take("request", 2 * at + 4, b"abcd") == [b"abcd"]
+    assert take("request", 2 * at + 8, long) == [long]
