@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spliceproxy.capture.clocks import CaptureClocks
 from spliceproxy.capture.events import Closed, ConnectionId, Data, End, Event, Missing, Opened
 from spliceproxy.capture.segment import events_of, open_segment
 from spliceproxy.formats.capture.layout import Record
@@ -22,6 +23,8 @@ class Connection:
     """What is known when its last record has been read; it goes on if `closed` is None."""
 
     id: ConnectionId
+    clocks: CaptureClocks = field(default_factory=CaptureClocks, repr=False)
+    """Of its capture."""
     facts: dict[str, object] = field(default_factory=dict)
     """Who talks to whom: `route`, `client`, `backend`, `listener`, …; empty if that is missing."""
     began_ns: int = 0
@@ -68,7 +71,7 @@ class Connection:
 
     def note(self, event: Event) -> None:
         """Take one more event into account."""
-        self.last_ns = event.time_ns
+        self.last_ns = max(self.last_ns, event.time_ns)
         match event:
             case Opened():
                 if not self.facts:
@@ -107,6 +110,7 @@ class Connection:
         """
         for path, block, last in self.parts:
             segment = open_segment(path)
+            segment.header = self.clocks.corrected(segment.header)
             try:
                 for event, record in events_of(segment, block):
                     if event.connection == self.id:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 
+from spliceproxy.capture.clocks import ClockJump, jump_between
 from spliceproxy.capture.events import Closed, ConnectionId, Event, Opened, event_of
-from spliceproxy.capture.reader import Unreadable, list_segments
+from spliceproxy.capture.reader import Unreadable, list_segments, why_unreadable
 from spliceproxy.capture.segment import CUT_OFF, Segment, open_segment
 from spliceproxy.errors import UsageProblem
 from spliceproxy.formats.capture.decode import RecordDecoder
-from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, RecordKind
-from spliceproxy.formats.capture.names import SegmentName
+from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, RecordKind, SegmentHeader
+from spliceproxy.formats.capture.names import OPEN_SUFFIX, SegmentName
 from spliceproxy.kernel.file_lock import is_locked
 
 _READ_BYTES = 1 << 20
@@ -90,6 +91,9 @@ class Follower:
         self._directory = Path(directory)
         self.unreadable: list[Unreadable] = []
         """Since the last time that somebody has emptied it."""
+        self.jumps: list[ClockJump] = []
+        """Of the clock; since the last time that somebody has emptied it."""
+        self._headers: dict[int, SegmentHeader] = {}  # of the last segment of each writer
         self._tails: dict[int, _Tail] = {}  # by writer
         self._waiting: dict[int, list[SegmentName]] = {}  # its segments that come next
         self._last: dict[int, int] = {}  # the number of its last segment that is known
@@ -150,12 +154,19 @@ class Follower:
             try:
                 tail = self._tails[writer] = _Tail(open_segment(self._directory / name.text))
             except (OSError, UsageProblem) as problem:
-                what = problem.strerror if isinstance(problem, OSError) else str(problem)
-                self.unreadable.append(Unreadable(self._directory / name.text, what or "lost"))
+                what = why_unreadable(problem) if isinstance(problem, OSError) else str(problem)
+                self.unreadable.append(Unreadable(self._directory / name.text, what))
             else:
+                self._look_at_clock(tail.segment.header)
                 return tail
         self._waiting.pop(writer, None)
         return None
+
+    def _look_at_clock(self, header: SegmentHeader) -> None:
+        before, self._headers[header.writer] = self._headers.get(header.writer), header
+        jump = None if before is None else jump_between(before, header)
+        if jump is not None:
+            self.jumps.append(jump)
 
     def _list(self) -> None:
         """Look for segments that are new, if the directory has changed, or may have."""
@@ -174,6 +185,7 @@ class Follower:
                 self._waiting.setdefault(name.writer, []).append(name)
         known = {name.writer for name in names}
         self._last = {writer: last for writer, last in self._last.items() if writer in known}
+        self._headers = {writer: each for writer, each in self._headers.items() if writer in known}
 
     def _pass_over(self) -> None:
         """Read what is there of segments that are being written, for who is talking."""
@@ -184,7 +196,9 @@ class Follower:
                     break
                 tail.segment.close()
                 del self._tails[writer]
-        self.unreadable.clear()
+        # Of what is over nothing was asked; of what is being written nothing would be heard.
+        self.unreadable = [each for each in self.unreadable if each.path.name.endswith(OPEN_SUFFIX)]
+        self.jumps.clear()
 
     def _remember(self, tail: _Tail) -> None:
         while not (tail.is_at_end or tail.is_over):

@@ -4,17 +4,21 @@ import heapq
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from spliceproxy.capture.clocks import CaptureClocks
 from spliceproxy.capture.connection import Connection
 from spliceproxy.capture.events import ConnectionId, Event
 from spliceproxy.capture.segment import Segment, events_of, open_segment
 from spliceproxy.errors import UsageProblem, quote
-from spliceproxy.formats.capture.layout import HEADER_BYTES, Record
+from spliceproxy.formats.capture.layout import HEADER_BYTES, Record, SegmentHeader
 from spliceproxy.formats.capture.names import SegmentName, one_each, parse_segment_name
 from spliceproxy.formats.zstd import NoZstdProblem
+
+_FOR_OWNERS = "captures are for their owner alone: read it as that user, or as root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,38 @@ class Capture:
                 "expected a directory that a mirror capture:DIR has written",
             )
 
+    @cached_property
+    def clocks(self) -> CaptureClocks:
+        """Whether somebody has set the clock; times of segments are corrected by it."""
+        return CaptureClocks.of(self._headers())
+
+    def _headers(self) -> Iterator[SegmentHeader]:
+        for name in self.names():
+            try:
+                segment = open_segment(self.path / name.text)
+            except (OSError, UsageProblem):  # who reads it is told
+                continue
+            segment.close()
+            yield segment.header
+
+    def require_segment(self) -> None:
+        """See that something can be read, before anything is made of it.
+
+        Raises:
+            UsageProblem: no segment can; says why for one of them.
+        """
+        for name in self.names():
+            try:
+                open_segment(self.path / name.text).close()
+            except OSError as problem:
+                what = f"{self.path / name.text}: {why_unreadable(problem)}"
+                found = UsageProblem(what, "no segment of that capture can be read")
+            except UsageProblem as problem:
+                found = problem
+            else:
+                return
+        raise found
+
     def names(self) -> list[SegmentName]:
         """Return the names of the segments that there are now, the oldest first.
 
@@ -57,15 +93,18 @@ class Capture:
 
     def segments(self) -> Iterator[Segment]:
         """Open one segment after the other, the oldest first; each is closed by the next."""
-        for name in self.names():
+        for name in sorted(self.names(), key=self._began_ns):
             yield from self._opened(name)
+
+    def _began_ns(self, name: SegmentName) -> int:
+        return name.began_ns + self.clocks.shift_ns(name.writer, name.number)
 
     def _opened(self, name: SegmentName) -> Iterator[Segment]:
         """Open a segment, if it is there still; it may have been sealed since it was listed."""
         try:
             segment = open_segment(self.path / name.text)
         except OSError as problem:
-            self._note(self.path / name.text, problem.strerror or "it cannot be read")
+            self._note(self.path / name.text, why_unreadable(problem))
             return
         except NoZstdProblem:  # nothing that is compressed can be read: that is said once
             raise
@@ -73,6 +112,7 @@ class Capture:
             what = problem.message.removeprefix(f"{self.path / name.text}: ")
             self._note(self.path / name.text, f"{what}; {problem.remedy}")
             return
+        segment.header = self.clocks.corrected(segment.header)
         try:
             yield segment
             damage = segment.damage
@@ -101,7 +141,7 @@ class Capture:
         streams: list[Iterator[tuple[Event, Record, Path]]] = []
         for _, group in groupby(by_writer, key=attrgetter("writer")):
             names = list(group)
-            ahead.append((names[0].began_ns, len(streams), None))
+            ahead.append((self._began_ns(names[0]), len(streams), None))
             streams.append(self._records_of(names))
         heapq.heapify(ahead)
         while ahead:
@@ -126,7 +166,7 @@ class Capture:
         for event, record, path in self._records():
             connection = live.get(event.connection)
             if connection is None:
-                connection = Connection(event.connection, began_ns=event.time_ns)
+                connection = Connection(event.connection, self.clocks, began_ns=event.time_ns)
                 live[event.connection] = connection
             connection.take(event, record, path)
             if connection.closed is not None:
@@ -144,7 +184,7 @@ class Capture:
             for segment in self._opened(name):
                 for event, record in _events_about(wanted, segment):
                     if connection is None:
-                        connection = Connection(wanted, began_ns=event.time_ns)
+                        connection = Connection(wanted, self.clocks, began_ns=event.time_ns)
                     connection.take(event, record, segment.path)
             if connection is not None and connection.closed is not None:
                 break
@@ -164,6 +204,14 @@ def _events_about(wanted: ConnectionId, segment: Segment) -> Iterator[tuple[Even
             yield event, record
 
 
+def why_unreadable(problem: OSError) -> str:
+    """Tell why a segment cannot be read, and what to do where something can be done."""
+    if isinstance(problem, FileNotFoundError):
+        return "it has been removed meanwhile"
+    what = problem.strerror or "it cannot be read"
+    return f"{what}; {_FOR_OWNERS}" if isinstance(problem, PermissionError) else what
+
+
 def list_segments(path: Path) -> list[SegmentName]:
     """Return the names of the segments in a directory, the oldest first.
 
@@ -175,6 +223,8 @@ def list_segments(path: Path) -> list[SegmentName]:
         for _ in range(2):  # one that gets another name meanwhile may be missed, but not twice
             with os.scandir(path) as entries:
                 texts.update(entry.name for entry in entries)
+    except PermissionError as problem:
+        raise UsageProblem(f"{quote(str(path))}: {problem.strerror}", _FOR_OWNERS) from None
     except OSError as problem:
         raise UsageProblem(
             f"{quote(str(path))}: {problem.strerror}",

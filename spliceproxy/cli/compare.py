@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spliceproxy.cli.output_file import appearing_file
 from spliceproxy.cli.readers import reads
+from spliceproxy.cli.substitute_options import substituting
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
 from spliceproxy.settings.address import BACKEND_FORMS, Address, parse_backend
 from spliceproxy.settings.bounds import parse_timeout
@@ -15,8 +17,9 @@ from spliceproxy.settings.bounds import parse_timeout
 if TYPE_CHECKING:
     from spliceproxy.compare.comparison import CompareOptions, CompareResult
     from spliceproxy.compare.report_file import ReportFile
+    from spliceproxy.replay.value_patterns import ValuePattern
 
-_DIRECTORY = click.Path(path_type=Path)
+_DIRECTORY = click.Path(path_type=Path, readable=False)  # whoever reads it says more
 
 
 def _percentage(text: str) -> float:
@@ -67,6 +70,7 @@ def _percentage(text: str) -> float:
     callback=reads(parse_timeout),
     help="In a replay, wait so long where fewer bytes are answered than were recorded.",
 )
+@substituting
 @click.option(
     *("--protocol", "protocol"),
     metavar="NAME",
@@ -112,6 +116,8 @@ def compare(
     old: Address | None,
     kept: Path | None,
     answer_timeout_s: float,
+    substitutes: tuple["ValuePattern", ...],
+    substitutes_across: bool,
     report: Path | None,
     html: Path | None,
     **given: Any,
@@ -125,8 +131,12 @@ def compare(
     _check_sources(given["answers"], given["noise"], new, old)
     options = _options(recorded, **given)
     if new is None:
+        if substitutes:
+            raise UsageProblem("--substitute is for replays", "give it to spliceproxy replay")
         return _compare(options, report, html)
-    wanted = WantedReplays(recorded, new, old, kept, answer_timeout_s)
+    wanted = WantedReplays(
+        recorded, new, old, kept, answer_timeout_s, substitutes, substitutes_across
+    )
     with replayed(wanted) as replays:
         options = replace(options, answers=replays.answers, noise=replays.noise)
         status = _compare(options, report, html)
@@ -195,7 +205,9 @@ def _compare(options: "CompareOptions", report_path: Path | None, html: Path | N
         report.finish()
         if html is not None:
             _write_page(html, report, options, result)
-    return ExitStatus.DIFFERENT if result.differences else ExitStatus.OK
+    for line in result.complaints:
+        click.echo(f"spliceproxy: {line}", err=True)
+    return ExitStatus.DIFFERENT if result.differences or result.complaints else ExitStatus.OK
 
 
 def _write_page(
@@ -204,8 +216,9 @@ def _write_page(
     from spliceproxy.compare.html_page import make_page
 
     try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(make_page(report, options, result))
+        with appearing_file(path, 0o666) as file:
+            for text in make_page(report, options, result):
+                file.write(text.encode("utf-8", "backslashreplace"))
     except OSError as problem:
         raise UsageProblem(
             f"--html {quote(str(path))}: {problem.strerror}", "expected a file that can be written"

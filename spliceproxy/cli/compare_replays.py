@@ -1,5 +1,6 @@
 """The replays that `compare` makes by itself, and where they are kept meanwhile."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from spliceproxy.settings.address import Address
 
 if TYPE_CHECKING:
     from spliceproxy.replay.run import ReplayEnd
+    from spliceproxy.replay.value_patterns import ValuePattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class WantedReplays:
     kept: Path | None
     """Where both replays stay; None: they are removed when they have been compared."""
     answer_timeout_s: float
+    substitutes: tuple["ValuePattern", ...] = ()
+    substitutes_across: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,14 @@ def _replay(wanted: WantedReplays, target: Address, record: Path) -> "ReplayEnd"
         pace=Pace.ANSWERS,
         answer_timeout_s=wanted.answer_timeout_s,
         record=record,
+        substitutes=wanted.substitutes,
+        substitutes_across=wanted.substitutes_across,
     )
     end = trio.run(replay, options)
-    if end.summary["interrupted"] or end.summary["stopped_by"]:
-        why = end.summary["stopped_by"] or "interrupted"
-        raise StartProblem(f"replay to {target}: {why}", "nothing was compared")
-    for line in end.complaints:
+    why = end.unreached or end.summary["stopped_by"]
+    if end.summary["interrupted"] or why:
+        shutil.rmtree(record)
+        raise StartProblem("nothing was compared", str(why or f"replay to {target}: interrupted"))
+    for line in end.hints + end.complaints:
         click.echo(f"spliceproxy: {line}", err=True)
     return end

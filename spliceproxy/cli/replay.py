@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spliceproxy.cli.readers import Command, reads
+from spliceproxy.cli.substitute_options import SUBSTITUTE_OPTIONS
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
 from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
 from spliceproxy.settings.bounds import count_up_to, parse_max_connections, parse_timeout
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spliceproxy.replay.run import ReplayEnd
 
 _MOST_COPIES = 100_000
+_PATH = click.Path(path_type=Path, readable=False)  # whoever opens it says more
 _FACTOR = click.FloatRange(0, 100)
 
 
@@ -149,22 +151,23 @@ OPTIONS = (
         show_default=True,
         help="What becomes of connections of which request bytes are missing.",
     ),
+    *SUBSTITUTE_OPTIONS,
     click.option(
         "--record",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Capture what is replayed and answered.",
     ),
     click.option(
         "--checkpoint",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Keep what has been replayed, and leave it out the next time.",
     ),
     click.option(
         "--report",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="Add a table of connections to this file of SQLite.",
     ),
     click.option(
@@ -189,7 +192,7 @@ def replay_options(command: Command) -> Command:
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=_PATH)
 @replay_options
 def replay(*, is_dry: bool, **given: Any) -> int:
     """Replay the connections of a capture against a target.
@@ -203,10 +206,12 @@ def replay(*, is_dry: bool, **given: Any) -> int:
         from spliceproxy.replay.dry_run import dry_run
 
         told = dry_run(options)
+        for line in told["hints"] + told["unreadable"]:
+            click.echo(f"spliceproxy: {line}", err=True)
         click.echo(json.dumps(told, indent=2))
         return ExitStatus.REPLAY_FAILED if told["unreadable"] else ExitStatus.OK
     end = _run(options)
-    for line in end.complaints:
+    for line in end.hints + end.complaints:
         click.echo(f"spliceproxy: {line}", err=True)
     click.echo(json.dumps(end.summary, indent=2))
     return ExitStatus.OK if end.is_complete else ExitStatus.REPLAY_FAILED

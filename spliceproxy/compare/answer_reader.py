@@ -1,16 +1,14 @@
 """The answers of one captured connection, frame by frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 from spliceproxy.capture import Connection
 from spliceproxy.compare.gathered_capture import CapturedPiece, GatheredConnection
 from spliceproxy.compare.latencies import Latencies
+from spliceproxy.framing.first_bytes import FirstBytes
 from spliceproxy.framing.frame import Frame
-from spliceproxy.framing.protocols import GUESS_BYTES, guess_protocol
 from spliceproxy.framing.wire_protocol import WireProtocol
-
-_MOST_PIECES_TO_GUESS = 64
 
 
 class AnswerReader:
@@ -27,8 +25,8 @@ class AnswerReader:
         self.time_ns = connection.facts.began_ns
         """Of what was read last."""
         pieces = connection.pieces()
-        begun = [] if protocol is not None else _beginning(pieces)
-        self.protocol = protocol or _guess(begun)
+        begun: list[CapturedPiece] = []
+        self.protocol = protocol or _guess(pieces, begun)
         self._pieces = chain(begun, pieces)
         self._latencies = latencies
         self._asked_ns: int | None = None
@@ -61,19 +59,12 @@ def ending(connection: Connection) -> str:
     return "reset" if is_reset and connection.ends.get("request") != "reset" else "closed"
 
 
-def _beginning(pieces: Iterator[CapturedPiece]) -> list[CapturedPiece]:
-    begun: list[CapturedPiece] = []
-    sizes = [0, 0]
+def _guess(pieces: Iterator[CapturedPiece], begun: list[CapturedPiece]) -> WireProtocol:
+    """Guess by the first pieces, which are put aside."""
+    first = FirstBytes()
     for piece in pieces:
         begun.append(piece)
-        sizes[piece.is_response] += len(piece.data)
-        if min(sizes) >= GUESS_BYTES or len(begun) >= _MOST_PIECES_TO_GUESS:
+        first.add(piece.data, is_response=piece.is_response)
+        if first.is_enough:
             break
-    return begun
-
-
-def _guess(pieces: Iterable[CapturedPiece]) -> WireProtocol:
-    first = [b"", b""]
-    for piece in pieces:
-        first[piece.is_response] += piece.data[: GUESS_BYTES - len(first[piece.is_response])]
-    return guess_protocol(first[False], first[True])
+    return first.guess()

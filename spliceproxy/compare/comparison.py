@@ -54,8 +54,8 @@ class CompareResult:
     """Replayed ones whose recorded connection is not in the capture."""
     incomplete: int = 0
     """Recorded ones of which bytes are missing: their answers can't be framed."""
-    unreadable: int = 0
-    """Parts of captures that could not be read."""
+    complaints: list[str] = field(default_factory=list)
+    """What of captures could not be read, and where."""
     protocols: dict[str, int] = field(default_factory=dict)
     """How many connections spoke which."""
     differences: list[TalliedDifference] = field(default_factory=list)
@@ -98,16 +98,20 @@ class Comparison:
         result = self._result
         for connection in self._recorded.connections.values():
             self._compare(connection)
+        captures = [self._recorded.capture, self._new.capture]
+        captures += [] if self._old is None else [self._old.capture]
+        result.complaints = [
+            f"{problem.path}: {problem.what}"
+            for capture in captures
+            for problem in capture.unreadable
+        ]
         if not result.connections and not result.incomplete:
             raise UsageProblem(
                 f"{quote(str(self._options.answers))} has nothing of what is in"
                 f" {quote(str(self._options.recorded))}",
-                "expected what spliceproxy replay --record has written of that capture",
+                next(iter(result.complaints), _EXPECTED),
             )
         result.strangers = self._new.left
-        captures = [self._recorded.capture, self._new.capture]
-        captures += [] if self._old is None else [self._old.capture]
-        result.unreadable = sum(len(capture.unreadable) for capture in captures)
         result.answers = self._tally.answers
         limits = None if self._old is None else self._options.limits
         for found in self._tally.tallied(limits):
@@ -186,6 +190,7 @@ class Comparison:
             self._tally.differs(difference, ours.time_ns, str(ours.connection.facts.id), asked)
 
 
+_EXPECTED = "expected what spliceproxy replay --record has written of that capture"
 _NO_FRAME = Frame(0, 0, "", b"")
 
 

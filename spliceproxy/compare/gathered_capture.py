@@ -73,6 +73,7 @@ class GatheredCapture:
             StartProblem: there is no room for what belongs together.
         """
         self.capture = Capture(path)
+        self.capture.require_segment()
         self.connections: dict[ConnectionId, GatheredConnection] = {}
         self._wanted = wanted
         self._held_bytes = 0

@@ -25,7 +25,7 @@ def remarks(result: CompareResult) -> list[str]:
         (result.unmatched, "recorded connection{} not replayed: not compared"),
         (result.incomplete, "recorded connection{} with missing bytes: not compared"),
         (result.strangers, "replayed connection{} of no recorded one"),
-        (result.unreadable, "segment{} of a capture with a part that can't be read"),
+        (len(result.complaints), "segment{} of a capture with a part that can't be read"),
     ):
         if count:
             told.append(f"{count} {what.format('' if count == 1 else 's')}.")

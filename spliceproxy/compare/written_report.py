@@ -18,8 +18,9 @@ def write_report(report: ReportFile, options: CompareOptions, result: CompareRes
         )
     for name, latencies in result.latencies.items():
         report.add_latencies(name, latencies.classes())
-    for name in ("connections", "answers", "unmatched", "strangers", "incomplete", "unreadable"):
+    for name in ("connections", "answers", "unmatched", "strangers", "incomplete"):
         report.add_summary(name, getattr(result, name))
+    report.add_summary("unreadable", len(result.complaints))
     report.add_summary("recorded", options.recorded)
     report.add_summary("new", options.answers)
     report.add_summary("old", options.noise or "")

@@ -8,6 +8,7 @@
 `redis`, `http1`, `postgres`,  one protocol each
 `lines`, `length`, `raw`
 `protocols`                    their table, with those of other packages; guesses
+`first_bytes`                  the beginning of a connection, for a guess
 =============================  ==================================================================
 
 No framer reads or writes anything itself, and none raises, whatever the bytes are.

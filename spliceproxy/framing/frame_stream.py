@@ -18,6 +18,11 @@ class FrameStream:
         self._source = source
         self._parser: Frames | None = parser
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the parser has given up, or has returned."""
+        return self._parser is None
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes; return the messages that they complete."""
         self._source.add(data)

@@ -14,6 +14,10 @@ MOST_UNANSWERED = 100_000
 class Framer(Protocol):
     """Divides one direction of one connection."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is understood: all that comes is one message up to the end."""
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes; return the messages that they complete."""
 

@@ -7,6 +7,7 @@ from typing import cast
 import trio
 
 from spliceproxy.capture import Capture, Closed, ConnectionId, Data, Event, Opened
+from spliceproxy.replay.obstacles import ConnectionStart
 from spliceproxy.replay.player import Player
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_steps import ReplayStep, StepMaker
@@ -34,10 +35,30 @@ class PlayedConnection:
         self.began_ns = began_ns
         self.facts = facts
         self.maker = maker
+        substitution = context.substitution
+        self._values = None if substitution is None else substitution.recorded(id)
+        self._start: ConnectionStart | None = context.obstacles.watch()
         self._context = context
         self._open = context.options.copies
         self._is_settled = True
         self.players = [Player(context, self, copy) for copy in range(context.options.copies)]
+
+    def take(self, event: Event) -> None:
+        """Let all players do what an event asks for."""
+        if self._start is not None:
+            self._start.take(event)
+            if self._start.is_over:
+                self._start = None
+        values = self._values
+        for each in (event,) if values is None else values.take(event):
+            self._make_step(each)
+
+    def _make_step(self, event: Event) -> None:
+        step = self.maker.step(event)
+        if step is not None:
+            if self._values is not None and step.data:
+                step.spots = self._values.spots(step.data)
+            self.put(step)
 
     def put(self, step: ReplayStep) -> None:
         """Let all players do a step."""
@@ -48,6 +69,10 @@ class PlayedConnection:
 
     def close(self) -> None:
         """No more steps come."""
+        if self._start is not None:
+            self._start.end()
+        for rest in () if self._values is None else self._values.rest():
+            self._make_step(rest)
         for player in self.players:
             player.queue.close()
 
@@ -148,12 +173,10 @@ class Dispatcher:
         connection = self._live[event.connection]
         if connection is None:
             return
-        step = connection.maker.step(event)
+        connection.take(event)
         if connection.maker.why_incomplete and not self._context.options.sends_incomplete:
             connection.skip(connection.maker.why_incomplete)
             self._live[event.connection] = None
-        elif step is not None:
-            connection.put(step)
 
 
 def _read_batch(events: Iterator[Event]) -> list[Event]:

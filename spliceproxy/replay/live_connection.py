@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from spliceproxy.kernel.sockets import undelivered_bytes
+from spliceproxy.replay.live_values import AnswerValues
 from spliceproxy.replay.replay_target import PlayFailedError
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ class LiveConnection:
     """`receive` runs beside the player, until it is cancelled."""
 
     def __init__(
-        self, sock: socket.socket, stall_timeout_s: float, copy: "ReplayedCopy | None"
+        self,
+        sock: socket.socket,
+        stall_timeout_s: float,
+        copy: "ReplayedCopy | None",
+        values: AnswerValues | None = None,
     ) -> None:
         self.received_bytes = 0
         self.sent_bytes = 0
@@ -31,6 +36,7 @@ class LiveConnection:
         self._sock = sock
         self._stall_timeout_s = stall_timeout_s
         self._copy = copy
+        self._values = values
         self._news = trio.Event()
 
     async def receive(self) -> None:
@@ -50,10 +56,14 @@ class LiveConnection:
             self.received_bytes += len(data)
             if self._copy is not None:
                 self._copy.received(data)
+            if self._values is not None:
+                self._values.received(data)
             self._tell()
 
     def _ended(self, how: str) -> None:
         self.end = how
+        if self._values is not None:
+            self._values.settle()
         if self._copy is not None:
             self._copy.ended("response", is_reset=how == "reset")
         self._tell()

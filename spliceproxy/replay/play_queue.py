@@ -94,7 +94,7 @@ class PlayQueue:
                 continue
             size += len(step.data)
             is_due = step.kind is StepKind.SEND and step.answer_bytes <= answer_bytes
-            if not is_due or size > most_bytes:
+            if not is_due or size > most_bytes or step.spots:
                 break
             steps.append(step)
         return steps

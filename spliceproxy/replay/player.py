@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from spliceproxy.replay.live_connection import LiveConnection
+from spliceproxy.replay.live_values import AnswerValues
 from spliceproxy.replay.play_queue import PLAYER_BYTES, PlayQueue
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace
@@ -32,6 +33,8 @@ class Player:
         self._options = context.options
         self._connection = connection
         self._scope = trio.CancelScope()
+        substitution = context.substitution
+        self._values = None if substitution is None else substitution.live(connection.id, copy)
         self._forgiven_bytes = 0
         """Of answers that did not come; nobody waits for them again."""
         self._why_skipped = ""
@@ -99,7 +102,7 @@ class Player:
             raise
         self._context.connected("")
         copy = self._open_copy()
-        live = LiveConnection(sock, self._options.stall_timeout_s, copy)
+        live = LiveConnection(sock, self._options.stall_timeout_s, copy, self._values)
         failure, is_done = await self._play_on(live, sock, copy)
         if failure:
             raise PlayFailedError(failure)
@@ -188,6 +191,9 @@ class Player:
     async def _perform(self, live: LiveConnection, step: ReplayStep) -> None:
         count = 1
         match step.kind:
+            case StepKind.SEND if self._values is not None and step.spots:
+                await live.send(await self._filled(live, step, self._values))
+                self.result.recorded_answer_bytes = step.answer_bytes
             case StepKind.SEND:
                 count = await self._send(live)
             case StepKind.FINISH:
@@ -211,6 +217,11 @@ class Player:
         await live.send(steps[0].data if len(steps) == 1 else b"".join(s.data for s in steps))
         self.result.recorded_answer_bytes = steps[-1].answer_bytes
         return len(steps)
+
+    async def _filled(self, live: LiveConnection, step: ReplayStep, values: AnswerValues) -> bytes:
+        if live.received_bytes + self._forgiven_bytes >= step.answer_bytes:
+            values.settle()
+        return await values.filled(step.data, step.spots, self._options.answer_timeout_s)
 
     async def _wait_for_end(self, live: LiveConnection) -> None:
         if not live.end and not await live.wait_for_end(self._options.answer_timeout_s):

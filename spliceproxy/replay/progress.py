@@ -8,13 +8,12 @@ import trio
 from spliceproxy.capture import Capture
 from spliceproxy.capture.segment import open_segment
 from spliceproxy.errors import UsageProblem
+from spliceproxy.replay.announce import ERASE
 from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace
 
 if TYPE_CHECKING:
     from spliceproxy.replay.dispatcher import Dispatcher
-
-_ERASE = "\r\x1b[K"  # ECMA-48: to the beginning, and erase to the line's end
 
 
 def last_time_ns(capture: Capture) -> int | None:
@@ -27,7 +26,7 @@ def last_time_ns(capture: Capture) -> int | None:
         except (OSError, UsageProblem):
             return None
         try:
-            index, header = segment.index(), segment.header
+            index, header = segment.index(), capture.clocks.corrected(segment.header)
         finally:
             segment.close()
         if index is None:
@@ -50,11 +49,11 @@ class Progress:
 
     def show(self) -> None:
         """Write the line anew."""
-        print(_ERASE + self.line(), end="", file=sys.stderr, flush=True)  # noqa: T201
+        print(ERASE + self.line(), end="", file=sys.stderr, flush=True)  # noqa: T201
 
     def end(self) -> None:
         """Erase it."""
-        print(_ERASE, end="", file=sys.stderr, flush=True)  # noqa: T201
+        print(ERASE, end="", file=sys.stderr, flush=True)  # noqa: T201
 
     def line(self) -> str:
         """Return what there is to tell."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from spliceproxy.replay.connection_filter import ConnectionFilter
+from spliceproxy.replay.value_patterns import ValuePattern
 from spliceproxy.settings.address import Address
 
 
@@ -36,6 +37,10 @@ class ReplayOptions:
     wanted: ConnectionFilter = field(default_factory=ConnectionFilter)
     sends_incomplete: bool = False
     keeps_going: bool = False
+    substitutes: tuple[ValuePattern, ...] = ()
+    """What of answers stands in later requests, and is to be the target's there."""
+    substitutes_across: bool = False
+    """In requests of other connections, too."""
     start_at_s: float | None = None
     """Since 1970."""
     record: Path | None = None

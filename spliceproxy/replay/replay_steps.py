@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from spliceproxy.capture import Closed, Data, End, Event, Missing, Opened
+from spliceproxy.replay.recorded_values import ValueSpot
 
 
 class StepKind(Enum):
@@ -28,6 +29,8 @@ class ReplayStep:
     data: bytes = b""
     is_reset: bool = False
     """The backend broke off its answers."""
+    spots: tuple[ValueSpot, ...] = ()
+    """Where the data has values that are to be the target's."""
     holders: int = 1
     """Queues that have it."""
 

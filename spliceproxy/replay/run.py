@@ -34,7 +34,11 @@ class ReplayEnd:
     is_complete: bool
     """Everything that was wanted has been replayed, or was skipped as asked."""
     complaints: list[str] = field(default_factory=list)
-    """Lines for the user."""
+    """Lines for the user, of what is not complete."""
+    unreached: str = ""
+    """Why the target never was; empty if it was, or nothing was to go there."""
+    hints: list[str] = field(default_factory=list)
+    """Lines for the user, of what should be known of a replay that is."""
 
 
 async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> ReplayEnd:
@@ -48,6 +52,7 @@ async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> Rep
             replayed can't be captured.
     """
     capture = spliceproxy.capture.open(options.directory)
+    capture.require_segment()
     if options.record is not None and _is_same(options):
         raise UsageProblem(f"{options.record} is what is replayed", "record into another directory")
     addresses = await trio.to_thread.run_sync(resolve, options.target)
@@ -82,6 +87,7 @@ async def _replay(
     if writer is not None:
         writer.close()
     context.keep()
+    hints = context.hints() + capture.clocks.hints()
     summary = {
         "capture": str(options.directory),
         "target": str(options.target),
@@ -93,13 +99,16 @@ async def _replay(
         "interrupted": is_interrupted,
         "stopped_by": context.stopped_by or None,
         "unreadable": [f"{problem.path}: {problem.what}" for problem in capture.unreadable],
+        "hints": hints,
     }
+    if context.substitution is not None:
+        summary["substitutions"] = context.substitution.summary()
     if report is not None:
         try:
             report.close(summary)
         except sqlite3.Error as problem:
             context.stop(f"{options.report}: {problem}")
-    return _end(context, capture, summary, is_interrupted=is_interrupted)
+    return _end(context, capture, summary, hints, is_interrupted=is_interrupted)
 
 
 async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool) -> bool:
@@ -142,6 +151,7 @@ def _end(
     context: ReplayContext,
     capture: Capture,
     summary: dict[str, object],
+    hints: list[str],
     *,
     is_interrupted: bool,
 ) -> ReplayEnd:
@@ -149,9 +159,11 @@ def _end(
     complaints = [f"{problem.path}: {problem.what}" for problem in capture.unreadable]
     if context.stopped_by:
         complaints.append(context.stopped_by)
+    elif context.unreached and not context.options.keeps_going:
+        complaints.append(context.unreached)
     is_complete = not (complaints or is_interrupted or tally.outcomes["failed"])
     met = sum(tally.outcomes.values()) + tally.done_before
     if is_complete and not met:
         why = "no connection fits the filters" if tally.filtered else "it has no connection"
         raise UsageProblem(f"{context.options.directory}: {why}", "nothing was replayed")
-    return ReplayEnd(summary, is_complete, complaints)
+    return ReplayEnd(summary, is_complete, complaints, context.unreached, hints)

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from spliceproxy.replay.announce import announce
+
 if TYPE_CHECKING:
     from spliceproxy.replay.player import Player
 
+_LONG_WAIT_S = 600
+"""That is worth a word, where nothing is to be seen."""
 _BURST = 64
 """So many begin before those that are live get their turns."""
 
@@ -27,6 +31,7 @@ class StartLine:
         self._news = trio.Event()
         self._burst = 0
         self._blocked_until_s = float("-inf")
+        self._has_begun = False
 
     @property
     def is_stuck(self) -> bool:
@@ -75,6 +80,7 @@ class StartLine:
         self._burst += 1
         if player.begins_s > trio.current_time() or self._burst >= _BURST:
             self._burst = 0
+            self._tell_long_wait(player)
             await trio.sleep_until(player.begins_s)
         while self.live >= self._most_live:
             await self._wait_for_news()
@@ -88,8 +94,17 @@ class StartLine:
         if player.begins_s <= self._blocked_until_s:
             self.late += 1
         self.live += 1
+        self._has_begun = True
         player.begin()
         nursery.start_soon(player.play)
+
+    def _tell_long_wait(self, player: "Player") -> None:
+        wait_s = player.begins_s - trio.current_time()
+        if wait_s >= _LONG_WAIT_S and self._has_begun:  # the first one's time is agreed on
+            announce(
+                f"the next connection, {player.result.id}, is due in {wait_s / 3600:.1f} hours;"
+                " --arrival makes such times shorter, --from and --until leave them out"
+            )
 
     async def _wait_for_news(self) -> None:
         self._news = trio.Event()

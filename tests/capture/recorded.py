@@ -14,17 +14,20 @@ BEGAN_NS = 1_790_000_000 * 10**9
 class Recorded:
     """A writer's segments; each method adds a record, `seal` writes the file."""
 
-    def __init__(self, directory: Path, writer: int = 1, *, is_open: bool = False) -> None:
+    def __init__(
+        self, directory: Path, writer: int = 1, *, is_open: bool = False, jump_ms: int = 0
+    ) -> None:
         self._directory = directory
         self._writer = writer
         self._is_open = is_open
         self._number = -1
+        self._jump_ns = jump_ms * 10**6
         self._data = bytearray()
         self._began()
 
     def _began(self) -> None:
         self._number += 1
-        wall_ns = BEGAN_NS + self._number * 1000
+        wall_ns = BEGAN_NS + self._number * 1000 + self._jump_ns
         self._header = SegmentHeader(
             self._writer, self._number, wall_ns, 1000 + self._number * 1000
         )
@@ -102,8 +105,10 @@ class Recorded:
         path.write_bytes(self._data)
         return path
 
-    def next_segment(self) -> None:
+    def next_segment(self, jump_ms: int = 0) -> None:
+        """Seal, and go on; meanwhile the wall clock may be set."""
         self.seal()
+        self._jump_ns += jump_ms * 10**6
         self._began()
 
 

@@ -63,6 +63,7 @@ def test_a_refused_connection_is_status_1(
         ((*TO, "--route", "other"), "no connection fits the filters"),
         ((*TO, "--record", "."), "record into another directory"),
         ((*TO, "--copies", "0"), "expected 1 to"),
+        ((*TO, "--substitute", "token"), "--substitute: 'token' has 0 groups"),
     ],
 )
 def test_bad_usage_is_one_line(

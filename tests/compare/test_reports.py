@@ -1,7 +1,9 @@
 """The command, its exit status, the database and the page."""
 
 import re
+import socketserver
 import sqlite3
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -121,6 +123,40 @@ def test_a_new_version_that_is_not_there_is_no_verdict(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err
-    assert run([*words, "--keep", str(tmp_path)]) in (2, 3)
+    for _ in range(2):  # nothing stays that would be in the way
+        assert run([*words, "--keep", str(tmp_path)]) in (2, 3)
+        assert not (tmp_path / "new").exists()
+    (tmp_path / "new").mkdir()
     assert run([*words, "--keep", str(tmp_path)]) == 2
     assert "is there already" in capsys.readouterr().err.splitlines()[-1]
+
+
+class _Tokens(socketserver.BaseRequestHandler):
+    """Gives a token of its own, and refuses others."""
+
+    def handle(self) -> None:
+        while data := self.request.recv(1000):
+            answers = {b"login\n": b"token: of-now\n", b"use of-now\n": b"yes\n"}
+            self.request.sendall(answers.get(data, b"no\n"))
+
+
+def test_tokens_of_the_new_version_are_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = [(b"login\n", b"token: recorded\n"), (b"use recorded\n", b"yes\n")]
+    record(tmp_path / "recorded", [talk])
+    pattern = "^token: (.*)$"
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Tokens) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        new = f"127.0.0.1:{server.server_address[1]}"
+        words = ["compare", str(tmp_path / "recorded"), "--new", new, "--ignore", "re:token: .*"]
+        assert run(words) == 1
+        capsys.readouterr()
+        assert run([*words, "--substitute", pattern]) == 0
+        server.shutdown()
+        thread.join()
+    err = capsys.readouterr().err
+    assert "1 pieces of requests have got another length" in err
+    assert run([*words[:2], "--answers", str(tmp_path), "--substitute", pattern]) == 2
+    assert "--substitute is for replays" in capsys.readouterr().err

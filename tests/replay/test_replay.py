@@ -14,7 +14,7 @@ from spliceproxy.settings.network import parse_network
 from tests.capture.recorded import BEGAN_NS, Recorded
 from tests.proxy.payload import random_bytes
 from tests.replay.recordings import connections, moved, replayed, talk
-from tests.replay.target import Met, read_all, reset, target_of
+from tests.replay.target import Met, Target, read_all, reset, target_of
 
 each_pace = pytest.mark.parametrize("pace", list(Pace))
 
@@ -448,3 +448,47 @@ async def test_a_connection_without_an_end_ends_with_the_capture(tmp_path: Path)
         end = await replayed(tmp_path, target.address, Pace.TIMED)
     assert target.requests == [b"cut"]
     assert connections(end)["without_end"] == 1
+
+
+@pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000])
+async def test_a_clock_that_was_set_makes_nobody_wait(tmp_path: Path, jump_ms: int) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.open(1)
+    recorded.data(1, b"a", 1)
+    recorded.next_segment(jump_ms)
+    recorded.open(1, 20, is_continued=True)
+    recorded.data(1, b"b", 30, offset=1)
+    recorded.close(1, 40)
+    talk(recorded, 2, [b"c"], 60)
+    recorded.seal()
+    async with target_of() as target:
+        with trio.fail_after(60):
+            end = await replayed(tmp_path, target.address, Pace.TIMED)
+    assert target.requests == [b"ab", b"c"]
+    assert [round(second - first, 2) >= 0.06 for first, second in [_begun(target)]] == [True]
+    lags = end.summary["lag_ms"]
+    assert isinstance(lags, dict)
+    assert lags["max"] < 60_000
+    [hint] = end.hints
+    assert "the clock was set" in hint
+    assert end.is_complete
+
+
+def _begun(target: Target) -> tuple[float, float]:
+    first, second = target.met
+    return first.began_s, second.began_s
+
+
+async def test_long_waits_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("spliceproxy.replay.start_line._LONG_WAIT_S", 0.2)
+    first, second = Recorded(tmp_path), Recorded(tmp_path, writer=2, jump_ms=500)
+    talk(first, 1, [b"a"])
+    first.seal()
+    talk(second, 1, [b"b"])
+    second.seal()
+    async with target_of() as target:
+        await replayed(tmp_path, target.address, Pace.ANSWERS)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("spliceproxy: the next connection, 0000000000000002-1, is due in 0.0 h")

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from spliceproxy.capture.events import Closed, Data, End, Event, Missing, Opened
 from spliceproxy.cli.columns import human_bytes, printable
 
-_ARROWS = {"request": "→", "response": "←"}
+ARROWS = {"request": "→", "response": "←"}
 _FACTS = ("route", "client", "peer", "listener", "backend", "backend_name", "server_name")
 _ROW_BYTES = 16
 _INDENT = "    "
+
+Entry = tuple[int, list[str]]
+"""What is told of one moment: its time, a line, and what belongs below it."""
 
 
 class Dialogue:
@@ -17,8 +20,8 @@ class Dialogue:
 
     def __init__(self, form: str | None, direction: str | None, limit_bytes: int) -> None:
         self._form = form
-        self._direction = direction
-        self._limit_bytes = limit_bytes
+        self.direction = direction
+        self.limit_bytes = limit_bytes
 
     def lines(self, event: Event) -> Iterator[str]:
         """Return what there is to tell, line by line."""
@@ -26,19 +29,27 @@ class Dialogue:
             yield f"{'goes on' if event.is_continued else 'begins'}, {introduce(event.facts)}"
         elif isinstance(event, Closed):
             yield f"is over: {printable(str(event.facts.get('reason', '')))}"
-        elif self._direction in (None, event.direction):
-            yield f"{_ARROWS[event.direction]} {event.direction}{_tell(event)}"
+        elif self.direction in (None, event.direction):
+            yield f"{ARROWS[event.direction]} {event.direction}{_tell(event)}"
             if isinstance(event, Data):
                 yield from self._body(event)
 
     def _body(self, event: Data) -> Iterator[str]:
-        shown = event.data[: self._limit_bytes]
-        form = self._form or ("text" if is_text(shown) else "hex")
-        rows = text_rows(shown) if form == "text" else hex_rows(shown, event.offset)
-        for row in rows:
-            yield _INDENT + row
-        if len(shown) < len(event.data):
-            yield f"{_INDENT}… {human_bytes(len(event.data) - len(shown))} more"
+        shown = event.data[: self.limit_bytes]
+        yield from indented(byte_rows(shown, event.offset, len(event.data), self._form))
+
+
+def byte_rows(shown: bytes, offset: int, size: int, form: str | None = None) -> Iterator[str]:
+    """Return bytes as text or in hexadecimal, and how many of them are not shown."""
+    form = form or ("text" if is_text(shown) else "hex")
+    yield from text_rows(shown) if form == "text" else hex_rows(shown, offset)
+    if len(shown) < size:
+        yield f"… {human_bytes(size - len(shown))} more"
+
+
+def indented(rows: Iterable[str]) -> Iterator[str]:
+    """Return rows as they stand below what they belong to."""
+    return (_INDENT + row for row in rows)
 
 
 def _tell(event: Data | End | Missing) -> str:
@@ -97,10 +108,11 @@ def text_rows(data: bytes) -> list[str]:
     """Return lines; what is not printable is written as in Python."""
     text = data.decode("utf-8", "backslashreplace")
     rows = text.removesuffix("\n").split("\n")
-    return ["".join(map(_visible, row)) for row in rows]
+    return ["".join(map(visible, row)) for row in rows]
 
 
-def _visible(char: str) -> str:
+def visible(char: str) -> str:
+    """Return a character as it may be written to a terminal."""
     return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 

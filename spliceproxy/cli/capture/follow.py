@@ -67,7 +67,10 @@ def _events(follower: "Follower", outcome: OutputStatus) -> Iterator["Event"]:
             yield from follower.poll()
             for problem in follower.unreadable:
                 outcome.complain(f"{problem.path}: {problem.what}")
+            for jump in follower.jumps:
+                click.echo(f"clock: {jump}", err=True)
             follower.unreadable.clear()
+            follower.jumps.clear()
             if not follower.is_behind:
                 wait_for_more(_INTERVAL_S)
     finally:

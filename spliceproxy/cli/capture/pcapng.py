@@ -1,10 +1,7 @@
 """`spliceproxy capture pcapng`: packets, for Wireshark and its like."""
 
 import heapq
-import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import attrgetter
@@ -15,6 +12,7 @@ import click
 
 from spliceproxy.cli.capture.choice import Choice, choosing, no_such_connection, read_connection
 from spliceproxy.cli.capture.reading import Reading, of_directory, reading
+from spliceproxy.cli.output_file import appearing_file
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
 
 if TYPE_CHECKING:
@@ -41,6 +39,7 @@ def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) 
         refuse_terminal("name a file with -o, or pipe it to a program")
     is_stopped = True
     with reading(directory) as found:
+        found.capture.require_segment()
         with until_signal():
             events = Choice(**chosen).events(_events(found, directory, ids))
             with _written_to(output) as file:
@@ -66,7 +65,7 @@ def _events(found: Reading, directory: str, ids: tuple[str, ...]) -> Iterator["E
 
 @contextmanager
 def _written_to(output: str) -> Iterator[IO[bytes]]:
-    """Open the output; a regular file gets its name when all is in it, or never.
+    """Open the output.
 
     Raises:
         UsageProblem: it cannot be written.
@@ -75,38 +74,11 @@ def _written_to(output: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         return
     try:
-        if _is_special(output):
-            with Path(output).open("wb") as file:
-                yield file
-        else:
-            with _appearing(Path(output).resolve()) as file:
-                yield file
+        with appearing_file(Path(output)) as file:
+            yield file
     except BrokenPipeError:
         raise
     except OSError as problem:
         raise UsageProblem(
             f"{quote(output)}: {problem.strerror}", "name another file with -o"
         ) from None
-
-
-def _is_special(output: str) -> bool:
-    """Whether it is there, and no file that another one could take the place of."""
-    try:
-        return not stat.S_ISREG(Path(output).stat().st_mode)
-    except FileNotFoundError:
-        return False
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    """Write to a file beside it, which only its owner may read, as with all copies of traffic."""
-    fd, name = tempfile.mkstemp(prefix=f".{path.name[:200]}-", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(fd)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -49,6 +49,8 @@ class Reading(OutputStatus):
         """Tell what could not be read."""
         for problem in self.capture.unreadable:
             self.complain(f"{problem.path}: {problem.what}")
+        for hint in self.capture.clocks.hints():
+            click.echo(f"clock: {hint}", err=True)
 
 
 @contextmanager

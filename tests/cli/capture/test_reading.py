@@ -9,6 +9,7 @@ import pytest
 from spliceproxy.cli.capture.choice import parse_time
 from tests.capture.growing import Growing
 from tests.capture.recorded import BEGAN_NS, Recorded
+from tests.capture.test_clocks import record as record_jump
 from tests.cli.capture.conftest import FIRST, SECOND, THIRD, Run, objects
 
 BEGAN = "2026-09-21T14:13:20"
@@ -132,7 +133,7 @@ def test_times_are_utc_or_a_while_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dialogue(directory: Path, capture: Run) -> None:
-    status, out, err = capture("show", directory, FIRST, "--limit", 32)
+    status, out, err = capture("show", directory, FIRST, "--limit", 32, "--protocol", "raw")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         f"connection {FIRST}, route web, client 192.0.2.1:40001, backend 192.0.2.2:80",
@@ -209,6 +210,8 @@ def test_what_is_missing_without_a_record_is_told(tmp_path: Path, capture: Run) 
         ("connections DIR --from yesterday", "--from: 'yesterday' is not understood"),
         ("connections DIR --client 10.0.0.1/8", "expected 10.0.0.0/8"),
         ("show DIR x\x1b", "'x\\x1b' is no connection; expected one such as"),
+        (f"show DIR {FIRST} --protocol smtp", "use one of these"),
+        (f"show DIR {FIRST} --protocol redis --hex", "leave out --protocol"),
         ("show DIR 0000000000000001-9", "spliceproxy capture connections lists"),
         ("show DIR 0000000000000009-1", "spliceproxy capture connections lists"),
         ("prune DIR", "give --max-age, --max-total or --keep-free"),
@@ -257,3 +260,22 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_told(
 
 def _checksum(data: bytes | bytearray) -> bytes:
     return crc32(data).to_bytes(4, "little")
+
+
+def test_a_clock_that_was_set_is_one_line(tmp_path: Path, capture: Run) -> None:
+    record_jump(tmp_path, -3_600_000)
+    for command in ("ls", "connections", "show", "pcapng"):
+        options = {"show": [FIRST, "--hex"], "pcapng": ["-o", os.devnull]}.get(command, [])
+        status, out, err = capture(command, tmp_path, *options)
+        assert status == 0
+        [line] = err.splitlines()
+        assert line.startswith("clock: the clock was set back by 3600.0 s before segment 000001 of")
+        assert "-3" not in out
+        if command == "show":
+            assert [each.split("s ")[0] for each in out.splitlines() if each[0] == "+"] == [
+                *("+0.001000", "+0.006000", "+0.007000"),
+            ]
+    found = objects(capture("ls", tmp_path, "--json")[1])
+    assert sorted(each["first"][11:] for each in found) == [
+        *("13:13:20.000000Z", "13:13:20.005000Z", "13:13:20.010000Z"),
+    ]
