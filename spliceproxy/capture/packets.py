@@ -103,6 +103,10 @@ class _Conversation:
         return encode_packet(time_ns, frame, comment)
 
 
+_FIRST_FREE_PORT, _FREE_PORTS = 49_152, 16_384
+"""Ports for no service in particular (RFC 6335): Wireshark takes none of them for a protocol."""
+
+
 def _introduce(connection: ConnectionId, facts: dict[str, object]) -> str:
     names = ("route", "client", "peer", "listener", "backend_name", "backend", "server_name")
     told = [f"{name} {facts[name]}" for name in names if facts.get(name)]
@@ -110,7 +114,10 @@ def _introduce(connection: ConnectionId, facts: dict[str, object]) -> str:
 
 
 def _ends(connection: ConnectionId, facts: dict[str, object]) -> dict[str, TcpEnd]:
-    """Return who talks; whoever has no address, as at a unix socket, gets one of its own."""
+    """Return who talks; whoever has no address, as at a unix socket, gets one of its own.
+
+    That is the same one for all connections to the same backend.
+    """
     request = _end_of(connection, "request", str(facts.get("client", "")))
     response = _end_of(connection, "response", str(facts.get("backend", "")))
     if len(request.ip) != len(response.ip):
@@ -126,5 +133,6 @@ def _end_of(connection: ConnectionId, direction: Direction, name: str) -> TcpEnd
             return TcpEnd(pack_ip(host.strip("[]")), int(port))
         except ValueError:
             pass
-    lot = hashlib.sha256(f"{connection} {direction}".encode()).digest()
-    return TcpEnd(b"\x7f" + lot[:3], int.from_bytes(lot[3:5]))
+    subject = name if name and direction == "response" else f"{connection} {direction}"
+    lot = hashlib.sha256(subject.encode("utf-8", "surrogatepass")).digest()
+    return TcpEnd(b"\x7f" + lot[:3], _FIRST_FREE_PORT + int.from_bytes(lot[3:5]) % _FREE_PORTS)

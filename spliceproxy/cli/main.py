@@ -14,6 +14,7 @@ from spliceproxy.cli.compare import compare
 from spliceproxy.cli.ctl import ctl
 from spliceproxy.cli.doctor import doctor
 from spliceproxy.cli.options import SectionedGroup, proxy_options
+from spliceproxy.cli.output_end import discard_output, output_trouble
 from spliceproxy.cli.replay import replay
 from spliceproxy.cli.routes_file import check, schema
 from spliceproxy.cli.top.command import top
@@ -89,6 +90,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as problem:
         return report(ExitStatus.USAGE, describe(problem))
     except Exception as problem:  # the last resort, with everything that is known about it
+        if why := output_trouble(problem):
+            discard_output()
+            return report(ExitStatus.USAGE, f"the output cannot be written to its end: {why}")
         traceback.print_exc()
         what = f"internal error: {type(problem).__name__}: {problem}"
         return report(ExitStatus.INTERNAL, f"{what}; please report it with the lines above")
@@ -102,9 +106,11 @@ def report(status: ExitStatus, line: str) -> ExitStatus:
 
 def describe(problem: click.ClickException) -> str:
     """Return click's message, led by the option or by the variable that the value came from."""
-    if not isinstance(problem, click.BadParameter) or problem.param is None:
-        return f"{problem.format_message().removesuffix('.')}; see {PROGRAM} --help"
-    name, context = problem.param.name, problem.ctx
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    if not isinstance(problem, click.BadParameter) or not problem.message or problem.param is None:
+        path = context.command_path if context else PROGRAM
+        return f"{problem.format_message().removesuffix('.')}; see {path} --help"
+    name = problem.param.name
     source = context.get_parameter_source(name) if context and name else None
     if source is click.core.ParameterSource.ENVIRONMENT:
         return f"{problem.param.envvar}: {problem.message}"

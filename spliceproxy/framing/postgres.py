@@ -1,6 +1,7 @@
 """PostgreSQL's protocol, version 3 (https://www.postgresql.org/docs/current/protocol-message-formats.html).
 
 Answers to a query are those up to ReadyForQuery. After an agreement on TLS nothing can be framed.
+What each server makes up has no fields: keys for cancelling, and ids of tables and of users' types.
 """
 
 import struct
@@ -15,6 +16,7 @@ from spliceproxy.framing.wire_protocol import Exchanges, Framer, WireProtocol
 _MOST_KEPT_BYTES = 256 << 10
 _MOST_STARTUP_BYTES = 10_000  # MAX_STARTUP_PACKET_LENGTH in PostgreSQL's pqcomm.h
 _CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
+_FIRST_OWN_OID = 16384  # FirstNormalObjectId in PostgreSQL's access/transam.h
 _PUSHES = frozenset({b"A", b"N"})
 _NAMES = {
     b"R": "Authentication",
@@ -177,6 +179,10 @@ def _parts(kind: bytes, data: bytes) -> list[tuple[str, bytes]] | None:
     try:
         if kind == b"D":
             return list(_columns(data))
+        if kind == b"T":
+            return list(_descriptions(data))
+        if kind == b"K":
+            return []
         if kind in b"EN":
             return [
                 (as_text(part[:1]), part[1:]) for part in data.removesuffix(b"\0\0").split(b"\0")
@@ -202,6 +208,23 @@ def _columns(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield (f"column[{column}].null" if length < 0 else f"column[{column}]"), value
     if at != len(data):
         raise ValueError("a row of another length")
+
+
+def _descriptions(data: bytes) -> Iterator[tuple[str, bytes]]:
+    (count,) = struct.unpack_from("!H", data)
+    at = 2
+    if count * 4 > MOST_FIELDS:
+        raise ValueError("too many columns")
+    for column in range(count):
+        end = data.index(b"\0", at)
+        _, _, kind, _, modifier, form = struct.unpack_from("!IhIhih", data, end + 1)
+        yield f"columns[{column}].name", data[at:end]
+        named = str(kind) if kind < _FIRST_OWN_OID else "of the database"
+        for field, value in (("type", named), ("modifier", modifier), ("format", form)):
+            yield f"columns[{column}].{field}", str(value).encode()
+        at = end + 1 + struct.calcsize("!IhIhih")
+    if at != len(data):
+        raise ValueError("a description of another length")
 
 
 def _recognises(request: bytes, response: bytes) -> bool:

@@ -205,3 +205,18 @@ def test_times_and_texts_that_no_proxy_writes_still_make_packets(tmp_path: Path)
     recorded.seal()
     packets = b"".join(spliceproxy.capture.to_pcapng(spliceproxy.capture.open(tmp_path).events()))
     assert b"later" in packets
+
+
+def test_a_unix_backend_has_one_address_and_no_port_that_means_something(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    for number in range(1, 30):
+        recorded.open(number, client="unix", backend="unix:/run/app.sock")
+        recorded.data(number, b"question", offset=0)
+    path = convert(recorded, tmp_path)
+    fields = ("ip.src", "ip.dst", "tcp.srcport", "tcp.dstport")
+    wanted = [argument for field in fields for argument in ("-e", field)]
+    lines = tshark(path, "-Y", "tcp.len > 0", "-T", "fields", *wanted).splitlines()
+    ends = [line.split("\t") for line in lines]
+    assert len({(end[0], end[2]) for end in ends}) == 29
+    assert len({(end[1], end[3]) for end in ends}) == 1
+    assert all(49_152 <= int(port) < 65_536 for end in ends for port in end[2:])

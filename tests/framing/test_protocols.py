@@ -1,5 +1,6 @@
 """What each protocol says of its messages."""
 
+import struct
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -85,6 +86,24 @@ def test_postgres_goes_on_in_clear_when_encryption_is_refused() -> None:
     ]
     assert answers[3].fields == {"column[0]": "1"}
     assert answers[3].asked.text == "select 1"
+
+
+def described(table: int, kind: int, form: bytes = b"\0\0") -> bytes:
+    column = b"one\0" + struct.pack("!IhIhi", table, 1, kind, 4, -1) + form
+    return b"T" + struct.pack("!IH", 6 + len(column), 1) + column
+
+
+def test_what_a_postgres_makes_up_is_no_field() -> None:
+    key = b"K\0\0\0\x0c\0\0\0\1\xde\xad\xbe\xef"
+    data = key + described(20_000, 23) + described(0, 16_400) + described(0, 23, b"\0")
+    _, answers = converse(POSTGRES, STARTUP, data)
+    column = {"columns[0].name": "one", "columns[0].modifier": "-1", "columns[0].format": "0"}
+    assert [frame.fields for frame in answers[:3]] == [
+        {},
+        column | {"columns[0].type": "23"},
+        column | {"columns[0].type": "of the database"},
+    ]
+    assert list(answers[3].fields) == ["message"]  # it is cut off
 
 
 def test_postgres_over_tls_is_not_framed() -> None:

@@ -51,7 +51,7 @@ def _line(connection: "Connection") -> str:
     cells = (
         f"{connection.id!s:23} ",  # to the left, though it may look like a number
         timestamp_at(connection.began_ns / 1e9),
-        human_seconds((connection.last_ns - connection.began_ns) / 1e9),
+        human_seconds(_duration_s(connection)),
         *(facts.get(name) or "-" for name in ("route", "client", "backend")),
         human_bytes(connection.request_bytes),
         human_bytes(connection.response_bytes),
@@ -61,12 +61,20 @@ def _line(connection: "Connection") -> str:
     return align_row([printable(str(cell)) for cell in cells], list(_COLUMNS.values()))
 
 
+def _duration_s(connection: "Connection") -> float:
+    """Return what the log says; the capture has the end of it when its mirrors are done, too."""
+    told = (connection.closed or {}).get("duration_s")
+    if isinstance(told, int | float):
+        return float(told)
+    return (connection.last_ns - connection.began_ns) / 1e9
+
+
 def _describe(connection: "Connection") -> dict[str, object]:
     return {
         "connection": str(connection.id),
         "began": timestamp_at(connection.began_ns / 1e9),
         "last": timestamp_at(connection.last_ns / 1e9),
-        "duration_s": (connection.last_ns - connection.began_ns) / 1e9,
+        "duration_s": _duration_s(connection),
         **{name: connection.facts.get(name) for name in _FACTS},
         "request_bytes": connection.request_bytes,
         "response_bytes": connection.response_bytes,

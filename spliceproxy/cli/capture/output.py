@@ -1,7 +1,6 @@
 """How a command's output ends: all is said, the reader has gone, or a signal comes."""
 
 import io
-import os
 import select
 import signal
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from spliceproxy.cli.output_end import discard_output
 from spliceproxy.errors import UsageProblem
 
 
@@ -20,16 +20,14 @@ class StoppedError(Exception):
 @contextmanager
 def until_reader_goes() -> Iterator[None]:
     """End in order when nobody reads the output any more, as in ``… | head``."""
+    _require_output()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal's charset lacks is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is buffered would be written, and complained about, when the interpreter ends.
-        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        discard_output()
 
 
 @contextmanager
@@ -66,5 +64,11 @@ def wait_for_more(interval_s: float) -> None:
 
 def refuse_terminal(remedy: str) -> None:
     """Raise UsageProblem if bytes, which may be anything, would go to a terminal."""
+    _require_output()
     if sys.stdout.isatty():
         raise UsageProblem("the output is a terminal, and would be bytes of any kind", remedy)
+
+
+def _require_output() -> None:
+    if sys.stdout is None:  # so says Python where descriptor 1 is closed
+        raise UsageProblem("the standard output is closed", "send it somewhere, or to /dev/null")
