@@ -50,6 +50,11 @@ class BranchQueue(Account):
         """Whether the source is to wait."""
 
     @property
+    def client(self) -> bytes:
+        """Whose share of the memory it takes."""
+        return self._share.client
+
+    @property
     def held_bytes(self) -> int:
         """Bytes that are neither delivered nor dropped yet."""
         return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)

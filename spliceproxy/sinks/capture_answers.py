@@ -1,0 +1,152 @@
+"""What a mirror's peer answers, on its way into the log that has the connection itself.
+
+It is a connection of its own there: its response is what the peer has answered, and its request is
+that of the connection which it mirrors, as far as the peer has got it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic_ns
+
+from spliceproxy.formats.capture.layout import RECORD_BYTES, RecordKind
+from spliceproxy.formats.timestamps import timestamp
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.settings.mirror import MirrorSettings
+from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.budget import ClientShare, MirrorShare
+from spliceproxy.sinks.capture_index import CapturedConnection
+from spliceproxy.sinks.capture_log import CaptureLog
+from spliceproxy.sinks.capture_outlet import CaptureOutlet
+
+_SENT_BYTES = RECORD_BYTES + 24
+"""Of a record that tells how much of the request the peer has got, with its text."""
+
+
+class CaptureAnswers:
+    """Of one stream to a mirror. They meet the capture's policy, in memory of a share of their own.
+
+    A disk that is too slow makes them incomplete, and nobody waits for it.
+    """
+
+    def __init__(
+        self,
+        log: CaptureLog,
+        mirrored: CapturedConnection,
+        of: Branch,
+        settings: MirrorSettings,
+        reactor: Reactor,
+        share: MirrorShare,
+    ) -> None:
+        """`of`: the stream that is answered; `settings`: the capture's."""
+        self._log = log
+        self._of = of
+        self._mirrored = mirrored
+        self._share = share
+        self._connection = log.open_connection(self._describe)
+        joined = share.join(of.client)
+        self.branch = Branch(
+            replace(settings, buffer_bytes=None, max_bytes=of.settings.max_bytes),
+            "response",
+            reactor,
+            joined,
+            on_open=lambda: None,
+            on_room=lambda: None,
+            on_failed=lambda why: None,
+            on_closed=lambda branch: self._branch_over(joined),
+        )
+        """What became of the bytes that the peer has answered."""
+        self.branch.facts = of.facts
+        self._outlet = self.branch.outlet = CaptureOutlet(self.branch, log, self._connection)
+        self._started = timestamp()
+        self._sent_bytes = self._told_bytes = 0
+        self._sent_ns = 0
+        self._reason = ""
+        self._done: Callable[[], None] | None = None
+
+    def _describe(self) -> dict[str, object]:
+        """Return what the connection's own facts are, but for who answers."""
+        mirror = self._of.settings.text
+        told = {"mirror": mirror, "mirror_of": self._log.name(self._mirrored)}
+        return {**self._of.facts().line(), "backend": mirror.partition(":")[2].lstrip("/"), **told}
+
+    def start(self) -> None:
+        """Introduce the connection, behind the one that it mirrors."""
+        if self._mirrored.segment != self._log.segment:
+            self._log.introduce(self._mirrored)
+        self._outlet.start()
+
+    def sent(self, count: int) -> None:
+        """The peer has got so many bytes of the stream in all; told with what it answers next."""
+        if count != self._sent_bytes:
+            self._sent_bytes = count
+            self._sent_ns = monotonic_ns()
+
+    def take(self, data: bytes) -> None:
+        """Record what the peer answers, if there is room."""
+        branch = self.branch
+        count = branch.accept(len(data))
+        if count:
+            self._tell_sent()
+            branch.take_bytes(data if count == len(data) else data[:count])
+
+    def _tell_sent(self) -> None:
+        if self._told_bytes == self._sent_bytes:
+            return
+        self._told_bytes = self._sent_bytes
+        log, connection = self._log, self._connection
+        if connection.segment != log.segment:
+            log.introduce(connection)
+        age_ns = monotonic_ns() - self._sent_ns
+        log.put_text(RecordKind.SENT, 0, connection, self._sent_bytes, {"age_ns": age_ns})
+        log.batch.portion(self._outlet).overhead_bytes += _SENT_BYTES
+        self.branch.hold_more(_SENT_BYTES)
+        log.added()
+
+    def end(self, *, is_reset: bool) -> None:
+        """The peer has ended its answers."""
+        if self.branch.open:
+            self._tell_sent()
+            self.branch.end(clean=not is_reset)
+
+    def close(self, reason: str, done: Callable[[], None]) -> None:
+        """The connection to the peer is over; done when all that there is has been written."""
+        self._reason = reason
+        self._done = done
+        if self.branch.over:
+            self._close_connection()
+            return
+        self._tell_sent()
+        self.branch.stop("")  # it has not ended, so no end is told
+
+    def _branch_over(self, share: ClientShare) -> None:
+        self._share.leave(share)
+        if self._done is not None:
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        facts = {
+            "reason": self._reason,
+            "started": self._started,
+            "ended": timestamp(),
+            "request_bytes": self._sent_bytes,
+            "response_bytes": self.branch.offered_bytes,
+            "gaps": {"response": [[gap.offset, gap.length] for gap in self.branch.gaps]},
+        }
+        self._log.close_connection(self._connection, facts, self._closed)
+
+    def _closed(self, error: OSError | None) -> None:
+        """That its last record is lost is told with that of the connection which it mirrors."""
+        done, self._done = self._done, None
+        if done is not None:
+            done()
+
+    def report(self) -> dict[str, object]:
+        """What became of the bytes, for the log."""
+        branch = self.branch
+        return {
+            "offered_bytes": branch.offered_bytes,
+            "recorded_bytes": branch.delivered_bytes,
+            "lost_bytes": branch.dropped_bytes,
+            "queued_bytes": branch.held_bytes,
+            "reason": branch.reason if branch.dropped_bytes else "",
+        }
