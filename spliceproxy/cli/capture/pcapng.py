@@ -39,6 +39,8 @@ def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) 
 
     if output == "-":
         refuse_terminal("name a file with -o, or pipe it to a program")
+    if ids and chosen["mirror"] is None:
+        chosen["mirror"] = ""  # whatever is named is meant
     with reading(directory) as found:
         events = Choice(**chosen).events(_events(found, directory, ids))
         with _written_to(output) as file:
@@ -48,8 +50,10 @@ def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) 
 
 
 def _events(found: Reading, directory: str, ids: tuple[str, ...]) -> Iterator["Event"]:
+    from spliceproxy.capture import with_requests
+
     if not ids:
-        return found.capture.events()
+        return with_requests(found.capture.events())
     streams = []
     for wanted in dict.fromkeys(map(read_connection, ids)):
         connection = found.capture.connection(wanted)
