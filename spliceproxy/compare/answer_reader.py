@@ -1,16 +1,15 @@
 """The answers of one captured connection, frame by frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 from spliceproxy.capture import Connection
-from spliceproxy.compare.gathered_capture import CapturedPiece, GatheredConnection
+from spliceproxy.compare.answer_framer import AnswerFramer
+from spliceproxy.compare.beginning import Beginning
+from spliceproxy.compare.gathered_capture import GatheredConnection
 from spliceproxy.compare.latencies import Latencies
 from spliceproxy.framing.frame import Frame
-from spliceproxy.framing.protocols import GUESS_BYTES, guess_protocol
 from spliceproxy.framing.wire_protocol import WireProtocol
-
-_MOST_PIECES_TO_GUESS = 64
 
 
 class AnswerReader:
@@ -27,27 +26,23 @@ class AnswerReader:
         self.time_ns = connection.facts.began_ns
         """Of what was read last."""
         pieces = connection.pieces()
-        begun = [] if protocol is not None else _beginning(pieces)
-        self.protocol = protocol or _guess(begun)
-        self._pieces = chain(begun, pieces)
+        beginning = Beginning()
+        while protocol is None and not beginning.is_enough:
+            piece = next(pieces, None)
+            if piece is None:
+                break
+            beginning.add(piece)
+        self.protocol = protocol or beginning.guess()
+        self._pieces = chain(beginning.pieces, pieces)
         self._latencies = latencies
-        self._asked_ns: int | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """Return the answers; what nobody has asked for is left out, for its place is chance."""
-        requests, answers = self.protocol.make()
-        for time_ns, is_response, data in self._pieces:
-            self.time_ns = time_ns
-            if not is_response:
-                self._asked_ns = time_ns
-                requests.feed(data)
-                continue
-            if self._asked_ns is not None:
-                self._latencies.add((time_ns - self._asked_ns) / 1e9)
-                self._asked_ns = None
-            yield from (frame for frame in answers.feed(data) if not frame.is_push)
-        requests.end()
-        yield from (frame for frame in answers.end() if not frame.is_push)
+        """Return the answers."""
+        framer = AnswerFramer(self.protocol, self._latencies)
+        for piece in self._pieces:
+            self.time_ns = piece.time_ns
+            yield from framer.feed(piece)
+        yield from framer.end()
 
 
 def ending(connection: Connection) -> str:
@@ -59,21 +54,3 @@ def ending(connection: Connection) -> str:
         return f"replay: {connection.reason}"
     is_reset = connection.ends.get("response") == "reset"
     return "reset" if is_reset and connection.ends.get("request") != "reset" else "closed"
-
-
-def _beginning(pieces: Iterator[CapturedPiece]) -> list[CapturedPiece]:
-    begun: list[CapturedPiece] = []
-    sizes = [0, 0]
-    for piece in pieces:
-        begun.append(piece)
-        sizes[piece.is_response] += len(piece.data)
-        if min(sizes) >= GUESS_BYTES or len(begun) >= _MOST_PIECES_TO_GUESS:
-            break
-    return begun
-
-
-def _guess(pieces: Iterable[CapturedPiece]) -> WireProtocol:
-    first = [b"", b""]
-    for piece in pieces:
-        first[piece.is_response] += piece.data[: GUESS_BYTES - len(first[piece.is_response])]
-    return guess_protocol(first[False], first[True])
