@@ -53,7 +53,7 @@ class MirroredRequests:
                 yield from self._send(event)
                 return
             case Closed():
-                self._close(event.connection)
+                self.forget(event.connection)
         yield event
 
     def _open(self, event: Opened) -> None:
@@ -104,7 +104,8 @@ class MirroredRequests:
         ):
             self._drop_first(mirrored)
 
-    def _close(self, connection: ConnectionId) -> None:
+    def forget(self, connection: ConnectionId) -> None:
+        """Nothing more comes of a connection: it is over, or has been given up."""
         of = self._of.pop(connection, None)
         if of is not None and (mirrored := self._mirrored.get(of)) is not None:
             del mirrored.sent[connection]

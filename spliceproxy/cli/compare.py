@@ -13,8 +13,7 @@ from spliceproxy.settings.address import BACKEND_FORMS, Address, parse_backend
 from spliceproxy.settings.bounds import parse_timeout
 
 if TYPE_CHECKING:
-    from spliceproxy.compare.comparison import CompareOptions, CompareResult
-    from spliceproxy.compare.report_file import ReportFile
+    from spliceproxy.compare.comparison import CompareOptions
 
 _DIRECTORY = click.Path(path_type=Path)
 
@@ -55,6 +54,22 @@ def _percentage(text: str) -> float:
     metavar="ADDRESS",
     callback=reads(parse_backend),
     help="Replay against the old version, too, instead of --noise.",
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    help="The new answers are those of a mirror with answers=capture:DIR, in DIR itself.",
+)
+@click.option("--follow", "follows", is_flag=True, help="The same, as they come, until a signal.")
+@click.option(
+    *("--mirror", "mirror"),
+    metavar="PATTERN",
+    help="With --live or --follow: of this mirror, such as 'tcp://10.0.0.2:*'; by default of all.",
+)
+@click.option(
+    *("--old-mirror", "old_mirror"),
+    metavar="PATTERN",
+    help="A mirror that is the old version: what differs there, too, is noise.",
 )
 @click.option(
     "--keep", "kept", type=_DIRECTORY, metavar="DIR", help="Keep these replays, as new and old."
@@ -112,6 +127,8 @@ def compare(
     old: Address | None,
     kept: Path | None,
     answer_timeout_s: float,
+    live: bool,
+    follows: bool,
     report: Path | None,
     html: Path | None,
     **given: Any,
@@ -122,8 +139,14 @@ def compare(
     """
     from spliceproxy.cli.compare_replays import WantedReplays, replayed
 
-    _check_sources(given["answers"], given["noise"], new, old)
+    is_live = live or follows
+    _check_sources(given["answers"], given["noise"], new, old, is_live=is_live)
+    _check_mirrors(given["mirror"], given["old_mirror"], is_live=is_live)
     options = _options(recorded, **given)
+    if is_live:
+        from spliceproxy.cli.compare_live import compare_live
+
+        return compare_live(options, report, html, follows=follows)
     if new is None:
         return _compare(options, report, html)
     wanted = WantedReplays(recorded, new, old, kept, answer_timeout_s)
@@ -137,15 +160,35 @@ def compare(
 
 
 def _check_sources(
-    answers: Path | None, noise: Path | None, new: Address | None, old: Address | None
+    answers: Path | None,
+    noise: Path | None,
+    new: Address | None,
+    old: Address | None,
+    *,
+    is_live: bool,
 ) -> None:
     """See that there is one way to the new answers, and to the old ones the same at most."""
-    if (answers is None) == (new is None):
-        raise UsageProblem("compare: one of --answers and --new is needed", "see --help")
+    if is_live and any(each is not None for each in (answers, noise, new, old)):
+        raise UsageProblem(
+            "compare: --live and --follow have answers of mirrors alone",
+            "leave out --answers, --noise, --new and --old; --old-mirror tells what is noise",
+        )
+    if not is_live and (answers is None) == (new is None):
+        raise UsageProblem(
+            "compare: one of --answers and --new is needed", "or --live or --follow; see --help"
+        )
     if (new is None and old is not None) or (new is not None and noise is not None):
         raise UsageProblem(
             "compare: two ways to answers are mixed",
             "give --answers and --noise, or --new and --old",
+        )
+
+
+def _check_mirrors(mirror: str | None, old: str | None, *, is_live: bool) -> None:
+    """See that mirrors are named where they are asked."""
+    if not is_live and (mirror is not None or old is not None):
+        raise UsageProblem(
+            "compare: --mirror and --old-mirror have no effect", "add --live or --follow"
         )
 
 
@@ -159,6 +202,8 @@ def _options(
     relative: float,
     absolute: float,
     samples: int,
+    mirror: str | None,
+    old_mirror: str | None,
 ) -> "CompareOptions":
     from spliceproxy.compare.comparison import CompareOptions
     from spliceproxy.compare.ignored import IgnorePatterns
@@ -171,42 +216,23 @@ def _options(
         raise UsageProblem(f"--ignore: {problem}", "expected such as re:[0-9]+") from None
     return CompareOptions(
         recorded=recorded,
-        answers=answers or recorded,
+        answers=answers,
         noise=noise,
         protocol=None if protocol is None else find_protocol(protocol),
         ignored=patterns,
         limits=NoiseLimits(relative, absolute),
         samples=samples,
+        mirror=mirror,
+        old_mirror=old_mirror,
     )
 
 
 def _compare(options: "CompareOptions", report_path: Path | None, html: Path | None) -> int:
-    from spliceproxy.cli.compare_summary import summarize
+    from spliceproxy.cli.compare_reports import tell
     from spliceproxy.compare.comparison import Comparison
     from spliceproxy.compare.report_file import ReportFile
-    from spliceproxy.compare.written_report import write_report
 
     with closing(ReportFile(report_path)) as report:
         with closing(Comparison(options, report)) as comparison:
             result = comparison.run()
-        for paragraph in summarize(result, report):
-            click.echo(paragraph + "\n")
-        write_report(report, options, result)
-        report.finish()
-        if html is not None:
-            _write_page(html, report, options, result)
-    return ExitStatus.DIFFERENT if result.differences else ExitStatus.OK
-
-
-def _write_page(
-    path: Path, report: "ReportFile", options: "CompareOptions", result: "CompareResult"
-) -> None:
-    from spliceproxy.compare.html_page import make_page
-
-    try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(make_page(report, options, result))
-    except OSError as problem:
-        raise UsageProblem(
-            f"--html {quote(str(path))}: {problem.strerror}", "expected a file that can be written"
-        ) from None
+        return tell(report, options, result, html)

@@ -50,6 +50,10 @@ class Alignment:
         """A side has no more answers: what the other one has to show beyond is alone."""
         self._sides[side].is_ended = True
 
+    def has(self, side: Side) -> bool:
+        """Whether an answer of a side waits for the other one's."""
+        return bool(self._sides[side].waiting)
+
     @property
     def wanted(self) -> Side | None:
         """Of which side an answer has to come first; None: of none, all is over."""

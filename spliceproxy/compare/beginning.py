@@ -31,6 +31,11 @@ class Beginning:
         """Whether no more is looked at."""
         return self._is_over or min(self._sizes) >= GUESS_BYTES or len(self.pieces) >= _MOST_PIECES
 
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return sum(self._sizes)
+
     def guess(self) -> WireProtocol:
         """Return what it is likely to be."""
         first = [b"", b""]

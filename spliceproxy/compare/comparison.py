@@ -23,14 +23,32 @@ class CompareOptions:
     """As the command line has it; `docs/compare.md` tells what each one means."""
 
     recorded: Path
-    answers: Path
+    answers: Path | None = None
+    """A replay against the new version; None: the new answers are those of mirrors."""
     noise: Path | None = None
+    """A replay against the old version."""
     protocol: WireProtocol | None = None
     """None: guessed for each connection."""
     ignored: IgnorePatterns = field(default_factory=IgnorePatterns)
     limits: NoiseLimits = field(default_factory=NoiseLimits)
     samples: int = 3
     """That are kept of each fingerprint."""
+    mirror: str | None = None
+    """Whose answers are compared, with ``*`` and ``?``, if they are a mirror's; None: all."""
+    old_mirror: str | None = None
+    """In whose answers is noise."""
+
+    @property
+    def new(self) -> str:
+        """Whose answers are compared, for people."""
+        return f"mirrors {self.mirror or '*'}" if self.answers is None else str(self.answers)
+
+    @property
+    def old(self) -> str | None:
+        """Whose answers tell what is noise, for people."""
+        if self.answers is None:
+            return self.old_mirror and f"mirrors {self.old_mirror}"
+        return None if self.noise is None else str(self.noise)
 
 
 @dataclass(slots=True)
@@ -63,6 +81,8 @@ class CompareResult:
     begun_before: int = 0
     under_way: int = 0
     """That have not ended yet."""
+    forgotten: int = 0
+    """Whose end has never come."""
 
     def conclude(self, tally: FingerprintTally, limits: NoiseLimits | None) -> None:
         """Take over what has been counted so far; again and again, if there is more."""
@@ -82,6 +102,7 @@ class Comparison:
         Raises:
             UsageProblem: a directory has no capture, or none that fits the first one.
         """
+        assert options.answers is not None  # noqa: S101 - else it is the live one's business
         self._options = options
         self._tally = FingerprintTally(report, options.samples)
         self._pairs = PairTally(self._tally, options.ignored)
