@@ -41,7 +41,7 @@ def compare_live(
         else:
             _read(options, comparison)
         result = comparison.result()
-        if not comparison.has_mirrored:
+        if not result.connections:
             raise UsageProblem(
                 f"{quote(str(options.recorded))}: nothing to compare"
                 + (" has come" if follows else " is in there"),

@@ -14,6 +14,7 @@ from spliceproxy.compare.mirrored_answers import MirroredAnswers
 from spliceproxy.compare.mirrored_connection import MirroredConnection
 from spliceproxy.compare.pair_tally import PairTally, PlaceOfAnswers
 from spliceproxy.compare.report_file import ReportFile
+from spliceproxy.framing.wire_protocol import WireProtocol
 
 MOST_HELD_BYTES = 128 << 20
 """Of answers that wait for those of the other side, roughly, of all connections."""
@@ -42,8 +43,6 @@ class LiveComparison:
         self._requests = MirroredRequests()
         self._own: OrderedDict[ConnectionId, MirroredConnection] = OrderedDict()
         self._mirrored: dict[ConnectionId, MirroredConnection] = {}  # by the mirror's connection
-        self.has_mirrored = False
-        """A connection has come that a mirror answers, too."""
         has_old = options.old_mirror is not None
         names = ("recorded", "new", "old") if has_old else ("recorded", "new")
         self._latencies = {name: Latencies() for name in names}
@@ -89,7 +88,8 @@ class LiveComparison:
 
     def _open_own(self, facts: Connection, event: Opened) -> None:
         options = self._options
-        own = MirroredConnection(facts, options.protocol, self._latencies["recorded"], self._sort)
+        recorded = self._latencies["recorded"]
+        own = MirroredConnection(facts, options.protocol, recorded, self._sort, self._decided)
         if event.is_continued:
             own.is_left_out = True
             self._result.begun_before += 1
@@ -107,9 +107,9 @@ class LiveComparison:
         elif not (own.is_left_out or event.is_continued):
             is_noise = _fits(facts.mirror, self._options.old_mirror)
             where = PlaceOfAnswers(str(own.facts.id), own.facts.began_ns, is_noise)
+            self._result.connections += not own.mirrors
             own.add_mirror(MirroredAnswers(facts, self._pairs, where))
             self._mirrored[event.connection] = own
-            self.has_mirrored = True
 
     def _is_wanted(self, mirror: str) -> bool:
         options = self._options
@@ -129,21 +129,16 @@ class LiveComparison:
         held_bytes = own.held_bytes
         own.note(event)
         if isinstance(event, Closed):
-            if own.mirrors:
-                own.end()
-                self._count(own)
+            own.end()
+            self._result.cut_off += sum(mirror.is_cut_off for mirror in own.mirrors.values())
             self._held_bytes -= held_bytes
             self._remove(event.connection)
         else:
             self._hold(own, held_bytes)
 
-    def _count(self, own: MirroredConnection) -> None:
-        result = self._result
-        result.connections += 1
-        result.cut_off += sum(mirror.is_cut_off for mirror in own.mirrors.values())
-        if own.protocol is not None:
-            name = own.protocol.name
-            result.protocols[name] = result.protocols.get(name, 0) + 1
+    def _decided(self, protocol: WireProtocol) -> None:
+        protocols = self._result.protocols
+        protocols[protocol.name] = protocols.get(protocol.name, 0) + 1
 
     def _take_mirrored(
         self, own: MirroredConnection, mirror: MirroredAnswers, event: Event

@@ -20,19 +20,25 @@ class MirroredConnection:
     """Tells all mirrors of its answers; the first bytes decide which protocol it is."""
 
     def __init__(
-        self, facts: Connection, protocol: WireProtocol | None, latencies: Latencies, sort: Sort
+        self,
+        facts: Connection,
+        protocol: WireProtocol | None,
+        latencies: Latencies,
+        sort: Sort,
+        decided: Callable[[WireProtocol], None],
     ) -> None:
+        """`protocol`: None if it is to be guessed; `decided` is told it, of what is mirrored."""
         self.facts = facts
         self.mirrors: dict[ConnectionId, MirroredAnswers] = {}
-        self.protocol = protocol
-        """None: not known yet."""
+        self._protocol = protocol
+        self._decided = decided
         self.is_left_out = False
         """It is not compared."""
         self._is_cut = False
         self._latencies = latencies
         self._sort = sort
         self._beginning = Beginning(is_hurried=True)
-        self._framer = None if protocol is None else AnswerFramer(protocol, latencies)
+        self._framer: AnswerFramer | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -49,8 +55,8 @@ class MirroredConnection:
     def add_mirror(self, mirror: MirroredAnswers) -> None:
         """One more mirror gets its request."""
         self.mirrors[mirror.facts.id] = mirror
-        if self.protocol is not None:
-            mirror.speak(self.protocol, self._sort(mirror))
+        if self._framer is not None and self._protocol is not None:
+            mirror.speak(self._protocol, self._sort(mirror))
 
     def note(self, event: Event) -> None:
         """Take what has happened on the client's own connection."""
@@ -81,11 +87,12 @@ class MirroredConnection:
             self._feed(self._framer, piece)
             return
         self._beginning.add(piece)
-        if self._beginning.is_enough:
+        if self._protocol is not None or self._beginning.is_enough:
             self._decide()
 
     def _decide(self) -> AnswerFramer:
-        protocol = self.protocol = self._beginning.guess()
+        protocol = self._protocol = self._protocol or self._beginning.guess()
+        self._decided(protocol)
         framer = self._framer = AnswerFramer(protocol, self._latencies)
         for mirror in self.mirrors.values():
             mirror.speak(protocol, self._sort(mirror))
