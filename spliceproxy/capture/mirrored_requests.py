@@ -61,9 +61,13 @@ class MirroredRequests:
             of = ConnectionId.parse(str(event.facts.get("mirror_of", "")))
         except ValueError:
             return
-        if event.connection not in self._of:
-            self._of[event.connection] = of
-            self._mirrored.setdefault(of, _Mirrored()).sent[event.connection] = 0
+        self.expect(event.connection, of)
+
+    def expect(self, connection: ConnectionId, of: ConnectionId) -> None:
+        """A mirror's connection gets the request of another one from now on."""
+        if connection not in self._of:
+            self._of[connection] = of
+            self._mirrored.setdefault(of, _Mirrored()).sent[connection] = 0
 
     def _hold(self, event: Data) -> None:
         mirrored = self._mirrored.get(event.connection)
@@ -147,5 +151,8 @@ def events_with_request(capture: Capture, connection: Connection) -> Iterator[Ev
         return connection.events()
     mirrored = capture.connection(of)
     both = [connection.events()] if mirrored is None else [mirrored.events(), connection.events()]
-    events = with_requests(heapq.merge(*both, key=attrgetter("time_ns")))
-    return (event for event in events if event.connection == connection.id)
+    requests = MirroredRequests()
+    requests.expect(connection.id, of)
+    events = heapq.merge(*both, key=attrgetter("time_ns"))
+    told = (told for event in events for told in requests.take(event))
+    return (event for event in told if event.connection == connection.id)

@@ -28,9 +28,9 @@ def _what_is_wrong(mirror: MirrorSettings, mirrors: Sequence[MirrorSettings]) ->
     captures = [one for one in mirrors if KINDS[one.kind].keeps_answers]
     found = [one for one in captures if os.path.normpath(one.target) == directory]
     if not found:
-        known = alternatives([quote(one.text) for one in captures])
-        has = f"that of {known}" if captures else "one: the route has no capture: mirror"
-        return f"answers are recorded in a capture of the same route: expected {has}"
+        names = [quote(one.text) for one in captures]
+        has = f"that of {alternatives(names)}" if names else "one, and the route has none"
+        return f"answers are recorded in a capture: mirror of the same route: expected {has}"
     if found[0].direction != "both":
         return "answers are compared with the backend's: expected direction=both of the capture"
     if found[0].is_vital:

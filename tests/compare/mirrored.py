@@ -26,7 +26,8 @@ class MirroredTraffic:
         self.capture.open(number, at_ms)
 
     def open_mirror(self, number: int, at_ms: float = 0, mirror: str = MIRROR, of: int = 1) -> None:
-        self.capture.open(number, at_ms, mirror=mirror, mirror_of=str(ConnectionId(1, of)))
+        backend, of_text = mirror.rpartition("/")[2], str(ConnectionId(1, of))
+        self.capture.open(number, at_ms, backend=backend, mirror=mirror, mirror_of=of_text)
 
     def say(self, number: int, data: bytes, at_ms: float, direction: str = "request") -> None:
         """Bytes of a stream, behind those before."""
