@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 import trio
 
+import spliceproxy.capture
+from spliceproxy.capture import Data
 from spliceproxy.sinks import answering_outlet, last_flush
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.capture_segment import SegmentFile
 from tests.mirroring.answering import answering, dialogue, recorded
+from tests.mirroring.test_full_disk import small_disk
 from tests.proxy.payload import random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.relay import both_modes, eventually
+
+__all__ = ["small_disk"]
 
 LARGE = random_bytes(3_000_000)
 
@@ -223,6 +228,60 @@ async def test_a_disk_that_stands_still_loses_answers_and_holds_up_nobody(
     _, answers = recorded(tmp_path)
     assert answers.missing_bytes == account["lost_bytes"]
     assert dialogue(tmp_path, answers)[-1] == ("response", 2 * len(LARGE), b"the last")
+
+
+@pytest.mark.parametrize("overflow", ["detach", "gap"])
+async def test_a_full_disk_loses_answers_and_harms_nobody(overflow: str, small_disk: Path) -> None:
+    with trio.fail_after(60):
+        async with answering(small_disk, capture=f"?overflow={overflow}") as it:
+            connection = await it.proxied.connect()
+            shadow = await it.shadow.accept()
+            await connection.client.send(b"question")
+            await connection.backend.receive_exactly(8)
+            await shadow.receive_exactly(8)
+            await shadow.send(LARGE)
+            await it.answered(len(LARGE))
+            await eventually(lambda: not it.proxied.mirrors.budget.used_bytes)
+            await connection.backend.send(b"answer")
+            assert await connection.client.receive_exactly(6) == b"answer"
+            shadow.close()
+            connection.client.finish()
+            assert await connection.backend.receive_rest() == (b"", "eof")
+            connection.backend.finish()
+            assert await connection.client.receive_rest() == (b"", "eof")
+            account = await it.account()
+            line = await it.proxied.line()
+            requests = await it.proxied.account(of="tcp")
+    assert (line["reason"], requests["state"]) == ("closed", "complete")
+    assert (account["offered_bytes"], account["reason"]) == (len(LARGE), "file_enospc")
+    assert 0 < account["lost_bytes"] <= len(LARGE)
+    capture = spliceproxy.capture.open(small_disk)
+    data = [event for event in capture.events() if isinstance(event, Data)]
+    assert capture.unreadable == []
+    kept = sum(len(event.data) for event in data if event.connection.number == 2)
+    assert kept == account["recorded_bytes"]
+
+
+async def test_a_mirror_that_is_stopped_leaves_the_traffic(tmp_path: Path) -> None:
+    with trio.fail_after(30):
+        async with answering(tmp_path) as it:
+            connection = await it.proxied.connect()
+            shadow = await it.shadow.accept()
+            await shadow.send(b"early")
+            await it.answered(5)
+            [session] = it.proxied.worker.sessions
+            assert session.mirrors is not None
+            [mirror] = [of for of, _ in session.mirrors.branches if of.settings.kind == "tcp"]
+            session.mirrors.stop(mirror, "stopped_by_operator")
+            assert (await shadow.receive_rest())[1] == "reset"
+            await connection.client.send(b"question")
+            assert await connection.backend.receive_exactly(8) == b"question"
+            connection.client.close()
+            connection.backend.close()
+            await it.account()
+            shadow.close()
+    _, answers = recorded(tmp_path)
+    assert (answers.reason, answers.response_bytes) == ("stopped_by_operator", 5)
 
 
 async def test_connections_that_are_not_captured_have_no_answers(tmp_path: Path) -> None:
