@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from fnmatch import fnmatchcase
 
-from spliceproxy.capture import Closed, Connection, ConnectionId, Data, Event, Missing, Opened
+from spliceproxy.capture import Closed, Connection, ConnectionId, Data, Event, Opened
 from spliceproxy.capture.mirrored_requests import MirroredRequests
 from spliceproxy.compare.alignment import NEW
 from spliceproxy.compare.comparison import CompareOptions, CompareResult
@@ -11,7 +11,7 @@ from spliceproxy.compare.fingerprint_tally import FingerprintTally
 from spliceproxy.compare.gathered_capture import CapturedPiece
 from spliceproxy.compare.latencies import Latencies
 from spliceproxy.compare.mirrored_answers import MirroredAnswers
-from spliceproxy.compare.mirrored_connection import MirroredConnection
+from spliceproxy.compare.mirrored_connection import MirroredConnection, notes_gap
 from spliceproxy.compare.pair_tally import PairTally, PlaceOfAnswers
 from spliceproxy.compare.report_file import ReportFile
 from spliceproxy.framing.wire_protocol import WireProtocol
@@ -143,15 +143,13 @@ class LiveComparison:
     def _take_mirrored(
         self, own: MirroredConnection, mirror: MirroredAnswers, event: Event
     ) -> None:
-        mirror.facts.note(event)
-        match event:
-            case Data():
-                is_response = event.direction == "response"
-                mirror.take(CapturedPiece(event.time_ns, is_response, event.data))
-            case Missing():
-                mirror.cut_off(NEW)
-            case Closed():
-                mirror.close(own.facts)
+        if notes_gap(mirror.facts, event):
+            mirror.cut_off(NEW)
+        elif isinstance(event, Data):
+            is_response = event.direction == "response"
+            mirror.take(CapturedPiece(event.time_ns, is_response, event.data))
+        elif isinstance(event, Closed):
+            mirror.close(own.facts)
 
     def _hold(self, own: MirroredConnection, before_bytes: int) -> None:
         """Count what waits more than before; where it is too much, the largest has to go."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from spliceproxy.capture import Connection, ConnectionId, Data, Event, Missing
+from spliceproxy.capture import Connection, ConnectionId, Data, Event
 from spliceproxy.compare.alignment import RECORDED
 from spliceproxy.compare.answer_framer import AnswerFramer
 from spliceproxy.compare.beginning import Beginning
@@ -14,6 +14,13 @@ from spliceproxy.framing.wire_protocol import WireProtocol
 
 Sort = Callable[[MirroredAnswers], Latencies]
 """Tells where the latencies of a mirror's peer belong."""
+
+
+def notes_gap(facts: Connection, event: Event) -> bool:
+    """Take an event into account; whether bytes are missing before it, told or not."""
+    before = facts.gaps, facts.begins_mid_stream
+    facts.note(event)
+    return (facts.gaps, facts.begins_mid_stream) != before
 
 
 class MirroredConnection:
@@ -60,10 +67,10 @@ class MirroredConnection:
 
     def note(self, event: Event) -> None:
         """Take what has happened on the client's own connection."""
-        self.facts.note(event)
+        is_missing = notes_gap(self.facts, event)
         if self._is_cut or not self.is_compared:
             return
-        if isinstance(event, Missing):
+        if is_missing:
             self.cut_off()
         elif isinstance(event, Data):
             self._take(CapturedPiece(event.time_ns, event.direction == "response", event.data))

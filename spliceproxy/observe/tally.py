@@ -213,13 +213,16 @@ class Stream(StreamBytes, Protocol):
 class MirrorTally:
     """What one mirror of a route is offered and gets."""
 
-    def __init__(self, tally: Tally, route: str, mirror: str) -> None:
+    def __init__(
+        self, tally: Tally, route: str, mirror: str, *, counts_answers: bool = False
+    ) -> None:
         self._row = tally.row(Kind.MIRROR, route, mirror)
         self.cells = cells = self._row.cells
         self.lost = Counter[str]()
         """Bytes by reason that this worker's streams did not get."""
         self._dropped = Reasons(tally, Kind.DROPPED, route, mirror)
         self._open: dict[Stream, tuple[int, int, int]] = {}
+        self._counts_answers = counts_answers
         self._answers: dict[Stream, tuple[int, int, int]] = {}
         cells[MirrorCell.OPEN] = cells[MirrorCell.LAG_BYTES] = 0
         self.tell(MirrorCondition.OK, 0.0, "")
@@ -261,8 +264,8 @@ class MirrorTally:
             reason = stream.reason or "unknown"
             self.lost[reason] += now[2] - dropped
             self._dropped.add(reason, now[2] - dropped)
-        if stream.answers is not None:
-            self._add_answers(stream, stream.answers)
+        if self._counts_answers and (answers := stream.answers) is not None:
+            self._add_answers(stream, answers)
 
     def _add_answers(self, stream: Stream, answers: StreamBytes) -> None:
         seen, recorded, lost = self._answers.get(stream, (0, 0, 0))

@@ -66,8 +66,12 @@ class CaptureAnswers:
     def _describe(self) -> dict[str, object]:
         """Return what the connection's own facts are, but for who answers."""
         mirror = self._of.settings.text
-        told = {"mirror": mirror, "mirror_of": self._log.name(self._mirrored)}
-        return {**self._of.facts().line(), "backend": mirror.partition(":")[2].lstrip("/"), **told}
+        return {
+            **self._of.facts().line(),
+            "backend": mirror.partition(":")[2].removeprefix("//"),
+            "mirror": mirror,
+            "mirror_of": self._log.name(self._mirrored),
+        }
 
     def start(self) -> None:
         """Introduce the connection, behind the one that it mirrors."""

@@ -45,6 +45,8 @@ class Sink(ABC):
     """It writes down what became of each connection."""
     calls: ClassVar[tuple[str, ...]] = ("pipe2", "eventfd2")
     """Which of `kernel.refusals.CALLS` it can't do without."""
+    records_answers: bool = False
+    """What its peer answers is recorded."""
     can_be_tried: ClassVar[bool] = False
     """It can find out without a stream whether one could be opened: `try_out`."""
 

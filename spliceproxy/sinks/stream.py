@@ -35,6 +35,7 @@ class StreamSink(Sink):
         if own is not None:
             recorder = next(sink for sink in others if sink.keeps_answers_in(own.answers))
             self._recorder = recorder, budget.open_share()
+            self.records_answers = True
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""

@@ -153,6 +153,21 @@ def test_answers_are_compared_up_to_a_gap(traffic: MirroredTraffic, gap: int) ->
     assert (found(result), result.answers, result.cut_off) == ([], 1, 1)
 
 
+@pytest.mark.parametrize("number", [1, 101])
+def test_a_segment_that_has_gone_is_a_gap(traffic: MirroredTraffic, number: int) -> None:
+    traffic.open(1)
+    traffic.open_mirror(101)
+    traffic.say(1, PING[0] * 2, 0)
+    traffic.sent(101, 1, 1)
+    for each in (1, 101):
+        traffic.answer(each, PING[1], 1)
+    traffic.capture.data(number, b"-ERR\r\n", 2, direction="response", offset=100)
+    traffic.close_mirror(101, 4)
+    traffic.close(1, 5)
+    result, _ = compare(traffic)
+    assert (found(result), result.answers, result.cut_off) == ([], 1, 1)
+
+
 def test_requests_that_have_gone_are_gaps(traffic: MirroredTraffic) -> None:
     traffic.open(1)
     traffic.open_mirror(101)
