@@ -1,6 +1,7 @@
 """A stream to a peer whose answers are recorded."""
 
 import errno
+import socket
 from collections.abc import Callable, Iterator
 
 from spliceproxy.kernel.addresses import SocketAddress
@@ -8,7 +9,7 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_answers import CaptureAnswers
-from spliceproxy.sinks.stream_outlet import StreamOutlet
+from spliceproxy.sinks.stream_outlet import StreamOutlet, scratch
 
 _READ_BYTES = 1 << 16
 MOST_GOODBYE_S = 60.0
@@ -59,7 +60,7 @@ class AnsweringOutlet(StreamOutlet):
             super()._read(sock, hung_up=hung_up)
             return
         try:
-            data = sock.recv(_READ_BYTES)
+            count = self._receive(answers, sock)
         except BlockingIOError:
             return
         except OSError as error:
@@ -67,13 +68,23 @@ class AnsweringOutlet(StreamOutlet):
                 answers.end(is_reset=True)
             self._fail(error)
             return
-        if data:
-            answers.take(data)
+        if count:
             if self._finishing and self._reactor.now_s < self._until_s:
                 self._branch.progressed()
         else:
             answers.end(is_reset=False)
             self._read_to_end(hung_up=hung_up)
+
+    def _receive(self, answers: CaptureAnswers, sock: Socket) -> int:
+        if answers.is_full:
+            count = sock.recv_into(scratch, len(scratch), socket.MSG_TRUNC)
+            if count:
+                answers.lose(count)
+            return count
+        data = sock.recv(_READ_BYTES)
+        if data:
+            answers.take(data)
+        return len(data)
 
     def _close_answers(self) -> None:
         """The connection is over; the stream is when its answers are written."""

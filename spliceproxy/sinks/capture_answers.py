@@ -13,13 +13,61 @@ from spliceproxy.formats.timestamps import timestamp
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
-from spliceproxy.sinks.budget import ClientShare, MirrorShare
+from spliceproxy.sinks.budget import MirrorShare
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_log import CaptureLog
 from spliceproxy.sinks.capture_outlet import CaptureOutlet
 
 _SENT_BYTES = RECORD_BYTES + 24
 """Of a record that tells how much of the request the peer has got, with its text."""
+
+
+MOST_WAITING_BYTES = 16 << 20
+"""Of all answers to a mirror in a worker: conversations of clients are written behind them."""
+
+
+class AnswersBranch(Branch):
+    """Of one stream of answers; the bound is for all that share the memory."""
+
+    def __init__(
+        self,
+        settings: MirrorSettings,
+        reactor: Reactor,
+        share: MirrorShare,
+        client: bytes,
+        on_closed: Callable[[Branch], None],
+    ) -> None:
+        joined = share.join(client)
+        super().__init__(
+            settings,
+            "response",
+            reactor,
+            joined,
+            on_open=lambda: None,
+            on_room=lambda: None,
+            on_failed=lambda why: None,
+            on_closed=on_closed,
+        )
+        self._all = share
+        self._joined = joined
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is taken now: what comes need not be read."""
+        limit = self.settings.max_bytes
+        return (
+            not self.open
+            or self.fill >= 1.0
+            or self._all.used_bytes >= MOST_WAITING_BYTES
+            or (limit is not None and self.offered_bytes >= limit)
+        )
+
+    def _has_room(self, count: int) -> bool:
+        return self._all.used_bytes + count <= MOST_WAITING_BYTES and super()._has_room(count)
+
+    def leave(self) -> None:
+        """Nothing is held any more."""
+        self._all.leave(self._joined)
 
 
 class CaptureAnswers:
@@ -41,19 +89,9 @@ class CaptureAnswers:
         self._log = log
         self._of = of
         self._mirrored = mirrored
-        self._share = share
         self._connection = log.open_connection(self._describe)
-        joined = share.join(of.client)
-        self.branch = Branch(
-            replace(settings, buffer_bytes=None, max_bytes=of.settings.max_bytes),
-            "response",
-            reactor,
-            joined,
-            on_open=lambda: None,
-            on_room=lambda: None,
-            on_failed=lambda why: None,
-            on_closed=lambda branch: self._branch_over(joined),
-        )
+        limited = replace(settings, buffer_bytes=None, max_bytes=of.settings.max_bytes)
+        self.branch = AnswersBranch(limited, reactor, share, of.client, self._branch_over)
         """What became of the bytes that the peer has answered."""
         self.branch.facts = of.facts
         self._outlet = self.branch.outlet = CaptureOutlet(self.branch, log, self._connection)
@@ -93,6 +131,17 @@ class CaptureAnswers:
             self._tell_sent()
             branch.take_bytes(data if count == len(data) else data[:count])
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is taken now: what comes may be discarded, and told by `lose`."""
+        return self.branch.is_full
+
+    def lose(self, count: int) -> None:
+        """The peer has answered so many bytes that were discarded."""
+        accepted = self.branch.accept(count)
+        if accepted:
+            self.branch.miss(accepted)
+
     def _tell_sent(self) -> None:
         if self._told_bytes == self._sent_bytes:
             return
@@ -122,8 +171,8 @@ class CaptureAnswers:
         self._tell_sent()
         self.branch.stop("")  # it has not ended, so no end is told
 
-    def _branch_over(self, share: ClientShare) -> None:
-        self._share.leave(share)
+    def _branch_over(self, _: Branch) -> None:
+        self.branch.leave()
         if self._done is not None:
             self._close_connection()
 

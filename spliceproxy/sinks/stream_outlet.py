@@ -17,7 +17,8 @@ from spliceproxy.sinks.write_queue import write_queue
 
 CONNECT_TIMEOUT_S = 5.0
 _DISCARD_BYTES = 1 << 16
-_scratch = bytearray(_DISCARD_BYTES)
+scratch = bytearray(_DISCARD_BYTES)
+"""Where bytes go that nobody looks at."""
 
 
 def name_dial_failure(why: str) -> str:
@@ -116,7 +117,7 @@ class StreamOutlet(Outlet):
     def _read(self, sock: Socket, *, hung_up: bool) -> None:
         """Drop what the mirror says inside the kernel (MSG_TRUNC, tcp(7)); see it end or fail."""
         try:
-            count = sock.recv_into(_scratch, _DISCARD_BYTES, socket.MSG_TRUNC)
+            count = sock.recv_into(scratch, _DISCARD_BYTES, socket.MSG_TRUNC)
         except BlockingIOError:
             return
         except OSError as error:

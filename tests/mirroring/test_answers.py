@@ -9,7 +9,7 @@ import trio
 
 import spliceproxy.capture
 from spliceproxy.capture import Data
-from spliceproxy.sinks import answering_outlet, last_flush
+from spliceproxy.sinks import answering_outlet, capture_answers, last_flush
 from spliceproxy.sinks.capture_batch import Batch
 from spliceproxy.sinks.capture_segment import SegmentFile
 from tests.mirroring.answering import answering, dialogue, recorded
@@ -228,6 +228,38 @@ async def test_a_disk_that_stands_still_loses_answers_and_holds_up_nobody(
     _, answers = recorded(tmp_path)
     assert answers.missing_bytes == account["lost_bytes"]
     assert dialogue(tmp_path, answers)[-1] == ("response", 2 * len(LARGE), b"the last")
+
+
+async def test_what_waits_for_the_disk_has_a_bound_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_answers, "MOST_WAITING_BYTES", 200_000)
+    real, goes_on = SegmentFile.write, threading.Event()
+
+    def write(self: SegmentFile, batch: Batch) -> None:
+        goes_on.wait()
+        real(self, batch)
+
+    monkeypatch.setattr(SegmentFile, "write", write)
+    with trio.fail_after(60):
+        async with answering(tmp_path, capture="?overflow=gap") as it:
+            connections = [await it.proxied.connect() for _ in range(2)]
+            shadows = [await it.shadow.accept() for _ in range(2)]
+            for shadow in shadows:
+                await shadow.send(LARGE[:500_000])
+            await it.answered(1_000_000)
+            used = it.proxied.mirrors.budget.used_bytes
+            goes_on.set()
+            for shadow, connection in zip(shadows, connections, strict=True):
+                shadow.close()
+                connection.client.close()
+                connection.backend.close()
+            lines = [(await it.proxied.line(number))["mirrors"] for number in (1, 2)]
+    answers = [one["answers"] for line in lines for one in line if "answers" in one]
+    assert used < 300_000
+    assert sum(one["recorded_bytes"] for one in answers) <= 200_000
+    assert sum(one["recorded_bytes"] + one["lost_bytes"] for one in answers) == 1_000_000
+    assert {one["reason"] for one in answers} == {"buffer_full"}
 
 
 @pytest.mark.parametrize("overflow", ["detach", "gap"])

@@ -10,6 +10,7 @@ from spliceproxy.settings.mirror_kinds.capture import CaptureKind
 from spliceproxy.settings.mirror_kinds.kind import MirrorKind
 from spliceproxy.settings.mirror_kinds.option import Option
 from spliceproxy.settings.mirror_kinds.paths import parse_path
+from spliceproxy.settings.written import written_in
 
 if TYPE_CHECKING:
     from spliceproxy.settings.mirror import MirrorSettings
@@ -23,12 +24,14 @@ class StreamOptions:
 
     answers: str
     """The directory of the capture that they are recorded in."""
+    written: str
+    """The same as the user wrote it."""
 
 
-def _parse_answers(text: str) -> str:
+def _parse_answers(text: str) -> StreamOptions:
     if not text.startswith(_PREFIX):
         raise ValueError(f"{quote(text)} is no capture: expected {CaptureKind.form}")
-    return parse_path(CaptureKind.name, text.removeprefix(_PREFIX))
+    return StreamOptions(parse_path(CaptureKind.name, text.removeprefix(_PREFIX)), written_in(text))
 
 
 class StreamKind(MirrorKind, ABC):
@@ -40,8 +43,8 @@ class StreamKind(MirrorKind, ABC):
 
     def take_own(self, options: dict[str, Any]) -> StreamOptions | None:
         """Take the own options out of those that were given."""
-        answers = options.pop("answers", None)
-        return None if answers is None else StreamOptions(answers)
+        own: StreamOptions | None = options.pop("answers", None)
+        return own
 
     def find_conflict(self, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """See `MirrorKind.find_conflict`."""
@@ -61,5 +64,5 @@ class StreamKind(MirrorKind, ABC):
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
-        answers = self.where_answers_go(mirror)
-        return {} if answers is None else {"answers": _PREFIX + answers}
+        own: StreamOptions | None = mirror.own
+        return {} if own is None else {"answers": own.written}
