@@ -63,6 +63,8 @@ async def test_both_answers_are_in_one_log(splice: bool, is_first: bool, tmp_pat
     assert (answers.closed["request_bytes"], answers.closed["response_bytes"]) == (20, 32)
     assert answers.is_whole
     assert own.is_whole
+    first, second, *_ = spliceproxy.capture.open(tmp_path).events()
+    assert (first.connection, second.connection) == (own.id, answers.id)
     assert dialogue(tmp_path, answers) == [
         entry
         for turn in range(2)
