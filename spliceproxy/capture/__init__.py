@@ -18,7 +18,9 @@ from spliceproxy.capture.events import (
     Event,
     Missing,
     Opened,
+    Sent,
 )
+from spliceproxy.capture.mirrored_requests import with_requests
 from spliceproxy.capture.packets import to_pcapng
 from spliceproxy.capture.reader import Capture, Unreadable, open  # noqa: A004
 
@@ -33,7 +35,9 @@ __all__ = [
     "Event",
     "Missing",
     "Opened",
+    "Sent",
     "Unreadable",
     "open",
     "to_pcapng",
+    "with_requests",
 ]

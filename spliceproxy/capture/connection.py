@@ -61,6 +61,11 @@ class Connection:
         """Why it has ended; empty if that is not known."""
         return "" if self.closed is None else str(self.closed.get("reason", ""))
 
+    @property
+    def mirror(self) -> str:
+        """Which mirror's peer answers here; empty: it is no mirror's."""
+        return str(self.facts.get("mirror", ""))
+
     def take(self, event: Event, record: Record, path: Path) -> None:
         """Take one more event into account, and where it was found."""
         self.note(event)

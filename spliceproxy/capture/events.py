@@ -87,6 +87,21 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Who answers on a mirror's connection has got the mirrored request up to an offset.
+
+    `spliceproxy.capture.with_requests` puts the bytes in its place.
+    """
+
+    connection: ConnectionId
+    time_ns: int
+    """When that was told, before the next answer."""
+    offset: int
+    sent_ns: int
+    """When the last of it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A connection is over."""
 
@@ -96,7 +111,7 @@ class Closed:
     """Its line of the access log, with the accounts of its mirrors."""
 
 
-Event = Opened | Data | End | Missing | Closed
+Event = Opened | Data | End | Missing | Sent | Closed
 
 
 def event_of(header: SegmentHeader, record: Record) -> Event | None:
@@ -116,14 +131,25 @@ def event_of(header: SegmentHeader, record: Record) -> Event | None:
             is_reset = record.kind == RecordKind.RESET
             return End(connection, time_ns, direction, record.offset, is_reset)
         case RecordKind.GAP:
-            facts = decode_text(record.payload)
-            length, reason = facts.get("bytes"), str(facts.get("reason", ""))
-            if not (length is None or (isinstance(length, int) and length >= 0)):
-                raise ValueError("a gap of no length")
-            return Missing(connection, time_ns, direction, record.offset, length, reason)
+            return _missing(connection, time_ns, direction, record)
+        case RecordKind.SENT:
+            age_ns = decode_text(record.payload).get("age_ns", 0)
+            if not (isinstance(age_ns, int) and age_ns >= 0):
+                raise ValueError("a request that was sent at no time")
+            return Sent(connection, time_ns, record.offset, time_ns - age_ns)
         case RecordKind.OPEN:
             is_continued = bool(record.flags & Flag.CONTINUED)
             return Opened(connection, time_ns, is_continued, decode_text(record.payload))
         case RecordKind.CLOSE:
             return Closed(connection, time_ns, decode_text(record.payload))
     return None
+
+
+def _missing(
+    connection: ConnectionId, time_ns: int, direction: Direction, record: Record
+) -> Missing:
+    facts = decode_text(record.payload)
+    length, reason = facts.get("bytes"), str(facts.get("reason", ""))
+    if not (length is None or (isinstance(length, int) and length >= 0)):
+        raise ValueError("a gap of no length")
+    return Missing(connection, time_ns, direction, record.offset, length, reason)

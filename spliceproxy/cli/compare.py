@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spliceproxy.cli.output_file import appearing_file
 from spliceproxy.cli.readers import reads
 from spliceproxy.cli.substitute_options import substituting
 from spliceproxy.errors import ExitStatus, UsageProblem, quote
@@ -15,8 +14,7 @@ from spliceproxy.settings.address import BACKEND_FORMS, Address, parse_backend
 from spliceproxy.settings.bounds import parse_timeout
 
 if TYPE_CHECKING:
-    from spliceproxy.compare.comparison import CompareOptions, CompareResult
-    from spliceproxy.compare.report_file import ReportFile
+    from spliceproxy.compare.comparison import CompareOptions
     from spliceproxy.replay.value_patterns import ValuePattern
 
 _DIRECTORY = click.Path(path_type=Path, readable=False)  # whoever reads it says more
@@ -58,6 +56,22 @@ def _percentage(text: str) -> float:
     metavar="ADDRESS",
     callback=reads(parse_backend),
     help="Replay against the old version, too, instead of --noise.",
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    help="The new answers are those of a mirror with answers=capture:DIR, in DIR itself.",
+)
+@click.option("--follow", "follows", is_flag=True, help="The same, as they come, until a signal.")
+@click.option(
+    *("--mirror", "mirror"),
+    metavar="PATTERN",
+    help="With --live or --follow: of this mirror, such as 'tcp://10.0.0.2:*'; by default of all.",
+)
+@click.option(
+    *("--old-mirror", "old_mirror"),
+    metavar="PATTERN",
+    help="A mirror that is the old version: what differs there, too, is noise.",
 )
 @click.option(
     "--keep", "kept", type=_DIRECTORY, metavar="DIR", help="Keep these replays, as new and old."
@@ -118,6 +132,8 @@ def compare(
     answer_timeout_s: float,
     substitutes: tuple["ValuePattern", ...],
     substitutes_across: bool,
+    live: bool,
+    follows: bool,
     report: Path | None,
     html: Path | None,
     **given: Any,
@@ -128,8 +144,14 @@ def compare(
     """
     from spliceproxy.cli.compare_replays import WantedReplays, replayed
 
-    _check_sources(given["answers"], given["noise"], new, old)
+    is_live = live or follows
+    _check_sources(given["answers"], given["noise"], new, old, is_live=is_live)
+    _check_mirrors(given["mirror"], given["old_mirror"], is_live=is_live)
     options = _options(recorded, **given)
+    if is_live:
+        from spliceproxy.cli.compare_live import compare_live
+
+        return compare_live(options, report, html, follows=follows)
     if new is None:
         if substitutes:
             raise UsageProblem("--substitute is for replays", "give it to spliceproxy replay")
@@ -147,15 +169,35 @@ def compare(
 
 
 def _check_sources(
-    answers: Path | None, noise: Path | None, new: Address | None, old: Address | None
+    answers: Path | None,
+    noise: Path | None,
+    new: Address | None,
+    old: Address | None,
+    *,
+    is_live: bool,
 ) -> None:
     """See that there is one way to the new answers, and to the old ones the same at most."""
-    if (answers is None) == (new is None):
-        raise UsageProblem("compare: one of --answers and --new is needed", "see --help")
+    if is_live and any(each is not None for each in (answers, noise, new, old)):
+        raise UsageProblem(
+            "compare: --live and --follow have answers of mirrors alone",
+            "leave out --answers, --noise, --new and --old; --old-mirror tells what is noise",
+        )
+    if not is_live and (answers is None) == (new is None):
+        raise UsageProblem(
+            "compare: one of --answers and --new is needed", "or --live or --follow; see --help"
+        )
     if (new is None and old is not None) or (new is not None and noise is not None):
         raise UsageProblem(
             "compare: two ways to answers are mixed",
             "give --answers and --noise, or --new and --old",
+        )
+
+
+def _check_mirrors(mirror: str | None, old: str | None, *, is_live: bool) -> None:
+    """See that mirrors are named where they are asked."""
+    if not is_live and (mirror is not None or old is not None):
+        raise UsageProblem(
+            "compare: --mirror and --old-mirror have no effect", "add --live or --follow"
         )
 
 
@@ -169,6 +211,8 @@ def _options(
     relative: float,
     absolute: float,
     samples: int,
+    mirror: str | None,
+    old_mirror: str | None,
 ) -> "CompareOptions":
     from spliceproxy.compare.comparison import CompareOptions
     from spliceproxy.compare.ignored import IgnorePatterns
@@ -181,45 +225,23 @@ def _options(
         raise UsageProblem(f"--ignore: {problem}", "expected such as re:[0-9]+") from None
     return CompareOptions(
         recorded=recorded,
-        answers=answers or recorded,
+        answers=answers,
         noise=noise,
         protocol=None if protocol is None else find_protocol(protocol),
         ignored=patterns,
         limits=NoiseLimits(relative, absolute),
         samples=samples,
+        mirror=mirror,
+        old_mirror=old_mirror,
     )
 
 
 def _compare(options: "CompareOptions", report_path: Path | None, html: Path | None) -> int:
-    from spliceproxy.cli.compare_summary import summarize
+    from spliceproxy.cli.compare_reports import tell
     from spliceproxy.compare.comparison import Comparison
     from spliceproxy.compare.report_file import ReportFile
-    from spliceproxy.compare.written_report import write_report
 
     with closing(ReportFile(report_path)) as report:
         with closing(Comparison(options, report)) as comparison:
             result = comparison.run()
-        for paragraph in summarize(result, report):
-            click.echo(paragraph + "\n")
-        write_report(report, options, result)
-        report.finish()
-        if html is not None:
-            _write_page(html, report, options, result)
-    for line in result.complaints:
-        click.echo(f"spliceproxy: {line}", err=True)
-    return ExitStatus.DIFFERENT if result.differences or result.complaints else ExitStatus.OK
-
-
-def _write_page(
-    path: Path, report: "ReportFile", options: "CompareOptions", result: "CompareResult"
-) -> None:
-    from spliceproxy.compare.html_page import make_page
-
-    try:
-        with appearing_file(path, 0o666) as file:
-            for text in make_page(report, options, result):
-                file.write(text.encode("utf-8", "backslashreplace"))
-    except OSError as problem:
-        raise UsageProblem(
-            f"--html {quote(str(path))}: {problem.strerror}", "expected a file that can be written"
-        ) from None
+        return tell(report, options, result, html)

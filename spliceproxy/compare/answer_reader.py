@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from itertools import chain
 
 from spliceproxy.capture import Connection
-from spliceproxy.compare.gathered_capture import CapturedPiece, GatheredConnection
+from spliceproxy.compare.answer_framer import AnswerFramer
+from spliceproxy.compare.beginning import Beginning
+from spliceproxy.compare.gathered_capture import GatheredConnection
 from spliceproxy.compare.latencies import Latencies
-from spliceproxy.framing.first_bytes import FirstBytes
 from spliceproxy.framing.frame import Frame
 from spliceproxy.framing.wire_protocol import WireProtocol
 
@@ -25,27 +26,23 @@ class AnswerReader:
         self.time_ns = connection.facts.began_ns
         """Of what was read last."""
         pieces = connection.pieces()
-        begun: list[CapturedPiece] = []
-        self.protocol = protocol or _guess(pieces, begun)
-        self._pieces = chain(begun, pieces)
+        beginning = Beginning()
+        while protocol is None and not beginning.is_enough:
+            piece = next(pieces, None)
+            if piece is None:
+                break
+            beginning.add(piece)
+        self.protocol = protocol or beginning.guess()
+        self._pieces = chain(beginning.pieces, pieces)
         self._latencies = latencies
-        self._asked_ns: int | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """Return the answers; what nobody has asked for is left out, for its place is chance."""
-        requests, answers = self.protocol.make()
-        for time_ns, is_response, data in self._pieces:
-            self.time_ns = time_ns
-            if not is_response:
-                self._asked_ns = time_ns
-                requests.feed(data)
-                continue
-            if self._asked_ns is not None:
-                self._latencies.add((time_ns - self._asked_ns) / 1e9)
-                self._asked_ns = None
-            yield from (frame for frame in answers.feed(data) if not frame.is_push)
-        requests.end()
-        yield from (frame for frame in answers.end() if not frame.is_push)
+        """Return the answers."""
+        framer = AnswerFramer(self.protocol, self._latencies)
+        for piece in self._pieces:
+            self.time_ns = piece.time_ns
+            yield from framer.feed(piece)
+        yield from framer.end()
 
 
 def ending(connection: Connection) -> str:
@@ -57,14 +54,3 @@ def ending(connection: Connection) -> str:
         return f"replay: {connection.reason}"
     is_reset = connection.ends.get("response") == "reset"
     return "reset" if is_reset and connection.ends.get("request") != "reset" else "closed"
-
-
-def _guess(pieces: Iterator[CapturedPiece], begun: list[CapturedPiece]) -> WireProtocol:
-    """Guess by the first pieces, which are put aside."""
-    first = FirstBytes()
-    for piece in pieces:
-        begun.append(piece)
-        first.add(piece.data, is_response=piece.is_response)
-        if first.is_enough:
-            break
-    return first.guess()

@@ -1,29 +1,20 @@
 """Two captures, or three, compared: recorded answers, new ones, and those of the old version."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from spliceproxy.compare.alignment import align
 from spliceproxy.compare.answer_reader import AnswerReader, ending
-from spliceproxy.compare.differences import (
-    ABSENT,
-    Difference,
-    DifferenceLevel,
-    compare_frames,
-    describe,
-    make_difference,
-)
 from spliceproxy.compare.fingerprint_tally import FingerprintTally, TalliedDifference
 from spliceproxy.compare.first_difference import first_difference
 from spliceproxy.compare.gathered_capture import GatheredCapture, GatheredConnection
 from spliceproxy.compare.ignored import IgnorePatterns
 from spliceproxy.compare.latencies import Latencies
 from spliceproxy.compare.noise import NoiseLimits
+from spliceproxy.compare.pair_tally import PairTally, PlaceOfAnswers
 from spliceproxy.compare.report_file import ReportFile
 from spliceproxy.errors import UsageProblem, quote
-from spliceproxy.framing.frame import Frame
 from spliceproxy.framing.wire_protocol import WireProtocol
 
 
@@ -32,14 +23,32 @@ class CompareOptions:
     """As the command line has it; `docs/compare.md` tells what each one means."""
 
     recorded: Path
-    answers: Path
+    answers: Path | None = None
+    """A replay against the new version; None: the new answers are those of mirrors."""
     noise: Path | None = None
+    """A replay against the old version."""
     protocol: WireProtocol | None = None
     """None: guessed for each connection."""
     ignored: IgnorePatterns = field(default_factory=IgnorePatterns)
     limits: NoiseLimits = field(default_factory=NoiseLimits)
     samples: int = 3
     """That are kept of each fingerprint."""
+    mirror: str | None = None
+    """Whose answers are compared, with ``*`` and ``?``, if they are a mirror's; None: all."""
+    old_mirror: str | None = None
+    """In whose answers is noise."""
+
+    @property
+    def new(self) -> str:
+        """Whose answers are compared, for people."""
+        return f"mirrors {self.mirror or '*'}" if self.answers is None else str(self.answers)
+
+    @property
+    def old(self) -> str | None:
+        """Whose answers tell what is noise, for people."""
+        if self.answers is None:
+            return self.old_mirror and f"mirrors {self.old_mirror}"
+        return None if self.noise is None else str(self.noise)
 
 
 @dataclass(slots=True)
@@ -63,6 +72,25 @@ class CompareResult:
     """Differences that do not count."""
     latencies: dict[str, Latencies] = field(default_factory=dict)
     """By capture: ``recorded``, ``new``, ``old`` (replayed, for noise)."""
+    is_live: bool = False
+    """The answers are those of mirrors, and not of a replay."""
+    cut_off: int = 0
+    """Connections that were compared up to where a mirror was cut off, or bytes are missing."""
+    far_behind: int = 0
+    """So that answers of the others had to go."""
+    begun_before: int = 0
+    under_way: int = 0
+    """That have not ended yet."""
+    forgotten: int = 0
+    """Whose end has never come."""
+
+    def conclude(self, tally: FingerprintTally, limits: NoiseLimits | None) -> None:
+        """Take over what has been counted so far; again and again, if there is more."""
+        self.answers = tally.answers
+        self.differences, self.noise = [], []
+        for found in tally.tallied(limits):
+            counts = found.counts.counts(limits)
+            (self.differences if counts else self.noise).append(found)
 
 
 class Comparison:
@@ -74,9 +102,10 @@ class Comparison:
         Raises:
             UsageProblem: a directory has no capture, or none that fits the first one.
         """
+        assert options.answers is not None  # noqa: S101 - else it is the live one's business
         self._options = options
-        self._report = report
         self._tally = FingerprintTally(report, options.samples)
+        self._pairs = PairTally(self._tally, options.ignored)
         self._result = CompareResult()
         with ExitStack() as opened:
             self._new = opened.enter_context(closing(_Replayed(options.answers)))
@@ -97,7 +126,8 @@ class Comparison:
         """
         result = self._result
         for connection in self._recorded.connections.values():
-            self._compare(connection)
+            if not connection.facts.mirror:
+                self._compare(connection)
         captures = [self._recorded.capture, self._new.capture]
         captures += [] if self._old is None else [self._old.capture]
         result.complaints = [
@@ -112,11 +142,7 @@ class Comparison:
                 next(iter(result.complaints), _EXPECTED),
             )
         result.strangers = self._new.left
-        result.answers = self._tally.answers
-        limits = None if self._old is None else self._options.limits
-        for found in self._tally.tallied(limits):
-            counts = found.counts.counts(limits)
-            (result.differences if counts else result.noise).append(found)
+        result.conclude(self._tally, None if self._old is None else self._options.limits)
         return result
 
     def close(self) -> None:
@@ -157,56 +183,15 @@ class Comparison:
             latencies["recorded"] if is_first else Latencies(),
         )
         theirs = AnswerReader(copy, ours.protocol, latencies["old" if is_noise else "new"])
+        where = PlaceOfAnswers(str(recorded.facts.id), is_noise=is_noise)
         for one, other in align(ours.frames(), theirs.frames()):
-            asked = (one or other or _NO_FRAME).asked
-            self._tally.compared(asked.name, is_noise=is_noise)
-            for difference in self._differences(one, other):
-                if one is not None and one.name == "stream":
-                    difference = _with_place(difference, recorded, copy)
-                self._count(difference, ours, asked.text, is_noise=is_noise)
-        ends = ending(recorded.facts), ending(copy.facts)
-        if ends[0] != ends[1]:
-            difference = make_difference("", DifferenceLevel.ENDING, "(ending)", *ends)
-            self._count(difference, ours, "", is_noise=is_noise)
+            where.time_ns = ours.time_ns
+            self._pairs.compare(one, other, where, lambda: first_difference(recorded, copy))
+        self._pairs.compare_endings(ending(recorded.facts), ending(copy.facts), where)
         return ours.protocol
-
-    def _differences(self, one: Frame | None, other: Frame | None) -> Iterator[Difference]:
-        frames, ignored = DifferenceLevel.FRAMES, self._options.ignored
-        if one is not None and other is not None:
-            yield from compare_frames(one, other, ignored)
-        elif one is not None:
-            yield make_difference(one.asked.name, frames, "(missing)", describe(one), ABSENT)
-        elif other is not None:
-            yield make_difference(other.asked.name, frames, "(extra)", ABSENT, describe(other))
-
-    def _count(
-        self, difference: Difference, ours: AnswerReader, asked: str, *, is_noise: bool
-    ) -> None:
-        if self._options.ignored.has_path(difference.fingerprint.field):
-            return
-        if is_noise:
-            self._tally.noise(difference)
-        else:
-            self._tally.differs(difference, ours.time_ns, str(ours.connection.facts.id), asked)
 
 
 _EXPECTED = "expected what spliceproxy replay --record has written of that capture"
-_NO_FRAME = Frame(0, 0, "", b"")
-
-
-def _with_place(
-    difference: Difference, recorded: GatheredConnection, copy: GatheredConnection
-) -> Difference:
-    """Say where streams that are not framed begin to differ."""
-    found = first_difference(recorded, copy)
-    if found is None:
-        return difference
-    offset, one, other = found
-    texts = (
-        f"{difference.recorded}, at {offset}: {one}",
-        f"{difference.new}, at {offset}: {other}",
-    )
-    return Difference(difference.fingerprint, *texts)
 
 
 class _Replayed:

@@ -49,9 +49,9 @@ def _text(text: object) -> str:
 
 
 def _sources(options: CompareOptions) -> str:
-    noise = "" if options.noise is None else f", noise by {options.noise}"
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{options.recorded} against {options.answers}{noise}; spliceproxy {__version__}, {now}"
+    noise = "" if options.old is None else f", noise by {options.old}"
+    return f"{options.recorded} against {options.new}{noise}; spliceproxy {__version__}, {now}"
 
 
 def _differences(

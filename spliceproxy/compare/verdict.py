@@ -21,15 +21,35 @@ def remarks(result: CompareResult) -> list[str]:
         told.append(f"Protocols, by connections: {spoken}.")
     if result.noise:
         told.append(f"{_plural(len(result.noise), 'further difference')} counted as noise.")
-    for count, what in (
-        (result.unmatched, "recorded connection{} not replayed: not compared"),
-        (result.incomplete, "recorded connection{} with missing bytes: not compared"),
-        (result.strangers, "replayed connection{} of no recorded one"),
-        (len(result.complaints), "segment{} of a capture with a part that can't be read"),
-    ):
+    for count, what in _left_out(result):
         if count:
-            told.append(f"{count} {what.format('' if count == 1 else 's')}.")
+            told.append(f"{count:,} {what.format('' if count == 1 else 's')}.")
     return told
+
+
+def _left_out(result: CompareResult) -> list[tuple[int, str]]:
+    """Return how many of what were not compared, or not wholly."""
+    unreadable = (len(result.complaints), "segment{} of a capture with a part that can't be read")
+    if not result.is_live:
+        return [
+            (result.unmatched, "recorded connection{} not replayed: not compared"),
+            (result.incomplete, "recorded connection{} with missing bytes: not compared"),
+            (result.strangers, "replayed connection{} of no recorded one"),
+            unreadable,
+        ]
+    return [
+        (result.unmatched, "connection{} without recorded answers of a mirror: not compared"),
+        (result.begun_before, "connection{} begun before: not compared"),
+        (result.strangers, "connection{} to a mirror whose own is not in the capture"),
+        (
+            result.cut_off,
+            "mirrored connection{} cut off, or with missing bytes: compared up to there",
+        ),
+        (result.far_behind, "connection{} with a mirror too far behind: compared up to there"),
+        (result.under_way, "connection{} under way: compared up to now"),
+        (result.forgotten, "connection{} whose end has never come: compared up to there"),
+        unreadable,
+    ]
 
 
 def show_seconds(seconds: float | None) -> str:

@@ -3,6 +3,9 @@
 from spliceproxy.compare.comparison import CompareOptions, CompareResult
 from spliceproxy.compare.report_file import ReportFile
 
+_COUNTS = ("connections", "answers", "unmatched", "strangers", "incomplete")
+_LIVE_COUNTS = ("cut_off", "far_behind", "begun_before", "under_way", "forgotten")
+
 
 def write_report(report: ReportFile, options: CompareOptions, result: CompareResult) -> None:
     """Add all but the samples, which are there already."""
@@ -18,9 +21,9 @@ def write_report(report: ReportFile, options: CompareOptions, result: CompareRes
         )
     for name, latencies in result.latencies.items():
         report.add_latencies(name, latencies.classes())
-    for name in ("connections", "answers", "unmatched", "strangers", "incomplete"):
+    for name in (*_COUNTS, *(_LIVE_COUNTS if result.is_live else ())):
         report.add_summary(name, getattr(result, name))
     report.add_summary("unreadable", len(result.complaints))
     report.add_summary("recorded", options.recorded)
-    report.add_summary("new", options.answers)
-    report.add_summary("old", options.noise or "")
+    report.add_summary("new", options.new)
+    report.add_summary("old", options.old or "")

@@ -124,6 +124,8 @@ def _settle_mirrors(slot: _Slot, losses: Losses) -> None:
         cells[MirrorCell.INCOMPLETE] += cells[MirrorCell.OPEN]
         cells[MirrorCell.OPEN] = 0
         cells[MirrorCell.DROPPED_BYTES] = missing
+        recorded = cells[MirrorCell.ANSWER_RECORDED_BYTES]
+        cells[MirrorCell.ANSWER_LOST_BYTES] = cells[MirrorCell.ANSWER_BYTES] - recorded
         if (lost := missing - dropped[labels]) > 0:
             slot.add_lost(Kind.DROPPED, labels, lost)
             losses.mirror_bytes[" ".join(labels)] = lost

@@ -165,6 +165,9 @@ class MirrorCell:
     SINCE_US = 9  # when that began, by the clock on the wall
     LEFT_OUT = 10  # connections that an attached mirror was to copy, for which it had no room
     RECORDS_FAILED = 11  # of connections, that could not be written
+    ANSWER_BYTES = 12  # that its peer has answered, where that is recorded
+    ANSWER_RECORDED_BYTES = 13
+    ANSWER_LOST_BYTES = 14
 
 
 class MirrorCondition(IntEnum):

@@ -107,6 +107,10 @@ class MirrorStatus:
     """Connections that are not copied to it though they should be: there was no room for them."""
     records_failed: int = 0
     """Records of connections that could not be written."""
+    answer_bytes: int = 0
+    """That its peer has answered, where that is recorded."""
+    answer_recorded_bytes: int = 0
+    answer_lost_bytes: int = 0
 
     @property
     def is_on(self) -> bool:

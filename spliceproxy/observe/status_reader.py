@@ -210,6 +210,9 @@ class StatusReader:
             dropped=sums.reasons(Kind.DROPPED, route, mirror.name),
             left_out=cells[MirrorCell.LEFT_OUT],
             records_failed=cells[MirrorCell.RECORDS_FAILED],
+            answer_bytes=cells[MirrorCell.ANSWER_BYTES],
+            answer_recorded_bytes=cells[MirrorCell.ANSWER_RECORDED_BYTES],
+            answer_lost_bytes=cells[MirrorCell.ANSWER_LOST_BYTES],
         )
 
 

@@ -187,12 +187,17 @@ class RouteTally:
         backend.cells[BackendCell.RESPONSE_BYTES] += response_bytes
 
 
-class Stream(Protocol):
-    """One direction of a connection on its way to one mirror."""
+class StreamBytes(Protocol):
+    """What became of the bytes of a stream."""
 
     offered_bytes: int
     delivered_bytes: int
     dropped_bytes: int
+
+
+class Stream(StreamBytes, Protocol):
+    """One direction of a connection on its way to one mirror."""
+
     reason: str
     """Why something is missing; empty as long as nothing is."""
 
@@ -200,17 +205,25 @@ class Stream(Protocol):
     def held_bytes(self) -> int:
         """Bytes that are neither delivered nor dropped."""
 
+    @property
+    def answers(self) -> StreamBytes | None:
+        """What the mirror's peer has answered, if that is recorded."""
+
 
 class MirrorTally:
     """What one mirror of a route is offered and gets."""
 
-    def __init__(self, tally: Tally, route: str, mirror: str) -> None:
+    def __init__(
+        self, tally: Tally, route: str, mirror: str, *, counts_answers: bool = False
+    ) -> None:
         self._row = tally.row(Kind.MIRROR, route, mirror)
         self.cells = cells = self._row.cells
         self.lost = Counter[str]()
         """Bytes by reason that this worker's streams did not get."""
         self._dropped = Reasons(tally, Kind.DROPPED, route, mirror)
         self._open: dict[Stream, tuple[int, int, int]] = {}
+        self._counts_answers = counts_answers
+        self._answers: dict[Stream, tuple[int, int, int]] = {}
         cells[MirrorCell.OPEN] = cells[MirrorCell.LAG_BYTES] = 0
         self.tell(MirrorCondition.OK, 0.0, "")
 
@@ -236,6 +249,7 @@ class MirrorTally:
         """Count a stream that is over."""
         self._add(stream)
         del self._open[stream]
+        self._answers.pop(stream, None)
         self.cells[MirrorCell.OPEN] -= 1
         self.cells[MirrorCell.INCOMPLETE] += bool(stream.reason)
 
@@ -250,6 +264,16 @@ class MirrorTally:
             reason = stream.reason or "unknown"
             self.lost[reason] += now[2] - dropped
             self._dropped.add(reason, now[2] - dropped)
+        if self._counts_answers and (answers := stream.answers) is not None:
+            self._add_answers(stream, answers)
+
+    def _add_answers(self, stream: Stream, answers: StreamBytes) -> None:
+        seen, recorded, lost = self._answers.get(stream, (0, 0, 0))
+        now = (answers.offered_bytes, answers.delivered_bytes, answers.dropped_bytes)
+        self._answers[stream] = now
+        self.cells[MirrorCell.ANSWER_BYTES] += now[0] - seen
+        self.cells[MirrorCell.ANSWER_RECORDED_BYTES] += now[1] - recorded
+        self.cells[MirrorCell.ANSWER_LOST_BYTES] += now[2] - lost
 
 
 def _traffic(record: ConnectionRecord) -> Traffic:

@@ -11,7 +11,8 @@ class MirrorCounters:
     """Counts streams as they come and go, and looks at those that are open once a second."""
 
     def __init__(self, tally: Tally, route: str, name: str, mirror: Mirror) -> None:
-        self._tally = MirrorTally(tally, route, name)
+        answers = mirror.sink.records_answers
+        self._tally = MirrorTally(tally, route, name, counts_answers=answers)
         self._state = mirror.state
         self._watch = MirrorWatch(mirror.state, route, name)
         mirror.count_failed_record = self._count_failed_record

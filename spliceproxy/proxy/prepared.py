@@ -8,6 +8,7 @@ from typing import Any
 from spliceproxy.errors import UsageProblem
 from spliceproxy.kernel.addresses import name_listener
 from spliceproxy.proxy.capacity import Capacity, max_sessions, proxy_limits
+from spliceproxy.settings.answer_captures import find_lost_answers
 from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends, find_idle_mirrors
@@ -83,7 +84,7 @@ def look_up(settings: Settings) -> list[Upstreams]:
 def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
     """Say what a routes file would be refused for, of settings that come from no file."""
     wrong = [*find_dead_ends([Outline.of(route) for route in routes]), *find_loops(routes)]
-    wrong += find_idle_mirrors(routes)
+    wrong += [*find_idle_mirrors(routes), *find_lost_answers(routes)]
     for number, path, what in wrong:
         key = ".".join(map(str, path))
         raise UsageProblem(f"route {routes[number].name!r}: {key}: {what}", "see the routes")

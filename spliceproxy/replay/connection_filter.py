@@ -27,7 +27,9 @@ class ConnectionFilter:
         return self.from_ns <= began_ns and (self.until_ns is None or began_ns < self.until_ns)
 
     def wants(self, facts: Mapping[str, object]) -> bool:
-        """Whether route and client fit."""
+        """Whether route and client fit; what a mirror's peer has answered asks for nothing."""
+        if facts.get("mirror"):
+            return False
         if self.routes and facts.get("route") not in self.routes:
             return False
         host = split_port(str(facts.get("client", "")))[0]

@@ -11,7 +11,7 @@ from spliceproxy.routes_file.clashes import find_clashes
 from spliceproxy.routes_file.defaults import apply_defaults
 from spliceproxy.routes_file.environment import Environment
 from spliceproxy.routes_file.explain import explain
-from spliceproxy.routes_file.loops import find_wrong_routes
+from spliceproxy.routes_file.misled import find_misled
 from spliceproxy.routes_file.model import RoutesFile
 from spliceproxy.routes_file.nodes import MAX_FILE_BYTES, read_nodes
 from spliceproxy.routes_file.references import find_wrong_references
@@ -63,7 +63,7 @@ def read_settings(
     except ValidationError as error:
         mistakes += explain(error, root)
     if settings is not None and not mistakes:
-        mistakes += find_wrong_routes(settings, root)
+        mistakes += find_misled(settings, root)
     return (None, _sorted(mistakes)) if mistakes else (settings, [])
 
 

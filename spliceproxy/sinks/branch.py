@@ -61,6 +61,12 @@ class Branch(BranchQueue):
         self._last_flush = LastFlush(self, reactor)
 
     @property
+    def answers(self) -> "Branch | None":
+        """What the sink's peer has answered, if that is recorded."""
+        answers = self.outlet.answers
+        return None if answers is None else answers.branch
+
+    @property
     def is_opening(self) -> bool:
         """Whether the connection waits for the outlet to open."""
         return self._opening

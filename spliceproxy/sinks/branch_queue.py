@@ -56,6 +56,11 @@ class BranchQueue(Account):
         """Whether the source is to wait."""
 
     @property
+    def client(self) -> bytes:
+        """Whose share of the memory it takes."""
+        return self._share.client
+
+    @property
     def held_bytes(self) -> int:
         """Bytes that are neither delivered nor dropped yet."""
         return self.queued_bytes + (0 if self.spool is None else self.spool.held_bytes)
@@ -127,6 +132,10 @@ class BranchQueue(Account):
         if self._advance_bytes:
             self._share.release(self._advance_bytes)
             self._advance_bytes = 0
+
+    def hold_overhead(self, count: int) -> None:
+        """Count memory that a recorder has taken for something else than a copy."""
+        self._share.hold(count)
 
     def release_overhead(self, count: int) -> None:
         """Give back memory that a recorder's copies took beside their bytes."""

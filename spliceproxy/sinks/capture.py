@@ -2,6 +2,7 @@
 
 =====================  ==========================================================================
 `capture_outlet`       one stream: makes records of its copies
+`capture_answers`      what another mirror's peer answers, as a connection of its own
 `capture_log`          puts records in order, has them written, begins and ends segments
 `capture_batch`        what waits to be written
 `capture_segment`      the file
@@ -30,6 +31,8 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
 from spliceproxy.settings.mirror_kinds.retention import Retention
 from spliceproxy.sinks.branch import Branch
+from spliceproxy.sinks.budget import MirrorShare
+from spliceproxy.sinks.capture_answers import CaptureAnswers
 from spliceproxy.sinks.capture_index import CapturedConnection
 from spliceproxy.sinks.capture_left_out import left_out_streams
 from spliceproxy.sinks.capture_log import CaptureLog
@@ -96,6 +99,17 @@ class CaptureSink(DirectorySink):
             describe = partial(_describe, branch)
             connection = self._connections[name] = self._log.open_connection(describe)
         return CaptureOutlet(branch, self._log, connection)
+
+    def keeps_answers_in(self, directory: str) -> bool:
+        """See `Sink.keeps_answers_in`."""
+        return os.path.normpath(directory) == os.path.normpath(self.settings.target)
+
+    def keep_answers(self, branch: Branch, name: str, share: MirrorShare) -> CaptureAnswers | None:
+        """See `Sink.keep_answers`."""
+        mirrored = self._connections.get(name)
+        if mirrored is None:
+            return None
+        return CaptureAnswers(self._log, mirrored, branch, self.settings, self.reactor, share)
 
     def write_record(
         self, name: str, record: dict[str, object], done: Callable[[OSError | None], None]

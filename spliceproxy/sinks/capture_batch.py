@@ -20,14 +20,14 @@ Told = Callable[[OSError | None], None]
 class Portion:
     """What one stream has in a batch."""
 
-    __slots__ = ("_began_at", "copies", "gaps_from", "ranges")
+    __slots__ = ("_began_at", "gaps_from", "overhead_bytes", "ranges")
 
     def __init__(self, offset: int) -> None:
         """`offset`: where its next bytes begin."""
         self.ranges: list[tuple[int, int]] = []
         """Offsets and lengths of its bytes."""
-        self.copies = 0
-        """Records of its bytes, whose headers take memory, too."""
+        self.overhead_bytes = 0
+        """Of headers, which take memory, too."""
         self.gaps_from: int | None = None
         """Offset of the first gap that it tells of: if this is lost, it has to be told again."""
         self._began_at = offset

@@ -86,6 +86,10 @@ class CaptureLog:
         """Return one more connection, with a number of its own."""
         return CapturedConnection(next(self._numbers), describe)
 
+    def name(self, connection: CapturedConnection) -> str:
+        """Return what readers know a connection by."""
+        return f"{self._writer:016x}-{connection.number}"
+
     def introduce(self, connection: CapturedConnection) -> None:
         """Have a connection's first record in this segment."""
         flags = 0 if connection.segment < 0 else Flag.CONTINUED

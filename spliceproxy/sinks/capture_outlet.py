@@ -13,6 +13,7 @@ from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.tap.chunk import PipeChunk
 
 _DATA, _UNCHECKED = int(RecordKind.DATA), int(Flag.UNCHECKED)
+_BESIDE_BYTES = RECORD_BYTES + 24  # with a text of a number or two
 _NO_BATCH = Batch()
 _pack_record, _pack_checksum = RECORD.pack, CHECKSUM.pack
 
@@ -63,7 +64,7 @@ class CaptureOutlet(Outlet):
             self._catch_up(offset)
         size = len(data)
         self._next = offset + size
-        self._portion.copies += 1
+        self._portion.overhead_bytes += RECORD_BYTES
         self.connection.last_ns = now_ns = monotonic_ns()
         at = self._begins_at + offset
         head = _pack_record(size, _DATA, self._flag, 0, self._number, now_ns, at, 0)
@@ -80,7 +81,7 @@ class CaptureOutlet(Outlet):
         if offset != self._next or self._batch is not self._log.batch:
             self._catch_up(offset)
         self._next = offset + size
-        self._portion.copies += 1
+        self._portion.overhead_bytes += RECORD_BYTES
         connection = self.connection
         connection.last_ns = now_ns = monotonic_ns()
         at = self._begins_at + offset
@@ -88,6 +89,13 @@ class CaptureOutlet(Outlet):
         head = encode_record(RecordKind.DATA, flags, connection.number, now_ns, at, size)
         self._batch.add_pipe(head, chunk)
         self._log.added()
+
+    def put_beside(self, kind: RecordKind, offset: int, facts: dict[str, object]) -> None:
+        """Put in what else there is to tell of the connection, in order with its copies."""
+        self._catch_up(self._next)
+        self._log.put_text(kind, 0, self.connection, offset, facts)
+        self._portion.overhead_bytes += _BESIDE_BYTES
+        self._branch.hold_overhead(_BESIDE_BYTES)
 
     def _catch_up(self, offset: int) -> None:
         """Be in the batch that is filled now, and tell there what is missing before this offset.
@@ -190,8 +198,8 @@ class CaptureOutlet(Outlet):
         self.outstanding -= 1
         if portion is self._portion:
             portion.end_range(self._next, self._next)
-        if portion.copies:
-            self._branch.release_overhead(portion.copies * RECORD_BYTES)
+        if portion.overhead_bytes:
+            self._branch.release_overhead(portion.overhead_bytes)
 
     def _close_if_over(self) -> None:
         if self._ends and not self.outstanding and not self._branch.over:

@@ -123,6 +123,9 @@ class Mirrors:
             mirror.order = order
             self.streams.most += max_connections * count_streams(settings)
             opened.append(mirror)
+        sinks = [mirror.sink for mirror in opened]
+        for sink in sinks:
+            sink.meet(sinks, self.budget)
         return opened
 
     def attach(

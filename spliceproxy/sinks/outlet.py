@@ -7,6 +7,7 @@ from spliceproxy.tap.chunk import PipeChunk
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
+    from spliceproxy.sinks.capture_answers import CaptureAnswers
 
 
 GATHER_BYTES, GATHER_S = 16 << 10, 0.010
@@ -34,6 +35,9 @@ class Outlet(ABC):
     """It need not be waited for: the sink, which can be tried out, takes what others send."""
     bounds_opening: bool = False
     """It gives up by itself if it can't be opened in time."""
+
+    answers: "CaptureAnswers | None" = None
+    """What it records of the sink's answers."""
 
     @abstractmethod
     def start(self) -> None:

@@ -1,7 +1,7 @@
 """What a kind of mirror does: the one interface between a worker's mirrors and a kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,6 +15,8 @@ from spliceproxy.sinks.outlet import Outlet
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
+    from spliceproxy.sinks.budget import Budget, MirrorShare
+    from spliceproxy.sinks.capture_answers import CaptureAnswers
 
 Targets = Callable[[], Iterator[SocketAddress]]
 """Which addresses to try for the next connection."""
@@ -53,6 +55,8 @@ class Sink(ABC):
     """It writes down what became of each connection."""
     calls: ClassVar[tuple[str, ...]] = ("pipe2", "eventfd2")
     """Which of `kernel.refusals.CALLS` it can't do without."""
+    records_answers: bool = False
+    """What its peer answers is recorded."""
     can_be_tried: ClassVar[bool] = False
     """It can find out without a stream whether one could be opened: `try_out`."""
 
@@ -93,6 +97,22 @@ class Sink(ABC):
     @classmethod  # noqa: B027 - few leave any
     def report_left_behind(cls, settings: MirrorSettings) -> None:
         """Tell of what a crash has left unfinished. May block."""
+
+    def meet(self, others: Sequence["Sink"], budget: "Budget") -> None:  # noqa: B027 - few do
+        """All mirrors of the route are there: find those that this one needs."""
+
+    def keeps_answers_in(self, directory: str) -> bool:
+        """Whether it is the one that records answers of other mirrors there."""
+        return False
+
+    def keep_answers(
+        self, branch: "Branch", name: str, share: "MirrorShare"
+    ) -> "CaptureAnswers | None":
+        """Begin to record what is answered to a branch of another mirror.
+
+        All of the connection's branches have been made. None: it does not record the connection.
+        """
+        return None
 
     @abstractmethod
     def make_outlet(self, branch: "Branch", name: str) -> Outlet:

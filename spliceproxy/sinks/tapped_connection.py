@@ -126,19 +126,7 @@ class TappedConnection:
 
     def report(self) -> list[dict[str, object]]:
         """What became of the bytes, a line for each branch."""
-        return [
-            {
-                "to": branch.settings.text,
-                "direction": branch.direction,
-                "offered_bytes": branch.offered_bytes,
-                "delivered_bytes": branch.delivered_bytes,
-                "dropped_bytes": branch.dropped_bytes,
-                "queued_bytes": branch.held_bytes,
-                "state": branch.state,
-                "reason": branch.reason,
-            }
-            for _, branch in self.branches
-        ]
+        return [_describe(branch) for _, branch in self.branches]
 
     def _branch_opened(self, mirror: Mirror) -> None:
         mirror.state.stream_opened()
@@ -183,3 +171,18 @@ class TappedConnection:
         self._records -= 1
         if not self._records:
             self._owner.mirrors_ended(self)
+
+
+def _describe(branch: Branch) -> dict[str, object]:
+    told: dict[str, object] = {
+        "to": branch.settings.text,
+        "direction": branch.direction,
+        "offered_bytes": branch.offered_bytes,
+        "delivered_bytes": branch.delivered_bytes,
+        "dropped_bytes": branch.dropped_bytes,
+        "queued_bytes": branch.held_bytes,
+        "state": branch.state,
+        "reason": branch.reason,
+    }
+    answers = branch.outlet.answers
+    return told if answers is None else told | {"answers": answers.report()}

@@ -78,6 +78,10 @@ class Recorded:
         payload = encode_text({"bytes": length, "reason": reason})
         self.add(RecordKind.GAP, connection, at_ms, offset, payload, _flag(direction))
 
+    def sent(self, connection: int, offset: int, at_ms: float = 0, *, age_ms: float = 0) -> None:
+        payload = encode_text({"age_ns": int(age_ms * 10**6)})
+        self.add(RecordKind.SENT, connection, at_ms, offset, payload)
+
     def end(
         self,
         connection: int,

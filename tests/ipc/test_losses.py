@@ -73,6 +73,14 @@ def test_bytes_that_a_mirror_had_queued(tally: Tally, told: int) -> None:
     assert (mirror[MirrorCell.OPEN], mirror[MirrorCell.INCOMPLETE]) == (0, 3)
 
 
+def test_answers_that_were_not_recorded(tally: Tally) -> None:
+    mirror = tally.cells(Kind.MIRROR, "web", "tcp://a:1")
+    mirror[MirrorCell.ANSWER_BYTES], mirror[MirrorCell.ANSWER_RECORDED_BYTES] = 10, 7
+    mirror[MirrorCell.ANSWER_LOST_BYTES] = 1
+    settle(tally.table, tally.slot)
+    assert mirror[MirrorCell.ANSWER_LOST_BYTES] == 3
+
+
 def test_lines_that_were_not_written(tally: Tally) -> None:
     worker = tally.cells(Kind.WORKER)
     worker[WorkerCell.LOG_LINES_PENDING], worker[WorkerCell.LOG_LINES_DROPPED] = 4, 3

@@ -46,6 +46,7 @@ class Stream:
     dropped_bytes: int = 0
     held_bytes: int = 0
     reason: str = ""
+    answers: "Stream | None" = None
 
 
 @pytest.fixture

@@ -47,6 +47,19 @@ def test_a_mirror_is_shown_as_it_is_written(entry: str, name: str) -> None:
     assert show(again) == shown
 
 
+def test_the_capture_of_answers_is_shown_as_it_is_written() -> None:
+    entries = "'capture:/tmp/${S}', {to: 'tcp://h:80', answers: 'capture:/tmp/${S}'}"
+    settings, route = route_of(entries, S=SECRET)
+    assert route.mirrors[1].own.answers == f"/tmp/{SECRET}"
+    shown = show(settings)
+    assert SECRET not in shown + repr(settings)
+    assert settings_of(shown, {"S": SECRET}) == settings
+    [mistake] = mistakes_of(
+        f"{ROUTE}, mirrors: [{{to: 'tcp://h:80', answers: '${{S}}'}}]}}", {"S": SECRET}
+    )
+    assert "'${S}' is no capture" in mistake
+
+
 @pytest.mark.parametrize("entry", ["'${S}'", "'exec:curl ${S}'"])
 def test_options_in_a_variable_stay_there(entry: str) -> None:
     secret = f"exec:echo {SECRET}?scope=route" if "exec" not in entry else f"{SECRET}?scope=route"

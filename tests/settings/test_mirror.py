@@ -184,7 +184,7 @@ WRONG = [
     ("exec:a?scope=worker", "scope='worker' .* connection or route"),
     ("exec:a?scope=route&overflow=spill", "not for scope=route"),
     ("exec:a?shell=true", "shell='true' .* yes or no"),
-    ("tcp://h:1?smaple=10%", "did you mean 'sample'.* overflow or spool$"),
+    ("tcp://h:1?smaple=10%", "did you mean 'sample'.* overflow, spool or answers$"),
     ("tcp://h:1?max-bytes=1MiB", "did you mean 'max_bytes'"),
     ("tcp://h:1?buffer_bytes=1MiB", "did you mean 'buffer'"),
     ("tcp://h:1?zzz", "option 'zzz' is not known: expected"),

@@ -36,7 +36,8 @@ KEYS = {
     "termination": "the reason as HAProxy's two letters",
     "mirrors": "for each stream to a [mirror](mirroring.md): its sink, direction, bytes offered, "
     "delivered, dropped and queued, state and reason; of one that was attached also the `offset` "
-    "in the stream where it begins; null without a mirror",
+    "in the stream where it begins; of one whose answers are recorded what became of those, in "
+    "`answers`; null without a mirror",
 }
 
 _INTRODUCTION = f"""\

@@ -101,6 +101,13 @@ _OF_MIRROR = (
         "Records of connections that could not be written.",
         "records_failed",
     ),
+    _Value(
+        "mirror_answer_bytes",
+        "Bytes that a mirror has answered, where answers are recorded.",
+        "answer_bytes",
+    ),
+    _Value("mirror_answer_recorded_bytes", "Bytes of them in a capture.", "answer_recorded_bytes"),
+    _Value("mirror_answer_lost_bytes", "Bytes of them lost.", "answer_lost_bytes"),
 )
 
 

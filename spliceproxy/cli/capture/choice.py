@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,9 @@ class Choice:
     client: "NetworkTable[bool] | None" = None
     backend: str | None = None
     server_name: str | None = None
+    mirror: str | None = None
+    """Whose peer answers, with ``*`` and ``?``; None: connections of clients alone;
+    empty: all."""
     from_ns: int | None = None
     until_ns: int | None = None
     min_bytes: int = 0
@@ -70,6 +74,7 @@ class Choice:
         """Tell whether a connection is asked for, by what is known at its beginning."""
         return (
             self.route in (None, facts.get("route"))
+            and self._fits_mirror(str(facts.get("mirror", "")))
             and self._fits_client(str(facts.get("client", "")))
             and self._fits_backend(facts)
             and (
@@ -85,6 +90,13 @@ class Choice:
             return self.client.lookup(_host_of(client))
         except ValueError:  # of a unix socket
             return False
+
+    def _fits_mirror(self, mirror: str) -> bool:
+        if self.mirror is None:
+            return not mirror
+        if not self.mirror:
+            return True
+        return mirror == self.mirror or (bool(mirror) and fnmatchcase(mirror, self.mirror))
 
     def _fits_backend(self, facts: Mapping[str, object]) -> bool:
         backend = str(facts.get("backend", ""))
@@ -134,6 +146,11 @@ _BY_FACTS = (
     ),
     click.option("--backend", metavar="ADDRESS", help="To this backend: host:port, host or name."),
     click.option("--server-name", metavar="NAME", help="With this TLS server name."),
+    click.option(
+        "--mirror",
+        metavar="PATTERN",
+        help="Answers of this mirror, such as 'tcp:*', instead of what clients had.",
+    ),
 )
 _BY_TIME = (
     click.option(

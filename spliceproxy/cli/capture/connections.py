@@ -28,7 +28,10 @@ _COLUMNS = {
     "reason": 6,
 }
 """With widths that most cells keep to: lines are printed as they are found."""
-_FACTS = ("route", "client", "peer", "listener", "backend", "backend_name", "server_name")
+_FACTS = (
+    *("route", "client", "peer", "listener", "backend", "backend_name", "server_name"),
+    *("mirror", "mirror_of"),
+)
 
 
 @click.command()

@@ -3,11 +3,14 @@
 import codecs
 from collections.abc import Iterable, Iterator, Mapping
 
-from spliceproxy.capture.events import Closed, Data, End, Event, Missing, Opened
+from spliceproxy.capture.events import Closed, Data, End, Event, Missing, Opened, Sent
 from spliceproxy.cli.columns import human_bytes, printable
 
 ARROWS = {"request": "→", "response": "←"}
-_FACTS = ("route", "client", "peer", "listener", "backend", "backend_name", "server_name")
+_FACTS = (
+    *("route", "client", "peer", "listener", "backend", "backend_name", "server_name"),
+    *("mirror", "mirror_of"),
+)
 _ROW_BYTES = 16
 _INDENT = "    "
 
@@ -29,6 +32,9 @@ class Dialogue:
             yield f"{'goes on' if event.is_continued else 'begins'}, {introduce(event.facts)}"
         elif isinstance(event, Closed):
             yield f"is over: {printable(str(event.facts.get('reason', '')))}"
+        elif isinstance(event, Sent):
+            if self.direction in (None, "request"):
+                yield f"{ARROWS['request']} request, sent up to {event.offset}"
         elif self.direction in (None, event.direction):
             yield f"{ARROWS[event.direction]} {event.direction}{_tell(event)}"
             if isinstance(event, Data):

@@ -40,6 +40,7 @@ def follow(
 
     spliceproxy capture follow DIR --pcapng | wireshark -k -i -
     """
+    from spliceproxy.capture import with_requests
     from spliceproxy.capture.follow import Follower
     from spliceproxy.cli.capture.dialogue import Dialogue
     from spliceproxy.cli.capture.output import refuse_terminal, until_reader_goes, until_signal
@@ -50,7 +51,8 @@ def follow(
         refuse_terminal("pipe it to a program: … --pcapng | wireshark -k -i -")
     outcome = OutputStatus()
     with until_reader_goes(), until_signal():
-        events = Choice(**chosen).events(_events(Follower(directory), outcome))
+        followed = _events(Follower(directory), outcome)
+        events = Choice(**chosen).events(with_requests(followed))
         if as_packets:
             _write(events)
         else:

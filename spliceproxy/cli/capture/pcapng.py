@@ -38,6 +38,8 @@ def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) 
     if output == "-":
         refuse_terminal("name a file with -o, or pipe it to a program")
     is_stopped = True
+    if ids and chosen["mirror"] is None:
+        chosen["mirror"] = ""  # whatever is named is meant
     with reading(directory) as found:
         found.capture.require_segment()
         with until_signal():
@@ -52,8 +54,10 @@ def pcapng(directory: str, *, output: str, ids: tuple[str, ...], **chosen: Any) 
 
 
 def _events(found: Reading, directory: str, ids: tuple[str, ...]) -> Iterator["Event"]:
+    from spliceproxy.capture import with_requests
+
     if not ids:
-        return found.capture.events()
+        return with_requests(found.capture.events())
     streams = []
     for wanted in dict.fromkeys(map(read_connection, ids)):
         connection = found.capture.connection(wanted)

@@ -40,8 +40,10 @@ class Reading(OutputStatus):
 
     def events_of(self, connection: "Connection") -> Iterator["Event"]:
         """Read a connection again, as far as its segments are still there."""
+        from spliceproxy.capture.mirrored_requests import events_with_request
+
         try:
-            yield from connection.events()
+            yield from events_with_request(self.capture, connection)
         except FileNotFoundError as problem:
             self.complain(f"{problem.filename}: it has been removed meanwhile")
 

@@ -59,6 +59,7 @@ class RecordKind(IntEnum):
     BLOCK = 7  # checksum of all since the last one, which ended at this offset of the segment
     INDEX = 8  # entries of `index`; the checksum is the payload's
     TRAILER = 9  # the last one: the index is at this offset of the segment
+    SENT = 10  # a mirror's peer has got the request up to this offset: JSON
 
 
 class Flag(IntEnum):

@@ -60,6 +60,7 @@ class CaptureKind(MirrorKind):
     form = "capture:DIR"
     direction = "both"
     is_directory = True
+    keeps_answers = True
     overflows = ("detach", "gap", "block")  # a file needs no second file
     options = {  # noqa: RUF012
         "segment_bytes": Option("segment_bytes", _parse_segment_bytes),

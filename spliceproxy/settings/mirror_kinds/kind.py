@@ -54,6 +54,8 @@ class MirrorKind(ABC):
     """The target is a directory: what may be attached are those below one that is granted."""
     starts_programs: ClassVar[bool] = False
     """What holds back a worker would hold back its programs."""
+    keeps_answers: ClassVar[bool] = False
+    """Its target is where another mirror's answers may be recorded, too."""
 
     def split(self, text: str) -> tuple[str, str]:
         """Return the mirror without its options, and the options."""
@@ -77,6 +79,10 @@ class MirrorKind(ABC):
         An operator who may attach the kind may not, since they concern what others have written.
         """
         return []
+
+    def where_answers_go(self, mirror: "MirrorSettings") -> str | None:
+        """Return the target of the mirror that is to record its answers; None: nobody does."""
+        return None
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """Return its own options as a routes file has them."""

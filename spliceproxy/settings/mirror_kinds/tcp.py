@@ -3,16 +3,15 @@
 from typing import Any
 
 from spliceproxy.settings.address import parse_tcp
-from spliceproxy.settings.mirror_kinds.kind import MirrorKind, SinkSettings
+from spliceproxy.settings.mirror_kinds.kind import SinkSettings
+from spliceproxy.settings.mirror_kinds.stream import StreamKind
 
 
-class TcpKind(MirrorKind):
+class TcpKind(StreamKind):
     """The address is the host and port."""
 
     name = "tcp"
     form = "tcp://HOST:PORT"
-    granted = True
-    overflows = ("detach", "spill", "block")  # a stream cannot have a hole that nobody would see
     escapes_question_marks = False
 
     def parse_sink(self, text: str, options: dict[str, Any]) -> SinkSettings:
@@ -22,4 +21,4 @@ class TcpKind(MirrorKind):
             raise ValueError("expected tcp://HOST:PORT, as in tcp://127.0.0.1:514")
         # RFC 6874: how URLs write fe80::1%eth0
         address = parse_tcp(authority.replace("%25", "%"))
-        return SinkSettings(str(address), address)
+        return SinkSettings(str(address), address, own=self.take_own(options))
