@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from spliceproxy.formats.capture.decode import decode_text
@@ -49,6 +50,9 @@ class Data(NamedTuple):
     data: bytes
     is_checked: bool
     """A checksum covers the bytes."""
+
+
+_connection_id = lru_cache(1 << 16)(ConnectionId)  # most events are of the same few
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def event_of(header: SegmentHeader, record: Record) -> Event | None:
         ValueError: its text cannot be read.
     """
     kind, flags, number, time_ns, offset, payload, _, _ = record
-    connection: ConnectionId = _new(ConnectionId, (header.writer, number))
+    connection = _connection_id(header.writer, number)
     time_ns += header.wall_ns - header.monotonic_ns
     direction: Direction = "response" if flags & _RESPONSE else "request"
     if kind == _DATA:

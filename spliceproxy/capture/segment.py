@@ -25,7 +25,7 @@ from spliceproxy.formats.capture.names import OPEN_SUFFIX
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel.file_lock import is_locked
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 256 << 10  # about a block: what a reader holds in objects is some times as much
 _MOST_INDEX_BYTES = MOST_PAYLOAD_BYTES + 2 * RECORD_BYTES  # with its header, and the trailer
 
 
@@ -64,6 +64,11 @@ class Segment:
 
     def records(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[Record]:
         """Read the records from a block's beginning on, as far as they are whole."""
+        for batch in self.batches(at, end):
+            yield from batch
+
+    def batches(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[list[Record]]:
+        """Read them in lists, as they come from the disk."""
         decoder = RecordDecoder(at)
         while end is None or at < end:
             size = _READ_BYTES if end is None else min(_READ_BYTES, end - at)
@@ -75,10 +80,10 @@ class Segment:
             if not data:
                 break
             at += len(data)
-            yield from decoder.feed(data)
+            yield decoder.feed(data)
             if decoder.damage is not None:
                 break
-        yield from decoder.end()
+        yield decoder.end()
         self.damage = decoder.damage
 
     @property
@@ -145,3 +150,20 @@ def events_of(
             return
         if event is not None:
             yield event, record
+
+
+def event_batches(segment: Segment) -> Iterator[list[Event]]:
+    """Read events alone, in lists as they come from the disk: the way for millions of them."""
+    header = segment.header
+    for records in segment.batches():
+        found: list[Event] = []
+        for record in records:
+            try:
+                event = event_of(header, record)
+            except ValueError as problem:
+                segment.damage = Damage(record.at, str(problem))
+                yield found
+                return
+            if event is not None:
+                found.append(event)
+        yield found
