@@ -22,6 +22,7 @@
 `replay_report`          a table of connections
 `announce`               what is said before the end
 `progress`               the line on a terminal
+`smoothness`             short pauses of the interpreter
 `run`                    all together
 `dry_run`                what would be replayed
 =======================  ========================================================================

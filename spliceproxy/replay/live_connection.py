@@ -37,15 +37,20 @@ class LiveConnection:
         self._stall_timeout_s = stall_timeout_s
         self._copy = copy
         self._values = values
-        self._news = trio.Event()
+        self._news: trio.Event | None = None  # somebody waits for it
 
     async def receive(self) -> None:
         """Read and count answers until they end."""
+        is_more_likely = False
         while not self.end:
-            await trio.lowlevel.wait_readable(self._sock)
+            if is_more_likely:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(self._sock)
             try:
                 data = self._sock.recv(_READ_BYTES)
             except BlockingIOError:
+                is_more_likely = False
                 continue
             except OSError:  # ECONNRESET, or ETIMEDOUT of a peer that has gone
                 self._ended("reset")
@@ -53,6 +58,7 @@ class LiveConnection:
             if not data:
                 self._ended("end")
                 return
+            is_more_likely = len(data) == _READ_BYTES
             self.received_bytes += len(data)
             if self._copy is not None:
                 self._copy.received(data)
@@ -69,8 +75,14 @@ class LiveConnection:
         self._tell()
 
     def _tell(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+
+    async def _wait_for_news(self) -> None:
+        if self._news is None:
+            self._news = trio.Event()
+        await self._news.wait()
 
     async def send(self, data: bytes) -> None:
         """Send all of it.
@@ -111,7 +123,7 @@ class LiveConnection:
         """Wait until so many bytes have come, or no more can, or nothing comes for so long."""
         while self.received_bytes < count and not self.end:
             with trio.move_on_after(silence_s):
-                await self._news.wait()
+                await self._wait_for_news()
                 continue
             return False
         return True
@@ -120,7 +132,7 @@ class LiveConnection:
         """Wait until the answers have ended; whether they have."""
         with trio.move_on_after(timeout_s):
             while not self.end:
-                await self._news.wait()
+                await self._wait_for_news()
         return bool(self.end)
 
     def finish(self) -> None:

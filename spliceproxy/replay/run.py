@@ -20,6 +20,7 @@ from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace, ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_target import ReplayTarget
+from spliceproxy.replay.smoothness import smooth
 from spliceproxy.upstream.resolver import resolve
 
 _TICK_S = 1.0  # so often what is kept is written, and progress shown
@@ -63,6 +64,7 @@ async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> Rep
                 f"{limit} descriptors are too few", f"raise the limit to {wanted} (ulimit -n)"
             )
         options = replace(options, max_connections=fitting)
+        stack.enter_context(smooth())
         return await _replay(options, capture, target, shows_progress=shows_progress)
 
 
