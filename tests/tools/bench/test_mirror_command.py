@@ -21,7 +21,7 @@ MOUNTS = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--works", "idle"], "unknown work 'idle' (known: bulk1, paced1, rr50)"),
+        (["--works", "idle"], "unknown work 'idle' (known: bulk1, paced1, rr50, short)"),
         (["--peers", "nul"], "did you mean null?"),
         (["--gigabytes", "9"], "--gigabytes"),
     ],
