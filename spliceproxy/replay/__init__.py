@@ -15,6 +15,7 @@
 `content_length`         a length that is put right when a request has got another one
 `replay_target`          where to connect
 `live_connection`        one connection to the target
+`readable_sockets`       which of them have something to read
 `player`                 does a connection's steps on a live connection
 `dispatcher`             reads the capture, and hands events to players
 `replay_tally`           counts, and the summary

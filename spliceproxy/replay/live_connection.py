@@ -8,6 +8,7 @@ import trio
 
 from spliceproxy.kernel.sockets import undelivered_bytes
 from spliceproxy.replay.live_values import AnswerValues
+from spliceproxy.replay.readable_sockets import ReadableSockets
 from spliceproxy.replay.replay_target import PlayFailedError
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ _RESET_AT_CLOSE = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, 0 s (socket(7))
 
 
 class LiveConnection:
-    """`receive` runs beside the player, until it is cancelled."""
+    """Answers come whatever the player is about, until they end or it is closed."""
 
     def __init__(
         self,
         sock: socket.socket,
+        readable: ReadableSockets,
         stall_timeout_s: float,
         copy: "ReplayedCopy | None",
         values: AnswerValues | None = None,
@@ -34,40 +36,35 @@ class LiveConnection:
         """How the answers ended: ``end`` or ``reset``; empty: they have not."""
         self.has_finished = False
         self._sock = sock
+        self._readable = readable
         self._stall_timeout_s = stall_timeout_s
         self._copy = copy
         self._values = values
         self._news: trio.Event | None = None  # somebody waits for it
+        readable.watch(sock.fileno(), self._receive)
 
-    async def receive(self) -> None:
-        """Read and count answers until they end."""
-        is_more_likely = False
-        while not self.end:
-            if is_more_likely:
-                await trio.lowlevel.checkpoint()
-            else:
-                await trio.lowlevel.wait_readable(self._sock)
-            try:
-                data = self._sock.recv(_READ_BYTES)
-            except BlockingIOError:
-                is_more_likely = False
-                continue
-            except OSError:  # ECONNRESET, or ETIMEDOUT of a peer that has gone
-                self._ended("reset")
-                return
-            if not data:
-                self._ended("end")
-                return
-            is_more_likely = len(data) == _READ_BYTES
-            self.received_bytes += len(data)
-            if self._copy is not None:
-                self._copy.received(data)
-            if self._values is not None:
-                self._values.received(data)
-            self._tell()
+    def _receive(self) -> None:
+        """Read and count answers that have come."""
+        try:
+            data = self._sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # ECONNRESET, or ETIMEDOUT of a peer that has gone
+            self._ended("reset")
+            return
+        if not data:
+            self._ended("end")
+            return
+        self.received_bytes += len(data)
+        if self._copy is not None:
+            self._copy.received(data)
+        if self._values is not None:
+            self._values.received(data)
+        self._tell()
 
     def _ended(self, how: str) -> None:
         self.end = how
+        self._readable.forget(self._sock.fileno())
         if self._values is not None:
             self._values.settle()
         if self._copy is not None:
@@ -168,5 +165,7 @@ class LiveConnection:
         self.has_finished = True
 
     def close(self) -> None:
-        """Close it; `receive` must have ended."""
+        """Close it."""
+        if not self.end:
+            self._readable.forget(self._sock.fileno())
         self._sock.close()

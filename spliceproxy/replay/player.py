@@ -1,6 +1,5 @@
 """Does on a live connection what a recorded one did; one player for each copy of each."""
 
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -102,26 +101,21 @@ class Player:
             raise
         self._context.connected("")
         copy = self._open_copy()
-        live = LiveConnection(sock, self._options.stall_timeout_s, copy, self._values)
-        failure, is_done = await self._play_on(live, sock, copy)
+        stall_timeout_s, readable = self._options.stall_timeout_s, self._context.readable
+        live = LiveConnection(sock, readable, stall_timeout_s, copy, self._values)
+        failure, is_done = await self._play_on(live, copy)
         if failure:
             raise PlayFailedError(failure)
         if is_done and live.end == "reset" and not self._expects_reset:
             raise PlayFailedError("reset")
 
-    async def _play_on(
-        self, live: LiveConnection, sock: socket.socket, copy: ReplayedCopy | None
-    ) -> tuple[str, bool]:
+    async def _play_on(self, live: LiveConnection, copy: ReplayedCopy | None) -> tuple[str, bool]:
         failure, is_done = "interrupted", False
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(live.receive)
-                try:
-                    await self._perform_all(live)
-                    failure, is_done = "", True
-                except PlayFailedError as problem:
-                    failure = problem.reason
-                nursery.cancel_scope.cancel()
+            await self._perform_all(live)
+            failure, is_done = "", True
+        except PlayFailedError as problem:
+            failure = problem.reason
         finally:
             if not is_done:
                 live.break_off()

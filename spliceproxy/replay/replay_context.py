@@ -10,6 +10,7 @@ from spliceproxy.errors import one_line
 from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.obstacles import Obstacles, mid_stream_hint
 from spliceproxy.replay.play_queue import ReadAhead
+from spliceproxy.replay.readable_sockets import ReadableSockets
 from spliceproxy.replay.replay_options import ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_tally import PlayResult, ReplayTally
@@ -42,6 +43,7 @@ class ReplayContext:
         self.timetable = Timetable(options)
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
+        self.readable = ReadableSockets()
         self.line = StartLine(options.max_connections)
         self.obstacles = Obstacles()
         self.substitution: Substitution | None = None

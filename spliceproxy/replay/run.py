@@ -3,7 +3,7 @@
 import signal
 import sqlite3
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -82,7 +82,8 @@ async def _replay(
     report = ReplayReport(options.report, began_s) if options.report else None
     writer = CaptureWriter(options.record) if options.record else None
     context = ReplayContext(options, target, writer, checkpoint, report)
-    is_interrupted = await _run(context, capture, shows_progress=shows_progress)
+    with closing(context.readable):
+        is_interrupted = await _run(context, capture, shows_progress=shows_progress)
     if writer is not None:
         writer.close()
     context.keep()
@@ -124,6 +125,7 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
     last_ns = await trio.to_thread.run_sync(last_time_ns, capture) if shows_progress else None
     async with trio.open_nursery() as beside:
         beside.start_soon(end_by_signal)
+        beside.start_soon(context.readable.run)
         with context.scope:
             async with trio.open_nursery() as nursery:
                 dispatcher = Dispatcher(context, capture)
