@@ -41,6 +41,8 @@ class Player:
         self.begins_s = context.timetable.begins_s(connection.began_ns)
         """When it is to begin, on Trio's clock."""
         self.is_over = False
+        self._has_waited = False
+        """For its step: others had their turns."""
         self._has_begun = False
         context.ahead.hold(PLAYER_BYTES)
         context.tally.due(self.begins_s)
@@ -101,8 +103,10 @@ class Player:
             raise
         self._context.connected("")
         copy = self._open_copy()
-        stall_timeout_s, readable = self._options.stall_timeout_s, self._context.readable
-        live = LiveConnection(sock, readable, stall_timeout_s, copy, self._values)
+        context, stall_timeout_s = self._context, self._options.stall_timeout_s
+        live = LiveConnection(
+            sock, context.readable, context.deadlines, stall_timeout_s, copy, self._values
+        )
         failure, is_done = await self._play_on(live, copy)
         if failure:
             raise PlayFailedError(failure)
@@ -137,6 +141,7 @@ class Player:
 
     async def _perform_all(self, live: LiveConnection) -> None:
         while (step := await self._next_step()) is not None:
+            self._has_waited = False
             await self._wait_until_due(step)
             if self._options.pace is Pace.ANSWERS or step.kind is not StepKind.SEND:
                 await self._wait_for_answers(live, step)
@@ -166,6 +171,7 @@ class Player:
             return
         due_s = self._context.timetable.due_s(self._connection.began_ns, step.time_ns)
         await trio.sleep_until(due_s)
+        self._has_waited = True
         if step.kind is StepKind.SEND:
             self._note_lag(due_s)
 
@@ -178,6 +184,7 @@ class Player:
         wanted = step.answer_bytes - self._forgiven_bytes
         if live.received_bytes >= wanted:
             return
+        self._has_waited = True
         if not await live.wait_for_answers(wanted, self._options.answer_timeout_s):
             self._context.tally.answer_timeouts += 1
         self._forgiven_bytes += max(0, wanted - live.received_bytes)
@@ -199,7 +206,7 @@ class Player:
                 self._expects_reset |= step.is_reset
                 await self._wait_for_end(live)
         self.queue.done(count)
-        if not self.queue.is_empty:  # else it is about to wait anyway
+        if not (self._has_waited or self.queue.is_empty):  # else it is about to wait anyway
             await trio.lowlevel.checkpoint()
 
     async def _send(self, live: LiveConnection) -> int:

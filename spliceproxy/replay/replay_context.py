@@ -7,6 +7,7 @@ import trio
 from spliceproxy.capture import ConnectionId
 from spliceproxy.capture.writer import CaptureWriter
 from spliceproxy.errors import one_line
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.obstacles import Obstacles, mid_stream_hint
 from spliceproxy.replay.play_queue import ReadAhead
@@ -44,6 +45,7 @@ class ReplayContext:
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
         self.readable = ReadableSockets()
+        self.deadlines = TimerWheel()
         self.line = StartLine(options.max_connections)
         self.obstacles = Obstacles()
         self.substitution: Substitution | None = None

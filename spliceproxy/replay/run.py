@@ -13,6 +13,7 @@ from spliceproxy.capture import Capture
 from spliceproxy.capture.writer import CaptureWriter
 from spliceproxy.errors import StartProblem, UsageProblem
 from spliceproxy.kernel.limits import raised_file_limit
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.dispatcher import Dispatcher
 from spliceproxy.replay.progress import Progress, last_time_ns
@@ -126,6 +127,7 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
     async with trio.open_nursery() as beside:
         beside.start_soon(end_by_signal)
         beside.start_soon(context.readable.run)
+        beside.start_soon(_serve_deadlines, context.deadlines)
         with context.scope:
             async with trio.open_nursery() as nursery:
                 dispatcher = Dispatcher(context, capture)
@@ -138,6 +140,12 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
             progress.end()
         beside.cancel_scope.cancel()
     return is_interrupted
+
+
+async def _serve_deadlines(deadlines: TimerWheel) -> None:
+    while True:
+        await deadlines.sleep()
+        deadlines.fire()
 
 
 async def _tick(context: ReplayContext, progress: Progress | None) -> None:
