@@ -2,18 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from spliceproxy.formats.capture.decode import decode_text
 from spliceproxy.formats.capture.layout import Flag, Record, RecordKind, SegmentHeader
 
 Direction = Literal["request", "response"]
 
+_DATA, _RESPONSE = int(RecordKind.DATA), int(Flag.RESPONSE)
+_UNCHECKED = int(Flag.UNCHECKED)
+_new = tuple.__new__  # looked up once, and half the time of the classes' own: it is the hot path
 _ID = re.compile(r"([0-9a-f]{16})-(\d{1,20})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ConnectionId:
+class ConnectionId(NamedTuple):
     """A connection, unique among all proxies, workers and restarts."""
 
     writer: int
@@ -35,8 +38,7 @@ class ConnectionId:
         return cls(int(found[1], 16), int(found[2]))
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """Bytes that the proxy moved in one piece."""
 
     connection: ConnectionId
@@ -48,6 +50,9 @@ class Data:
     data: bytes
     is_checked: bool
     """A checksum covers the bytes."""
+
+
+_connection_id = lru_cache(1 << 16)(ConnectionId)  # most events are of the same few
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +125,14 @@ def event_of(header: SegmentHeader, record: Record) -> Event | None:
     Raises:
         ValueError: its text cannot be read.
     """
-    connection = ConnectionId(header.writer, record.connection)
-    time_ns = header.wall_ns + record.time_ns - header.monotonic_ns
-    direction: Direction = "response" if record.flags & Flag.RESPONSE else "request"
-    match record.kind:
-        case RecordKind.DATA:
-            is_checked = not record.flags & Flag.UNCHECKED
-            return Data(connection, time_ns, direction, record.offset, record.payload, is_checked)
+    kind, flags, number, time_ns, offset, payload, _, _ = record
+    connection = _connection_id(header.writer, number)
+    time_ns += header.wall_ns - header.monotonic_ns
+    direction: Direction = "response" if flags & _RESPONSE else "request"
+    if kind == _DATA:
+        is_checked = not flags & _UNCHECKED
+        return _new(Data, (connection, time_ns, direction, offset, payload, is_checked))
+    match kind:
         case RecordKind.END | RecordKind.RESET:
             is_reset = record.kind == RecordKind.RESET
             return End(connection, time_ns, direction, record.offset, is_reset)

@@ -27,7 +27,7 @@ from spliceproxy.formats.capture.names import COMPRESSED_SUFFIX, OPEN_SUFFIX, la
 from spliceproxy.formats.need_more import NeedMore
 from spliceproxy.kernel.file_lock import is_locked
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 256 << 10  # about a block: what a reader holds in objects is some times as much
 CUT_OFF = "what is compressed was cut off, or is damaged"
 _MOST_INDEX_BYTES = MOST_PAYLOAD_BYTES + 2 * RECORD_BYTES  # with its header, and the trailer
 
@@ -71,6 +71,11 @@ class Segment:
 
     def records(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[Record]:
         """Read the records from a block's beginning on, as far as they are whole."""
+        for batch in self.batches(at, end):
+            yield from batch
+
+    def batches(self, at: int = HEADER_BYTES, end: int | None = None) -> Iterator[list[Record]]:
+        """Read them in lists, as they come from the disk."""
         decoder = RecordDecoder(at)
         damage: Damage | None = None
         while end is None or at < end:
@@ -85,10 +90,10 @@ class Segment:
                     damage = Damage(at, CUT_OFF)
                 break
             at += len(data)
-            yield from decoder.feed(data)
+            yield decoder.feed(data)
             if decoder.damage is not None:
                 break
-        yield from decoder.end()
+        yield decoder.end()
         self.damage = damage or decoder.damage
 
     @property
@@ -175,3 +180,20 @@ def events_of(
             return
         if event is not None:
             yield event, record
+
+
+def event_batches(segment: Segment) -> Iterator[list[Event]]:
+    """Read events alone, in lists as they come from the disk: the way for millions of them."""
+    header = segment.header
+    for records in segment.batches():
+        found: list[Event] = []
+        for record in records:
+            try:
+                event = event_of(header, record)
+            except ValueError as problem:
+                segment.damage = Damage(record.at, str(problem))
+                yield found
+                return
+            if event is not None:
+                found.append(event)
+        yield found

@@ -15,6 +15,7 @@
 `content_length`         a length that is put right when a request has got another one
 `replay_target`          where to connect
 `live_connection`        one connection to the target
+`readable_sockets`       which of them have something to read
 `player`                 does a connection's steps on a live connection
 `dispatcher`             reads the capture, and hands events to players
 `replay_tally`           counts, and the summary
@@ -22,6 +23,7 @@
 `replay_report`          a table of connections
 `announce`               what is said before the end
 `progress`               the line on a terminal
+`smoothness`             short pauses of the interpreter
 `run`                    all together
 `dry_run`                what would be replayed
 =======================  ========================================================================

@@ -1,23 +1,23 @@
 """Reads a capture once, in the order of time, and hands its events to players."""
 
-from collections.abc import Generator, Iterator
-from itertools import islice
+from collections.abc import Generator
 from typing import cast
 
 import trio
 
-from spliceproxy.capture import Capture, Closed, ConnectionId, Data, Event, Opened
+from spliceproxy.capture import Capture, Closed, ConnectionId, Event, Opened
 from spliceproxy.replay.obstacles import ConnectionStart
 from spliceproxy.replay.player import Player
+from spliceproxy.replay.recorded_values import RequestValues
 from spliceproxy.replay.replay_context import ReplayContext
+from spliceproxy.replay.replay_options import Pace
 from spliceproxy.replay.replay_steps import ReplayStep, StepMaker
 from spliceproxy.replay.replay_tally import PlayResult
 
-_BATCH_EVENTS = 1024
-_BATCH_BYTES = 1 << 20
-"""A hop to a thread costs some 100 µs, which a batch makes little of; the disk may block there."""
-_BURST = 64
-"""An event takes some 20 µs; after so many the players get their turns, so as not to be late."""
+_BURST = 256
+"""An event takes some 4 µs; after so many the players get their turns, so as not to be late."""
+_AHEAD_S = 5.0
+"""What is due later is not read yet: to read all at once would make late what is due meanwhile."""
 
 
 class PlayedConnection:
@@ -49,15 +49,18 @@ class PlayedConnection:
             self._start.take(event)
             if self._start.is_over:
                 self._start = None
-        values = self._values
-        for each in (event,) if values is None else values.take(event):
-            self._make_step(each)
+        if self._values is None:
+            step = self.maker.step(event)
+            if step is not None:
+                self.put(step)
+            return
+        for each in self._values.take(event):
+            self._make_step(each, self._values)
 
-    def _make_step(self, event: Event) -> None:
+    def _make_step(self, event: Event, values: RequestValues) -> None:
         step = self.maker.step(event)
         if step is not None:
-            if self._values is not None and step.data:
-                step.spots = self._values.spots(step.data)
+            step.spots = values.spots(step.data) if step.data else ()
             self.put(step)
 
     def put(self, step: ReplayStep) -> None:
@@ -71,8 +74,9 @@ class PlayedConnection:
         """No more steps come."""
         if self._start is not None:
             self._start.end()
-        for rest in () if self._values is None else self._values.rest():
-            self._make_step(rest)
+        if self._values is not None:
+            for rest in self._values.rest():
+                self._make_step(rest, self._values)
         for player in self.players:
             player.queue.close()
 
@@ -100,25 +104,33 @@ class Dispatcher:
         """That the capture has, as far as it has been read."""
         self._context = context
         self._capture = capture
+        self._skips_incomplete = not context.options.sends_incomplete
+        # Without times nobody is late, and what has come together is sent together.
+        self._burst = 0 if context.options.pace is Pace.MAX else _BURST
         self._live: dict[ConnectionId, PlayedConnection | None] = {}  # None: not replayed
 
     async def run(self) -> None:
         """Read it to its end."""
-        # Its files are closed with it.
-        events = cast("Generator[Event]", self._capture.events())
+        # Its files are closed with it. A thread reads it, where the disk may block.
+        batches = cast("Generator[list[Event]]", self._capture.batches())
         try:
-            while batch := await trio.to_thread.run_sync(_read_batch, events):
-                for number, event in enumerate(batch):
-                    await self._wait_for_room()
-                    self._take(event)
-                    if number % _BURST == _BURST - 1:
-                        await trio.lowlevel.checkpoint()
+            while (batch := await trio.to_thread.run_sync(next, batches, None)) is not None:
+                await self._take_all(batch)
         finally:
-            events.close()
+            batches.close()
         for connection in self._live.values():
             if connection is not None:
                 connection.close()
         self._context.line.close()
+
+    async def _take_all(self, batch: list[Event]) -> None:
+        ahead, burst = self._context.ahead, self._burst or len(batch) + 1
+        for number, event in enumerate(batch, 1):
+            if ahead.is_full:
+                await self._wait_for_room()
+            self._take(event)
+            if not number % burst:
+                await trio.sleep_until(self._context.timetable.soonest_s(event.time_ns) - _AHEAD_S)
 
     async def _wait_for_room(self) -> None:
         ahead, line = self._context.ahead, self._context.line
@@ -129,10 +141,11 @@ class Dispatcher:
 
     def _take(self, event: Event) -> None:
         self.read_ns = event.time_ns
-        if event.connection not in self._live:
+        connection = self._live.get(event.connection)
+        if connection is not None:
+            self._go_on(connection, event)
+        elif event.connection not in self._live:
             self._live[event.connection] = self._begin(event)
-        else:
-            self._go_on(event)
         if isinstance(event, Closed):
             connection = self._live.pop(event.connection)
             if connection is not None:
@@ -169,23 +182,8 @@ class Dispatcher:
             connection.put(step)
         return connection
 
-    def _go_on(self, event: Event) -> None:
-        connection = self._live[event.connection]
-        if connection is None:
-            return
+    def _go_on(self, connection: PlayedConnection, event: Event) -> None:
         connection.take(event)
-        if connection.maker.why_incomplete and not self._context.options.sends_incomplete:
+        if connection.maker.why_incomplete and self._skips_incomplete:
             connection.skip(connection.maker.why_incomplete)
             self._live[event.connection] = None
-
-
-def _read_batch(events: Iterator[Event]) -> list[Event]:
-    batch: list[Event] = []
-    size = 0
-    for event in islice(events, _BATCH_EVENTS):
-        batch.append(event)
-        if isinstance(event, Data):
-            size += len(event.data)
-            if size >= _BATCH_BYTES:
-                break
-    return batch

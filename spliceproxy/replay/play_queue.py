@@ -30,7 +30,8 @@ class ReadAhead:
     def hold(self, count: int) -> None:
         """Count bytes in."""
         self.held_bytes += count
-        self.most_bytes = max(self.most_bytes, self.held_bytes)
+        if self.held_bytes > self.most_bytes:
+            self.most_bytes = self.held_bytes
 
     def release(self, count: int) -> None:
         """Count bytes out."""
@@ -56,7 +57,7 @@ class PlayQueue:
         self._steps: deque[ReplayStep] = deque()
         self._is_closed = False
         self._is_discarded = False
-        self._more = trio.Event()
+        self._more: trio.Event | None = None  # somebody waits for it
 
     @property
     def is_empty(self) -> bool:
@@ -66,16 +67,18 @@ class PlayQueue:
     def put(self, step: ReplayStep) -> None:
         """Add a step; `holders` says how many queues get it, which hold its data once."""
         if self._is_discarded:
-            self._let_go(step)
+            self._ahead.release(_let_go(step))
             return
         self._ahead.hold(STEP_BYTES)
         self._steps.append(step)
-        self._more.set()
+        if self._more is not None:
+            self._wake()
 
     def close(self) -> None:
         """No more steps come."""
         self._is_closed = True
-        self._more.set()
+        if self._more is not None:
+            self._wake()
 
     async def head(self) -> ReplayStep | None:
         """Wait for the next step, which stays where it is; None: there are no more."""
@@ -86,29 +89,30 @@ class PlayQueue:
             await self._more.wait()
         return self._steps[0]
 
+    def _wake(self) -> None:
+        if self._more is not None:
+            self._more.set()
+            self._more = None
+
     def sendable(self, most_bytes: int, answer_bytes: float) -> list[ReplayStep]:
         """Return what may be sent at once: the head, and pieces behind it that may go along."""
-        steps, size = [self._steps[0]], len(self._steps[0].data)
-        for step in self._steps if steps[0].kind is StepKind.SEND else ():
-            if step is steps[0]:
-                continue
-            size += len(step.data)
+        waiting = iter(self._steps)
+        steps = [next(waiting)]
+        room = most_bytes - len(steps[0].data)
+        for step in waiting:
+            room -= len(step.data)
             is_due = step.kind is StepKind.SEND and step.answer_bytes <= answer_bytes
-            if not is_due or size > most_bytes or step.spots:
+            if room < 0 or not is_due or step.spots:
                 break
             steps.append(step)
         return steps
 
     def done(self, count: int) -> None:
         """Drop steps that have been done."""
+        released_bytes = STEP_BYTES * count
         for _ in range(count):
-            self._let_go(self._steps.popleft())
-            self._ahead.release(STEP_BYTES)
-
-    def _let_go(self, step: ReplayStep) -> None:
-        step.holders -= 1
-        if not step.holders:
-            self._ahead.release(len(step.data))
+            released_bytes += _let_go(self._steps.popleft())
+        self._ahead.release(released_bytes)
 
     def discard(self) -> None:
         """Drop all, now and from now on."""
@@ -120,3 +124,9 @@ class PlayQueue:
     def held_bytes(self) -> int:
         """What would come free, at least."""
         return sum(STEP_BYTES + len(step.data) for step in self._steps)
+
+
+def _let_go(step: ReplayStep) -> int:
+    """One queue less has it; returns how many bytes come free."""
+    step.holders -= 1
+    return 0 if step.holders else len(step.data)

@@ -1,6 +1,5 @@
 """Does on a live connection what a recorded one did; one player for each copy of each."""
 
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,8 @@ class Player:
         self.begins_s = context.timetable.begins_s(connection.began_ns)
         """When it is to begin, on Trio's clock."""
         self.is_over = False
+        self._has_waited = False
+        """For its step: others had their turns."""
         self._has_begun = False
         context.ahead.hold(PLAYER_BYTES)
         context.tally.due(self.begins_s)
@@ -102,26 +103,23 @@ class Player:
             raise
         self._context.connected("")
         copy = self._open_copy()
-        live = LiveConnection(sock, self._options.stall_timeout_s, copy, self._values)
-        failure, is_done = await self._play_on(live, sock, copy)
+        context, stall_timeout_s = self._context, self._options.stall_timeout_s
+        live = LiveConnection(
+            sock, context.readable, context.deadlines, stall_timeout_s, copy, self._values
+        )
+        failure, is_done = await self._play_on(live, copy)
         if failure:
             raise PlayFailedError(failure)
         if is_done and live.end == "reset" and not self._expects_reset:
             raise PlayFailedError("reset")
 
-    async def _play_on(
-        self, live: LiveConnection, sock: socket.socket, copy: ReplayedCopy | None
-    ) -> tuple[str, bool]:
+    async def _play_on(self, live: LiveConnection, copy: ReplayedCopy | None) -> tuple[str, bool]:
         failure, is_done = "interrupted", False
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(live.receive)
-                try:
-                    await self._perform_all(live)
-                    failure, is_done = "", True
-                except PlayFailedError as problem:
-                    failure = problem.reason
-                nursery.cancel_scope.cancel()
+            await self._perform_all(live)
+            failure, is_done = "", True
+        except PlayFailedError as problem:
+            failure = problem.reason
         finally:
             if not is_done:
                 live.break_off()
@@ -143,6 +141,7 @@ class Player:
 
     async def _perform_all(self, live: LiveConnection) -> None:
         while (step := await self._next_step()) is not None:
+            self._has_waited = False
             await self._wait_until_due(step)
             if self._options.pace is Pace.ANSWERS or step.kind is not StepKind.SEND:
                 await self._wait_for_answers(live, step)
@@ -172,6 +171,7 @@ class Player:
             return
         due_s = self._context.timetable.due_s(self._connection.began_ns, step.time_ns)
         await trio.sleep_until(due_s)
+        self._has_waited = True
         if step.kind is StepKind.SEND:
             self._note_lag(due_s)
 
@@ -184,6 +184,7 @@ class Player:
         wanted = step.answer_bytes - self._forgiven_bytes
         if live.received_bytes >= wanted:
             return
+        self._has_waited = True
         if not await live.wait_for_answers(wanted, self._options.answer_timeout_s):
             self._context.tally.answer_timeouts += 1
         self._forgiven_bytes += max(0, wanted - live.received_bytes)
@@ -205,7 +206,7 @@ class Player:
                 self._expects_reset |= step.is_reset
                 await self._wait_for_end(live)
         self.queue.done(count)
-        if not self.queue.is_empty:  # else it is about to wait anyway
+        if not (self._has_waited or self.queue.is_empty):  # else it is about to wait anyway
             await trio.lowlevel.checkpoint()
 
     async def _send(self, live: LiveConnection) -> int:

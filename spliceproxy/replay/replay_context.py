@@ -7,9 +7,11 @@ import trio
 from spliceproxy.capture import ConnectionId
 from spliceproxy.capture.writer import CaptureWriter
 from spliceproxy.errors import one_line
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.obstacles import Obstacles, mid_stream_hint
 from spliceproxy.replay.play_queue import ReadAhead
+from spliceproxy.replay.readable_sockets import ReadableSockets
 from spliceproxy.replay.replay_options import ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_tally import PlayResult, ReplayTally
@@ -42,6 +44,8 @@ class ReplayContext:
         self.timetable = Timetable(options)
         self.tally = ReplayTally()
         self.ahead = ReadAhead(options.read_ahead_bytes)
+        self.readable = ReadableSockets()
+        self.deadlines = TimerWheel()
         self.line = StartLine(options.max_connections)
         self.obstacles = Obstacles()
         self.substitution: Substitution | None = None

@@ -49,11 +49,15 @@ class StepMaker:
 
     def step(self, event: Event) -> ReplayStep | None:
         """Return what an event asks a player to do; None: nothing."""
-        match event:
-            case Data(direction="request"):
+        if isinstance(event, Data):  # by far the most are: it is the hot path
+            if event.direction == "request":
                 return self._data(event)
-            case Data():
-                self.answer_bytes = max(self.answer_bytes, event.offset + len(event.data))
+            answer_bytes = event.offset + len(event.data)
+            if answer_bytes > self.answer_bytes:
+                self.answer_bytes = answer_bytes
+            self._is_known = True
+            return None
+        match event:
             case Missing(direction="request"):
                 self._miss("gap")
                 self._next = event.offset + (event.length or 0)

@@ -3,7 +3,7 @@
 import signal
 import sqlite3
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -13,6 +13,7 @@ from spliceproxy.capture import Capture
 from spliceproxy.capture.writer import CaptureWriter
 from spliceproxy.errors import StartProblem, UsageProblem
 from spliceproxy.kernel.limits import raised_file_limit
+from spliceproxy.loop.timers import TimerWheel
 from spliceproxy.replay.checkpoint import Checkpoint
 from spliceproxy.replay.dispatcher import Dispatcher
 from spliceproxy.replay.progress import Progress, last_time_ns
@@ -20,6 +21,7 @@ from spliceproxy.replay.replay_context import ReplayContext
 from spliceproxy.replay.replay_options import Pace, ReplayOptions
 from spliceproxy.replay.replay_report import ReplayReport
 from spliceproxy.replay.replay_target import ReplayTarget
+from spliceproxy.replay.smoothness import smooth
 from spliceproxy.upstream.resolver import resolve
 
 _TICK_S = 1.0  # so often what is kept is written, and progress shown
@@ -66,6 +68,7 @@ async def replay(options: ReplayOptions, *, shows_progress: bool = False) -> Rep
                 f"{limit} descriptors are too few", f"raise the limit to {wanted} (ulimit -n)"
             )
         options = replace(options, max_connections=fitting)
+        stack.enter_context(smooth())
         return await _replay(options, capture, target, shows_progress=shows_progress)
 
 
@@ -83,7 +86,8 @@ async def _replay(
     report = ReplayReport(options.report, began_s) if options.report else None
     writer = CaptureWriter(options.record) if options.record else None
     context = ReplayContext(options, target, writer, checkpoint, report)
-    is_interrupted = await _run(context, capture, shows_progress=shows_progress)
+    with closing(context.readable):
+        is_interrupted = await _run(context, capture, shows_progress=shows_progress)
     if writer is not None:
         writer.close()
     context.keep()
@@ -125,6 +129,8 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
     last_ns = await trio.to_thread.run_sync(last_time_ns, capture) if shows_progress else None
     async with trio.open_nursery() as beside:
         beside.start_soon(end_by_signal)
+        beside.start_soon(context.readable.run)
+        beside.start_soon(_serve_deadlines, context.deadlines)
         with context.scope:
             async with trio.open_nursery() as nursery:
                 dispatcher = Dispatcher(context, capture)
@@ -137,6 +143,12 @@ async def _run(context: ReplayContext, capture: Capture, *, shows_progress: bool
             progress.end()
         beside.cancel_scope.cancel()
     return is_interrupted
+
+
+async def _serve_deadlines(deadlines: TimerWheel) -> None:
+    while True:
+        await deadlines.sleep()
+        deadlines.fire()
 
 
 async def _tick(context: ReplayContext, progress: Progress | None) -> None:

@@ -18,6 +18,8 @@ class Timetable:
         """When the first connection began in the capture."""
         self._arrival = 0.0 if options.pace is Pace.MAX else options.arrival
         self._think = options.think
+        is_timed = options.pace is Pace.TIMED
+        self._soonest = min(self._arrival, self._think) if is_timed else 0.0
         self._waits_for_start = options.start_at_s is not None
 
     def begin(self, first_ns: int) -> None:
@@ -31,6 +33,14 @@ class Timetable:
         """Return when a connection is to begin, on Trio's clock."""
         first_ns = began_ns if self.first_ns is None else self.first_ns
         return self.start_s + self._arrival * (began_ns - first_ns) / 1e9
+
+    def soonest_s(self, time_ns: int) -> float:
+        """Return a time before which nothing is due that was recorded then, on whatever connection.
+
+        With pace `timed`; else a target that answers faster may want it at once.
+        """
+        first_ns = time_ns if self.first_ns is None else self.first_ns
+        return self.start_s + self._soonest * (time_ns - first_ns) / 1e9
 
     def due_s(self, began_ns: int, time_ns: int) -> float:
         """Return when a step of a connection is due."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import spliceproxy.capture
+from spliceproxy.capture import Data
 from tools.bench.errors import BenchError
 from tools.bench.loads import tcpdump
 from tools.bench.works.work import Metric, Sample
@@ -77,7 +79,20 @@ def of_files(log: str, directory: Path) -> Sample:
     return {MIRRORED.name: written, LOST.name: account.carried_bytes - written}
 
 
+def of_segments(log: str, directory: Path) -> Sample:
+    """Return what a capture has, read back, and what both directions carried beyond that."""
+    account, capture = parse(log), spliceproxy.capture.open(directory)
+    held = sum(len(event.data) for event in capture.events() if isinstance(event, Data))
+    if capture.unreadable:
+        raise BenchError(f"the capture cannot be read: {capture.unreadable[0]}")
+    if held != account.delivered_bytes:
+        raise BenchError(
+            f"the capture holds {held} bytes, the account says {account.delivered_bytes}"
+        )
+    return {MIRRORED.name: held, LOST.name: account.carried_bytes - held}
+
+
 def of_capture(counts: str, capture: Path) -> Sample:
-    """Return the size of the capture, headers included, and tcpdump's own count of losses."""
+    """Return the size of tcpdump's capture, headers included, and its own count of losses."""
     dropped = tcpdump.parse(counts).dropped_by_kernel
     return {MIRRORED.name: capture.stat().st_size, LOST_PACKETS.name: dropped}

@@ -2,9 +2,9 @@
 
 from tools.bench import mirror_account
 from tools.bench.bounds import Bound, Standard
-from tools.bench.mirror_peers import HAPROXY_TCPDUMP
-from tools.bench.works import bulk, request_response
-from tools.bench.works.mirrored import BULK, CPU_PER_COPIED, PACED, REQUESTS
+from tools.bench.mirror_peers import CAPTURE, HAPROXY_TCPDUMP
+from tools.bench.works import bulk, request_response, short
+from tools.bench.works.mirrored import BULK, CPU_PER_COPIED, PACED, REQUESTS, SHORT
 
 P99_LIMIT = 1.05  # 1 / 0.95: the other way round than a rate
 
@@ -45,5 +45,13 @@ STANDARD = Standard(
         _nothing_lost(BULK, "file-block"),
         _nothing_lost(PACED, "file-block"),
         _nothing_lost(REQUESTS, "file-block"),
+        Bound(BULK, bulk.THROUGHPUT, 0.8, peer=CAPTURE),
+        Bound(BULK, bulk.CPU, 0.35, is_relative=False, peer=CAPTURE),
+        Bound(REQUESTS, request_response.CPU, 1.15, peer=CAPTURE),
+        Bound(REQUESTS, request_response.CPU, 0.7, peer=CAPTURE, against=HAPROXY_TCPDUMP),
+        Bound(SHORT, short.RATE, 0.9, peer=CAPTURE),
+        _nothing_lost(BULK, CAPTURE),
+        _nothing_lost(REQUESTS, CAPTURE),
+        _nothing_lost(SHORT, CAPTURE),
     ),
 )

@@ -13,6 +13,7 @@ from tools.bench.loads import mirror_sinks, tcpdump
 from tools.bench.peers import Peer, Target
 from tools.bench.works.work import Sample
 
+CAPTURE = "capture-block"
 HAPROXY_TCPDUMP = "haproxy-tcpdump"
 HAPROXY_TCPDUMP_NOTE = (
     f"{HAPROXY_TCPDUMP}: `tcpdump -i lo -w FILE port PORT` with its default buffer, "
@@ -47,6 +48,12 @@ def _file(_where: placement.Placement, directory: Path) -> Iterator[Place]:
     files = directory / "audit"
     files.mkdir()
     yield Place(f"file:{files}", lambda log: mirror_account.of_files(log, files))
+
+
+@contextmanager
+def _capture(_where: placement.Placement, directory: Path) -> Iterator[Place]:
+    segments = directory / "capture"
+    yield Place(f"capture:{segments}", lambda log: mirror_account.of_segments(log, segments))
 
 
 def _tcp(port: int) -> Place:
@@ -110,6 +117,7 @@ def built_in(command: Sequence[str] = peers.SPLICEPROXY_COMMAND) -> dict[str, Pe
         _mirroring("null", command, _null),
         _mirroring("file", command, _file),
         _mirroring("file-block", command, _file, BLOCK),
+        _mirroring(CAPTURE, command, _capture, BLOCK),
         _mirroring("tcp", command, _draining),
         _mirroring("tcp-block", command, _draining, BLOCK),
         _mirroring("tcp-dead", command, _dead),

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tools.bench.origins import Origin
 from tools.bench.peers import Peer
 from tools.bench.placement import Placement
 from tools.bench.results import Measurement, WorkResult
-from tools.bench.works.work import Setting, Work
+from tools.bench.works.work import Sample, Setting, Work
 
 BREATH_S = 0.2  # between two measurements, for the kernel to finish closing sockets
 
@@ -49,15 +49,23 @@ def run(work: Work, contestants: Sequence[Peer], plan: Plan) -> WorkResult:
 
 
 def _measure(work: Work, peer: Peer, origin: Origin, plan: Plan) -> Measurement:
-    began, foreign_before_s = time.monotonic(), machine.foreign_s()
-    sample, error = {}, ""
-    try:
+    def take() -> Sample:
         with peers.started(peer, origin.port, plan.where, plan.directory) as target:
             setting = Setting(target, origin, plan.where, plan.directory, plan.seconds)
             sample = work.measure(setting)
-        sample = work.conclude({**sample, **target.account})
+        return work.conclude({**sample, **target.account})
+
+    return measured(f"{work.name}: {peer.name}", take)
+
+
+def measured(name: str, take: Callable[[], Sample]) -> Measurement:
+    """Take a sample, and what other programs took of the machine meanwhile."""
+    began, foreign_before_s = time.monotonic(), machine.foreign_s()
+    sample, error = {}, ""
+    try:
+        sample = take()
     except BenchError as failure:
         error = str(failure)
-        print(f"{work.name}: {peer.name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
     capacity_s = (time.monotonic() - began) * machine.cpu_count()
     return Measurement(sample, error, (machine.foreign_s() - foreign_before_s) / capacity_s)

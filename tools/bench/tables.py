@@ -58,11 +58,12 @@ def bounds_table(results: Results, peer: str) -> Table:
 def circumstances(results: Results) -> list[str]:
     """Return the lines that tell how and where the figures came about."""
     machine = results.machine
+    length = f" of {results.seconds:g} s" if results.seconds else ""
     lines = [
         f"{machine.cpu_count} CPUs ({machine.cpu_model}), {machine.memory_bytes / 1e9:.0f} GB",
         f"Linux {machine.kernel}, Python {machine.python}",
         f"TCP congestion control: {machine.congestion_control}",
-        f"{results.rounds} interleaved rounds of {results.seconds:g} s",
+        f"{results.rounds} interleaved rounds{length}",
         f"load generator and origin run on the same machine; {results.placement}",
     ]
     lines += foreign_line(results)

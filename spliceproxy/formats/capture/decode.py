@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from struct import Struct
 from zlib import crc32
 
 from spliceproxy.formats.capture.layout import (
@@ -22,6 +23,11 @@ from spliceproxy.formats.capture.layout import (
     SegmentHeader,
 )
 from spliceproxy.formats.need_more import NeedMore
+
+_SUMS = frozenset({int(RecordKind.BLOCK), int(RecordKind.INDEX)})
+_UNCHECKED = int(Flag.UNCHECKED)
+_unpack = Struct(f"{RECORD.format}I").unpack_from  # with the checksum that follows
+_new_record = tuple.__new__  # looked up once, as it is the hot path
 
 
 class NotACaptureError(ValueError):
@@ -69,11 +75,12 @@ class RecordDecoder:
     def __init__(self, at: int = HEADER_BYTES) -> None:
         self.damage: Damage | None = None
         """Why nothing more comes out."""
-        self._data = bytearray()
-        self._at = at  # in the segment, of the first byte of `_data`
+        self._pieces: list[bytes] = []  # what stands behind the last whole record
+        self._pieces_bytes = 0
+        self._needed_bytes = RECORD_BYTES  # of it, for the next record
+        self._at = at  # in the segment, of its first byte
         self._block_at = at
-        self._block_bytes = 0
-        self._checksum = 0
+        self._checksum = 0  # of the block's records so far
         self._held: list[Record] = []
 
     def feed(self, data: bytes) -> list[Record]:
@@ -81,81 +88,93 @@ class RecordDecoder:
         released: list[Record] = []
         if self.damage is not None:
             return released
-        self._data += data
-        start = 0
-        while self.damage is None:
-            record = self._next(start)
-            if record is None:
-                break
-            start += RECORD_BYTES + len(record.payload)
-            self._take(record, released)
-        self._at += start
-        del self._data[:start]
+        self._pieces.append(data)
+        self._pieces_bytes += len(data)
+        if self._pieces_bytes >= self._needed_bytes:
+            data = b"".join(self._pieces)
+            done = self._decode(data, released)
+            self._at += done
+            self._pieces = [data[done:]]
+            self._pieces_bytes -= done
         return released
 
     def end(self) -> list[Record]:
         """No more comes: return the whole records before any damage that no checksum covers."""
         held, self._held = self._held, []
-        if self._data and self.damage is None:
-            what = f"{len(self._data)} bytes are no whole record"
+        if self._pieces_bytes and self.damage is None:
+            what = f"{self._pieces_bytes} bytes are no whole record"
             self.damage = Damage(self._at, what, is_cut=True)
         return held
 
-    def _next(self, start: int) -> Record | None:
-        data, at = self._data, self._at + start
-        if len(data) - start < RECORD_BYTES:
-            return None
-        size, kind, flags, _, connection, time_ns, offset, checksum = RECORD.unpack_from(
-            data, start
-        )
-        payload_at = start + RECORD_BYTES
-        head = bytes(data[start:payload_at])
-        if CHECKSUM.unpack_from(head, RECORD.size)[0] != crc32(head[: RECORD.size]):
-            self.damage = Damage(at, "a record's checksum is wrong")
-        elif size > MOST_PAYLOAD_BYTES:
-            self.damage = Damage(at, f"a record of {size} bytes")
-        elif len(data) - payload_at >= size:
-            payload = bytes(data[payload_at : payload_at + size])
-            return self._checked(
-                Record(kind, flags, connection, time_ns, offset, payload, at, self._block_at),
-                head,
-                checksum,
-            )
-        return None
+    def _decode(self, data: bytes, released: list[Record]) -> int:
+        """Take the whole records; returns how many bytes they have."""
+        at, block_at, end, start, summed = self._at, self._block_at, len(data), 0, 0
+        self._needed_bytes = RECORD_BYTES
+        while end - start >= RECORD_BYTES:
+            payload_at = start + RECORD_BYTES
+            size, kind, flags, _, connection, time_ns, offset, checksum, own = _unpack(data, start)
+            following = payload_at + size
+            if size > MOST_PAYLOAD_BYTES or crc32(data[start : start + RECORD.size]) != own:
+                self._note_head(data[start:payload_at], at + start)
+                break
+            if following > end:
+                self._needed_bytes = following - start
+                break
+            payload = data[payload_at:following]
+            fields = (kind, flags, connection, time_ns, offset, payload, at + start, block_at)
+            record: Record = _new_record(Record, fields)
+            if kind in _SUMS:
+                self._sum(data, summed, start)
+                if not self._is_sum_right(record, checksum, released):
+                    return start
+                block_at, summed = self._block_at, following
+            else:
+                self._held.append(record)
+                if flags & _UNCHECKED:
+                    self._sum(data, summed, payload_at)
+                    summed = following
+            start = following
+        self._sum(data, summed, start)
+        self._bound_block(at + start)
+        return start
 
-    def _checked(self, record: Record, head: bytes, checksum: int) -> Record | None:
-        """Look at the checksum that a record brings, if it does, and compute with the others."""
-        if record.kind == RecordKind.BLOCK:
-            if checksum != self._checksum or record.offset != self._block_at:
-                self.damage = Damage(self._block_at, "a block's checksum is wrong")
-                self._held.clear()
-                return None
-        elif record.kind == RecordKind.INDEX:
+    def _note_head(self, head: bytes, at: int) -> None:
+        size, *_, own = _unpack(head)
+        is_right = crc32(head[: RECORD.size]) == own
+        what = f"a record of {size} bytes" if is_right else "a record's checksum is wrong"
+        self.damage = Damage(at, what)
+
+    def _sum(self, data: bytes, start: int, end: int) -> None:
+        """Compute on: the checksum of a block takes all of it at once, or most."""
+        if start < end:
+            self._checksum = crc32(memoryview(data)[start:end], self._checksum)
+
+    def _is_sum_right(self, record: Record, checksum: int, released: list[Record]) -> bool:
+        """Look at the checksum that a record brings, and let go what it covers."""
+        if record.kind == RecordKind.INDEX:
             if checksum != crc32(record.payload):
                 self.damage = Damage(record.at, "the index's checksum is wrong")
-                return None
-        else:
-            self._checksum = crc32(head, self._checksum)
-            if not record.flags & Flag.UNCHECKED:
-                self._checksum = crc32(record.payload, self._checksum)
-        return record
-
-    def _take(self, record: Record, released: list[Record]) -> None:
-        if record.kind == RecordKind.BLOCK:
+            else:
+                released.append(record)
+        elif checksum != self._checksum or record.offset != self._block_at:
+            self.damage = Damage(self._block_at, "a block's checksum is wrong")
+            self._held.clear()
+        elif self._bound_block(record.at):
             released += self._held
             self._held.clear()
             self._block_at = record.at + RECORD_BYTES
-            self._block_bytes = self._checksum = 0
-            return
-        if record.kind == RecordKind.INDEX:
-            released.append(record)
-            return
-        self._held.append(record)
-        self._block_bytes += RECORD_BYTES + len(record.payload)
-        if self._block_bytes > MOST_BLOCK_BYTES:
+            self._checksum = 0
+        return self.damage is None
+
+    def _bound_block(self, at: int) -> bool:
+        """Look whether a block that goes on here is one that can be held."""
+        if self.damage is not None:
+            return False
+        if at - self._block_at > MOST_BLOCK_BYTES:
             self.damage = Damage(self._block_at, f"a block of over {MOST_BLOCK_BYTES} bytes")
         elif len(self._held) > MOST_BLOCK_RECORDS:
             self.damage = Damage(self._block_at, f"a block of over {MOST_BLOCK_RECORDS} records")
+        return self.damage is None
 
 
 def decode_trailer(data: bytes) -> int | None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.capture.recorded import Recorded
 from tools.bench import mirror_account
 from tools.bench.errors import BenchError
 from tools.bench.loads import tcpdump
@@ -84,6 +85,30 @@ def test_files_that_contradict_the_account_are_an_error(
 ) -> None:
     with pytest.raises(BenchError, match=words):
         mirror_account.of_files(log(), audit_files(tmp_path, size_bytes, suffix))
+
+
+def captured(directory: Path, *, is_damaged: bool = False) -> Path:
+    recorded = Recorded(directory)
+    recorded.open(1)
+    recorded.data(1, bytes(60))
+    recorded.data(1, bytes(30), direction="response")
+    recorded.close(1)
+    path = recorded.seal()
+    if is_damaged:
+        path.write_bytes(path.read_bytes()[:-1])
+    return directory
+
+
+def test_a_capture_is_read_back_and_held_against_the_account(tmp_path: Path) -> None:
+    found = mirror_account.of_segments(log(), captured(tmp_path))
+    assert found == {"mirrored_bytes": 90, "lost_bytes": 10}
+
+
+def test_a_capture_that_contradicts_the_account_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="holds 90 bytes, the account says 91"):
+        mirror_account.of_segments(log(delivered=91, dropped=9), captured(tmp_path))
+    with pytest.raises(BenchError, match="cannot be read"):
+        mirror_account.of_segments(log(), captured(tmp_path, is_damaged=True))
 
 
 def test_capture_counts_what_the_kernel_dropped(tmp_path: Path) -> None:

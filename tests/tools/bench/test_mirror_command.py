@@ -21,7 +21,7 @@ MOUNTS = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--works", "idle"], "unknown work 'idle' (known: bulk1, paced1, rr50)"),
+        (["--works", "idle"], "unknown work 'idle' (known: bulk1, paced1, rr50, short)"),
         (["--peers", "nul"], "did you mean null?"),
         (["--gigabytes", "9"], "--gigabytes"),
     ],
@@ -69,7 +69,14 @@ def test_one_short_round_gives_figures_and_accounts(
     for name in ("iperf3", "taskset"):
         program(name)
     figures = tmp_path / "figures.json"
-    arguments = ["--works", "bulk1", "--peers", "spliceproxy,null,file-block", "--rounds", "1"]
+    arguments = [
+        "--works",
+        "bulk1",
+        "--peers",
+        "spliceproxy,null,file-block,capture-block",
+        "--rounds",
+        "1",
+    ]
     arguments += ["--gigabytes", "0.01", "--json", str(figures)]
     subprocess.run(
         [sys.executable, "-m", "tools.bench", "mirror", *arguments],
@@ -82,7 +89,8 @@ def test_one_short_round_gives_figures_and_accounts(
     assert report["failures"] == []
     peers = report["works"]["bulk1"]["peers"]
     assert peers["spliceproxy"]["mirrored_bytes"]["median"] is None
-    assert peers["file-block"]["mirrored_bytes"]["median"] > 1e6
-    assert peers["file-block"]["lost_bytes"]["median"] == 0
+    for peer in ("file-block", "capture-block"):
+        assert peers[peer]["mirrored_bytes"]["median"] > 1e6
+        assert peers[peer]["lost_bytes"]["median"] == 0
     assert peers["null"]["throughput_bytes_per_s"]["ratio"]["median"] > 0
     assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]

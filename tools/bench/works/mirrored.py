@@ -1,11 +1,11 @@
-"""The works for mirrors: a fixed number of bytes in bulk, and requests and answers in turn."""
+"""The works for mirrors: a fixed number of bytes in bulk, requests in turn, short connections."""
 
 import time
 from dataclasses import replace
 
 from tools.bench import mirror_account, origins, page_cache, process_tree
 from tools.bench.loads import iperf3
-from tools.bench.works import bulk, request_response
+from tools.bench.works import bulk, request_response, short
 from tools.bench.works.work import Metric, Sample, Setting, Work
 
 CPU_PER_COPIED = Metric(
@@ -17,6 +17,7 @@ PACED = "paced1"
 PACE_BYTES_PER_S = 200_000_000  # slow enough for tcpdump to lose a few per cent at most
 PACED_BYTES = 300_000_000  # written before the kernel gives up the memory that was warmed for it
 REQUESTS = "rr50"
+SHORT = "short"
 SETTLE_S = 2.0
 LOOK_S = 0.05
 QUIET_SHARE = 0.02
@@ -31,7 +32,8 @@ def catalogue(bulk_bytes: int) -> dict[str, Work]:
             min(bulk_bytes, PACED_BYTES),
             PACE_BYTES_PER_S,
         ),
-        _request_response(),
+        _with_account(request_response.work(50)),
+        _with_account(short.work()),
     ]
     return {work.name: work for work in works}
 
@@ -83,6 +85,5 @@ def _settle(setting: Setting) -> None:
             return
 
 
-def _request_response() -> Work:
-    work = request_response.work(50)
+def _with_account(work: Work) -> Work:
     return replace(work, metrics=(*work.metrics, *mirror_account.METRICS))
