@@ -13,13 +13,14 @@ from spliceproxy.kernel.pipes import NoPipeError
 from spliceproxy.kernel.refusals import refused
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.loader import LoadedConfiguration
+from spliceproxy.master.open_listeners import ListenerChange
 from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.worker_process import LAST_LINES_S, run_worker
 from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
-from spliceproxy.proxy.prepared import PreparedRoute, prepare
+from spliceproxy.proxy.prepared import PreparedRoute, make_tls, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
@@ -104,16 +105,21 @@ def make_generation(
     number: int,
     loaded: LoadedConfiguration,
     logs: Logs,
-    listening: list[list[socket.socket]],
+    change: ListenerChange,
     slots: WorkerSlots,
     admin: AdminProcessKeeper,
     work: Work,
     sample_keys: SampleKeys,
 ) -> Generation:
-    """Prepare a generation; its workers are not started yet."""
+    """Prepare a generation; its workers are not started yet.
+
+    Raises:
+        StartProblem: OpenSSL refuses a certificate.
+    """
     settings = loaded.settings
-    capacity = fit_routes(settings, sum(map(len, listening)))
-    routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
+    capacity = fit_routes(settings, sum(map(len, change.sockets)))
+    tls = make_tls(settings.routes, loaded.tls, change.entries)
+    routes = prepare(settings.routes, loaded.upstreams, change.sockets, capacity, tls)
 
     def body(assignment: Assignment) -> int:
         return work(generation, assignment)

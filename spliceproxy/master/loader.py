@@ -24,6 +24,7 @@ from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
+from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
 _LAST_LINES_S = 1.0
@@ -39,6 +40,8 @@ class LoadedConfiguration:
     settings: Settings
     upstreams: list[Upstreams]
     targets: list[list[ListenTarget]]
+    tls: list[RouteTlsFiles | None] = field(repr=False)
+    """Of each route."""
     sample_key: bytes | None = field(default=None, repr=False)
     """Of the settings, if they have one."""
 
@@ -72,17 +75,18 @@ def load_configuration(
 
     Raises:
         Problem: the file is refused, a name does not resolve, a mirror cannot work, or a file with
-            a key cannot be read.
+            a key or certificate cannot be used.
     """
     settings = source()
     sample_key = read_sample_key(settings.sample_key)
+    tls = [read_files(route) for route in settings.routes]
     targets = look_up_targets(settings.routes, inherited)
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     if identity is not None:
         make_directories(directories_of(mirrors), identity)
     used = {real_path(directory) for directory in used_directories}
     with acting_as(identity):
-        loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
+        loaded = LoadedConfiguration(settings, look_up(settings), targets, tls, sample_key)
         report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
     return loaded
 

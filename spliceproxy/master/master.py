@@ -92,7 +92,7 @@ class Master:
             StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
-        self._generations = Generations(self._make_generation(loaded, change.sockets), self._table)
+        self._generations = Generations(self._make_generation(loaded, change), self._table)
         try:
             self._generations.current.workers.start()
             while self._generations.alive:
@@ -123,13 +123,11 @@ class Master:
             self._report.ready(self._generations)
             self._describe()
 
-    def _make_generation(
-        self, loaded: LoadedConfiguration, listening: list[list[socket.socket]]
-    ) -> Generation:
+    def _make_generation(self, loaded: LoadedConfiguration, change: ListenerChange) -> Generation:
         self._numbers += 1
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
         return make_generation(
-            self._numbers, loaded, logs, listening, self._slots, self._admin, self._work, self._keys
+            self._numbers, loaded, logs, change, self._slots, self._admin, self._work, self._keys
         )
 
     def _work(self, generation: Generation, assignment: Assignment) -> int:

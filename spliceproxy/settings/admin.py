@@ -82,6 +82,8 @@ class AdminSettings(Model):
 
     @model_validator(mode="after")
     def _is_safe(self) -> "AdminSettings":
+        if any(listen.tls for listen in self.listen):
+            raise ValueError("the admin interface speaks no TLS: expected `tls` at routes only")
         check_tokens(self.token, self.viewer_token)
         check_exposure(
             [listen.address for listen in self.listen],

@@ -1,0 +1,46 @@
+"""What the proxy speaks TLS with towards a backend."""
+
+import ssl
+from dataclasses import dataclass
+
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.dns import BackendPlace
+from spliceproxy.settings.tls import TlsDial
+from spliceproxy.tls.certificate_files import ClientFiles
+from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """TLS with a backend."""
+
+    context: ssl.SSLContext
+    server_hostname: str | None
+    """Asked for, unless it is an IP address (RFC 6066), and checked. None: neither."""
+
+
+def make_client_tls(settings: TlsDial, files: ClientFiles, address: BackendPlace) -> ClientTls:
+    """Return what a backend is spoken to with.
+
+    Raises:
+        TlsFileError: OpenSSL refuses what was read.
+        OSError: no file in memory is to be had.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    set_versions(context, settings)
+    if not settings.verify:
+        context.check_hostname = False  # first: ssl refuses the other order
+        context.verify_mode = ssl.CERT_NONE
+    elif files.ca is not None and settings.ca is not None:
+        trust(context, files.ca, settings.ca, ("ca",))
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if files.certificate is not None:
+        show_certificate(context, files.certificate)
+    return ClientTls(context, settings.name or _host_of(address))
+
+
+def _host_of(address: BackendPlace) -> str | None:
+    if not isinstance(address, TcpAddress) or address.host is None:
+        return None
+    return address.host.partition("%")[0]  # the scope of an IPv6 address is this machine's
