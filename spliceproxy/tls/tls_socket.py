@@ -14,6 +14,7 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.tls.server_contexts import NamedConnection
 from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
 
 _RECORD_BYTES = 16 << 10
@@ -104,6 +105,12 @@ class TlsSocket(Socket):
         """Called when something is left to be sent that no call of `send` will send."""
         super().__init__(sock.family, socket.SOCK_STREAM, 0, sock.detach())
         self.setblocking(False)
+
+    @property
+    def server_name(self) -> str | None:
+        """The server name that a client has asked for, if it has, and the context takes note."""
+        tls = self.tls
+        return tls.server_name if isinstance(tls, NamedConnection) else None
 
     @property
     def unsent(self) -> bool:
