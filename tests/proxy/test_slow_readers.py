@@ -12,7 +12,7 @@ from spliceproxy.pump.flow import Flow
 from tests.proxy.bookkeeping import check_bookkeeping, live_links
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Mode, Relay, all_modes, relay
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Mode, Relay, all_modes, relay
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.streams import Buffers
 
@@ -88,7 +88,14 @@ async def test_the_other_direction_of_the_same_connection_is_served(mode: Mode) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("splice", "sender"), [(True, "client"), (True, "backend"), (False, "client")]
+    ("mode", "sender"),
+    [
+        (SPLICE, "client"),
+        (SPLICE, "backend"),
+        (COPY, "client"),
+        (TLS_MODES["tls"], "client"),
+        (TLS_MODES["tls"], "backend"),
+    ],
 )
 async def test_a_gigabyte_behind_a_trickle_costs_no_memory(mode: Mode, sender: str) -> None:
     chunk = random_bytes(MIB)
