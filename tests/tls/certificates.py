@@ -32,6 +32,7 @@ def certificate() -> str:
     return str(_directory() / "localhost.pem")
 
 
+@functools.cache
 def server_context() -> ssl.SSLContext:
     """What the side speaks with that is connected to."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -40,6 +41,7 @@ def server_context() -> ssl.SSLContext:
     return context
 
 
+@functools.cache
 def client_context(version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
     """What the side speaks with that connects, and believes the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
