@@ -98,6 +98,9 @@ CAUSES = {
     admission.RATE_LIMITED: _proxy("P", "the client's address connects too often"),
     reasons.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),
     reasons.CLIENT_HELLO_TIMEOUT: _proxy("c", "the TLS hello took too long"),
+    reasons.CLIENT_CERTIFICATE_REFUSED: _proxy(
+        "P", "the client's certificate is valid, but none of those that `clients` lets in"
+    ),
     reasons.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
     reasons.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
     reasons.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),

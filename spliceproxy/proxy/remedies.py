@@ -16,6 +16,7 @@ _OF_REFUSALS = {
     reasons.PROXY_HEADER_TIMEOUT: "have the proxy in front send PROXY headers at once",
     reasons.BAD_CLIENT_HELLO: "it speaks no TLS, or not first: give it a port of its own",
     reasons.CLIENT_HELLO_TIMEOUT: "it speaks no TLS, or is slow: raise timeouts.client_hello",
+    reasons.CLIENT_CERTIFICATE_REFUSED: "if it is to be let in, add it to 'clients' of 'tls'",
     reasons.NO_ROUTE: "add its name to 'sni', or give the route backends of its own",
 }
 
