@@ -4,7 +4,7 @@ import time
 from itertools import count
 
 from spliceproxy.formats.ip import pack_ip
-from spliceproxy.formats.proxy_protocol.client_tls import ClientTls
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake
 from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient, Tlvs
 from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
@@ -41,7 +41,7 @@ class Client:
         """Proxies of this kind that it has come through by PROXY headers, this one among them."""
         self.server_name: str | None = None
         """What its TLS hello asks for."""
-        self.tls: ClientTls | None = None
+        self.tls: ClientHandshake | None = None
         """What a TLS handshake with it has agreed on; None: there was none here."""
         self.tlvs: Tlvs = ()
         self.told: Told = {}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spliceproxy.formats.proxy_protocol.client_tls import ClientTls
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake
 
 Tlvs = tuple[tuple[int, bytes], ...]
 """Types and values, in their order."""
@@ -25,7 +25,7 @@ class ProxiedClient:
     """Where it connected to."""
     hops: int = 0
     """How many proxies of this kind it has come through by PROXY headers, this one among them."""
-    tls: ClientTls | None = None
+    tls: ClientHandshake | None = None
     """How it came by TLS, which has ended here; None: it did not."""
     tlvs: Tlvs = ()
     """What the header that has introduced it told besides."""

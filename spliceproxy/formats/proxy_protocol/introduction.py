@@ -1,7 +1,7 @@
 """The header of version 2 for a client that is passed on, with all that is known of it."""
 
 from spliceproxy.formats.proxy_protocol import version2
-from spliceproxy.formats.proxy_protocol.client_tls import ClientTls, pack_ssl
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake, pack_ssl
 from spliceproxy.formats.proxy_protocol.header import ProxiedClient, Tlvs
 from spliceproxy.formats.proxy_protocol.tlvs import (
     ALPN,
@@ -45,7 +45,7 @@ def _tlvs_of(client: ProxiedClient) -> list[tuple[int, bytes]]:
     return tlvs + passed_on
 
 
-def _tlvs_of_tls(tls: ClientTls) -> Tlvs:
+def _tlvs_of_tls(tls: ClientHandshake) -> Tlvs:
     texts = ((ALPN, tls.alpn), (AUTHORITY, tls.server_name))
     return (*((kind, text.encode()) for kind, text in texts if text), (SSL, pack_ssl(tls)))
 

@@ -14,7 +14,7 @@ NOOP = 0x04
 """Fills up; to be passed over."""
 UNIQUE_ID = 0x05
 SSL = 0x20
-"""How the client came by TLS: see `client_tls`."""
+"""How the client came by TLS: see `client_handshake`."""
 NETNS = 0x30
 """The network namespace of the proxy's, by name."""
 GCP = 0xE0

@@ -1,6 +1,6 @@
 """What a PROXY protocol header has told besides addresses, as it may stand in a log."""
 
-from spliceproxy.formats.proxy_protocol.client_tls import read_ssl
+from spliceproxy.formats.proxy_protocol.client_handshake import read_ssl
 from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError, Tlvs
 from spliceproxy.formats.proxy_protocol.tlvs import (
     ALPN,

@@ -2,7 +2,7 @@ from typing import Any
 
 from hypothesis import given
 
-from spliceproxy.formats.proxy_protocol.client_tls import ClientTls, pack_ssl
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake, pack_ssl
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxiedClient, ProxyHeader
 from spliceproxy.formats.proxy_protocol.introduction import introduce
@@ -19,7 +19,7 @@ from spliceproxy.formats.proxy_protocol.version2 import MAX_BYTES, encode
 from tests.formats.proxy_protocol.headers import tlv_lists
 
 ENDS = ("192.0.2.1", 56324), ("198.51.100.2", 443)
-TLS = ClientTls("TLSv1.3", "TLS_AES_128_GCM_SHA256", server_name="db.example", alpn="h2")
+TLS = ClientHandshake("TLSv1.3", "TLS_AES_128_GCM_SHA256", server_name="db.example", alpn="h2")
 
 
 def passed_on(**known: Any) -> ProxyHeader:
@@ -36,7 +36,7 @@ def test_a_client_of_whom_nothing_is_known() -> None:
 def test_a_client_whose_tls_ends_here() -> None:
     expected = ((ALPN, b"h2"), (AUTHORITY, b"db.example"), (SSL, pack_ssl(TLS)))
     assert passed_on(tls=TLS).tlvs == expected
-    bare = ClientTls("TLSv1.2", "AES128-SHA")
+    bare = ClientHandshake("TLSv1.2", "AES128-SHA")
     assert passed_on(tls=bare).tlvs == ((SSL, pack_ssl(bare)),)
 
 
@@ -62,7 +62,7 @@ def test_a_checksum_is_passed_on_as_one_of_its_own(told: list[tuple[int, bytes]]
 def test_a_header_stays_within_what_the_next_proxy_takes() -> None:
     """What was passed on is left out from its end on; what is known here is told."""
     told = tuple((0xE4, bytes([number]) * 240) for number in range(8))
-    long_name = ClientTls("TLSv1.3", "", client_cn="n" * 5000, has_certificate=True)
+    long_name = ClientHandshake("TLSv1.3", "", client_cn="n" * 5000, has_certificate=True)
     header = passed_on(tls=long_name, tlvs=told)
     assert MAX_BYTES - 243 < header.length <= MAX_BYTES
     assert header.tlvs == ((SSL, pack_ssl(long_name)), *told[: len(header.tlvs) - 1])

@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spliceproxy.formats.proxy_protocol.client_tls import ClientTls, pack_ssl, read_ssl
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake, pack_ssl, read_ssl
 from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
 from spliceproxy.formats.proxy_protocol.tlvs import ALPN, AWS, AZURE, GCP, NETNS, SSL, UNIQUE_ID
 from spliceproxy.formats.proxy_protocol.told import tell
 
 # A certificate on this connection and in its session, verified; version and name.
 BY_CERTIFICATE = bytes.fromhex("07 00000000 21 0007 544c5376312e33 22 0002 6d65")
-TLS = ClientTls(
+TLS = ClientHandshake(
     "TLSv1.3",
     "TLS_AES_256_GCM_SHA384",
     client_cn="me",
@@ -71,7 +71,7 @@ def test_what_is_told_of_tls() -> None:
     ],
 )
 def test_how_certificates_are_told_of(facts: dict[str, bool], flags: int, verify: int) -> None:
-    value = pack_ssl(ClientTls("TLSv1.3", "", **facts))  # type: ignore[arg-type]  # bool all
+    value = pack_ssl(ClientHandshake("TLSv1.3", "", **facts))  # type: ignore[arg-type]  # bool all
     assert (value[0], int.from_bytes(value[1:5])) == (flags, verify)
 
 

@@ -22,7 +22,7 @@ _MOST_TEXT_BYTES = 256  # of a name in a certificate, which has no bound of its 
 
 
 @dataclass(frozen=True, slots=True)
-class ClientTls:
+class ClientHandshake:
     """What a finished handshake with a client has agreed on; texts are empty where unknown."""
 
     version: str
@@ -44,7 +44,7 @@ class ClientTls:
     """Likewise: ``EC256``."""
 
 
-def pack_ssl(tls: ClientTls) -> bytes:
+def pack_ssl(tls: ClientHandshake) -> bytes:
     """Return the value of the TLV."""
     flags = _BY_TLS
     if tls.has_certificate:
