@@ -113,6 +113,15 @@ class AdminProcessKeeper:
             self._replace_s = time.monotonic() + _LAST_ANSWERS_S
         self._logs = logs
 
+    def renew_tls(self, renew: Callable[[Doors], None]) -> None:
+        """Have the doors speak TLS with other certificates; that takes another process.
+
+        The one that there is has to answer first whoever has ordered the reload.
+        """
+        renew(self._doors)
+        if self._child is not None:
+            self._replace_s = time.monotonic() + _LAST_ANSWERS_S
+
     def reopen_logs(self, files: Mapping[int, int]) -> None:
         """Have the admin process go on in these files of the log.
 
