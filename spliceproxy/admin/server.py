@@ -18,6 +18,8 @@ from spliceproxy.admin.orders_log import log_refused_order, log_tls_refused, log
 from spliceproxy.admin.slowdown import Slowdown
 from spliceproxy.admin.tls_stream import TlsStream, is_end
 from spliceproxy.settings.attach_grants import AttachGrant
+from spliceproxy.settings.listen import ListenSettings
+from spliceproxy.tls.certificate_files import ServerFiles
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -32,8 +34,10 @@ class Door:
     """What its clients are spoken to with; None: without TLS."""
     attach: tuple[AttachGrant, ...] = ()
     """Which mirrors operators may attach, whichever door they come by."""
-    entry: int = 0
-    """Which of the settings' `listen` it stands for."""
+    where: ListenSettings | None = None
+    """The entry of the settings that it stands for."""
+    files: ServerFiles | None = None
+    """What `tls` is made of."""
 
 
 class Server:

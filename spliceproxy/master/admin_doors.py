@@ -48,8 +48,8 @@ def open_doors(
 
         operators = _find_operators(settings.admin.operators)
         doors: list[AnyDoor] = [
-            _door(sock, entry, settings.admin, operators)
-            for entry, where in enumerate(settings.admin.listen)
+            _door(sock, where, settings.admin, operators)
+            for where in settings.admin.listen
             for sock in listen_at(where)
         ]
         renew_tls(doors, settings.admin, tls)
@@ -58,25 +58,34 @@ def open_doors(
         yield doors
 
 
-def renew_tls(doors: Iterable[AnyDoor], admin: AdminSettings, files: AdminFiles) -> None:
-    """Have doors speak TLS with what was read of files, of the settings that they were opened by.
+def renew_tls(doors: Iterable[AnyDoor], admin: AdminSettings, files: AdminFiles) -> bool:
+    """Have doors speak TLS with what was read of files; return whether that is anything new.
+
+    Of settings that have changed those hold that the doors were opened by.
 
     Raises:
         StartProblem: OpenSSL refuses a certificate.
+        OSError: no file in memory is to be had.
     """
     made = make_admin_tls(admin, files)
+    is_new = False
     for door in doors:
-        if isinstance(door, Door):
-            tls = made[door.entry]
-            door.tls = None if tls is None else tls.context
+        if isinstance(door, Door) and door.where is not None and door.where in admin.listen:
+            entry = admin.listen.index(door.where)
+            tls = made[entry]
+            if tls is not None and files[entry] != door.files:
+                door.tls, door.files = tls.context, files[entry]
+                is_new = True
+    return is_new
 
 
-def _door(sock: socket.socket, entry: int, admin: AdminSettings, operators: Operators) -> Door:
-    where = admin.listen[entry]
+def _door(
+    sock: socket.socket, where: ListenSettings, admin: AdminSettings, operators: Operators
+) -> Door:
     grants = tuple(grant.resolved() for grant in admin.attach)
     if sock.family == socket.AF_UNIX:
         guard = Guard(admin.token, admin.viewer_token, operators)
-        return Door(sock, guard, attach=grants, entry=entry)
+        return Door(sock, guard, attach=grants, where=where)
     is_open = where.address in admin.open_addresses
     if os.geteuid() == 0 and is_open and not admin.has_token and not admin.insecure:
         raise StartProblem(
@@ -87,7 +96,7 @@ def _door(sock: socket.socket, entry: int, admin: AdminSettings, operators: Oper
             "`insecure: true`",
         )
     guard = Guard(admin.token, admin.viewer_token, certificates=_certificates(where, admin))
-    return Door(sock, guard, attach=grants, entry=entry)
+    return Door(sock, guard, attach=grants, where=where)
 
 
 def _certificates(where: ListenSettings, admin: AdminSettings) -> CertificateRoles | None:

@@ -17,7 +17,6 @@ from spliceproxy.ipc.master_line import DRAIN, LOG_LEVEL, RELOAD
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
-from spliceproxy.master.admin_certificates import AdminCertificates
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper, Doors
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.difference import describe_difference, needs_restart
@@ -75,7 +74,6 @@ class Master:
         self._signal_fd = signal_fd
         self.logs = logs
         self._generations: Generations
-        self._admin_certificates: AdminCertificates
         self._log_level: LogLevel = "info"
         self._hang_watch = HangWatch(self._slots)
         self._report = ServiceReport(manager, table, self._slots)
@@ -94,9 +92,6 @@ class Master:
             StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
-        self._admin_certificates = AdminCertificates(
-            self._admin, loaded.settings.admin, loaded.admin_tls
-        )
         self._generations = Generations(self._make_generation(loaded, change), self._table)
         try:
             self._generations.current.workers.start()
@@ -282,7 +277,7 @@ class Master:
         """Let the old generation drain: the new one accepts already."""
         old, settings = self._generations.replace(new), new.settings
         self._follow_logs(new.logs)
-        self._admin_certificates.renew(settings.admin, new.admin_tls)
+        self._admin.renew_tls(settings.admin, new.admin_tls)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
         told = describe_difference(old.settings, settings, change)
