@@ -53,11 +53,6 @@ def test_the_name_chooses_the_certificate(authority: Authority, asked: str, show
     assert "never.example" not in names
 
 
-def test_one_certificate_takes_no_choice(authority: Authority) -> None:
-    context = server_tls(listening(authority.issue("localhost"))).context
-    assert context.sni_callback is None
-
-
 def test_protocols_are_agreed_on(authority: Authority) -> None:
     server = server_tls(listening(authority.issue("localhost"), alpn=("h2", "http/1.1"))).context
     for offered, agreed in ((("http/1.1", "h2"), "h2"), (("x",), None), ((), None)):
