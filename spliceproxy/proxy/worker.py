@@ -32,10 +32,12 @@ from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.row_keeper import RowKeeper
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
+from spliceproxy.proxy.tls_client import TlsClient
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.mirrors import Mirrors
+from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, keep_resolved
 
@@ -68,8 +70,9 @@ class Worker:
         self._idle = trio.Event()
         self._mirrors = WorkerMirrors(self.reactor, mirror_budget_bytes(settings), sample_key)
         self.pipes = self._make_pipes(mirrored=any(route.settings.mirrors for route in routes))
+        self._turns = HandshakeTurns(self.reactor)
         self.opener = RouteOpener(
-            self.reactor, settings, tally, self.pipes, self._mirrors, worker=number
+            self.reactor, settings, tally, self.pipes, self._mirrors, self._turns, worker=number
         )
         self._frontends = self._make_frontends(routes)
         self._tls = [route.tls for route in routes if route.tls is not None]
@@ -105,7 +108,7 @@ class Worker:
             routes, dict(zip(by_name, self.opener.pools, strict=True)), tells=self._number == 0
         )
         for route, frontend in zip(routes, frontends, strict=True):
-            frontend.open_reception(route.settings, by_name, self._tally)
+            frontend.open_reception(route.settings, by_name, self._tally, self._turns)
         return frontends
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
@@ -119,7 +122,7 @@ class Worker:
             counters=SessionCounters(self._tally, name, most, route.mirrors),
             tell=self._tell_at(self._settings.log.level),
         )
-        frontend.listen(prepared.listening, shared=self._settings.workers > 1)
+        frontend.listen(prepared.listening, prepared.tls, shared=self._settings.workers > 1)
         return frontend
 
     def use_tickets(self, secret: bytes) -> None:
@@ -252,9 +255,9 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left: list[Preamble | Session] = []
+        left: list[Preamble | TlsClient | Session] = []
         for frontend in self._frontends:
-            left += frontend.preambles
+            left += frontend.entering
         # First those who wait: else each would be connected to a backend for a moment.
         sessions = sorted(self.sessions, key=lambda session: session.backend is not None)
         left += [*sessions, *self.mirroring]

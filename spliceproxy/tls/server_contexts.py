@@ -27,6 +27,12 @@ class ServerTls:
             set_ticket_keys(self.context, secret, self.ticket_purpose)
 
 
+class NamedConnection(ssl.SSLObject):
+    """A connection in memory that knows what its client has asked for."""
+
+    server_name: str | None = None
+
+
 class CertificateChoice:
     """Contexts by the names of their certificates."""
 
@@ -50,6 +56,8 @@ class CertificateChoice:
         self, connection: ssl.SSLSocket | ssl.SSLObject, server_name: str | None, _: ssl.SSLContext
     ) -> None:
         """Go on with the certificate that a client asks for: `SSLContext.sni_callback`."""
+        if isinstance(connection, NamedConnection):
+            connection.server_name = server_name
         context = self.find(server_name)
         if context is not self.default:
             connection.context = context
@@ -67,8 +75,8 @@ def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") ->
     """
     contexts = [(each, _make_context(settings, files, each)) for each in files.certificates]
     choice = CertificateChoice(contexts)
-    if len(contexts) > 1:
-        choice.default.sni_callback = choice.choose
+    choice.default.sni_callback = choice.choose
+    choice.default.sslobject_class = NamedConnection
     purpose = _purpose(settings, files, place) if settings.tickets else None
     return ServerTls(choice.default, settings.clients, purpose)
 

@@ -10,6 +10,7 @@ from spliceproxy.formats.proxy_protocol.tlvs import pack_hops
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import (
@@ -51,6 +52,7 @@ class Backend:
         "settings",
         "sockets",
         "state",
+        "tls",
     )
 
     def __init__(
@@ -62,9 +64,12 @@ class Backend:
         count: CountTransition = nobody_counts,
         *,
         slot: int = 0,
+        tls: TlsDialer | None = None,
     ) -> None:
         self.settings = settings = member.settings
         self.resolved = member.resolved
+        self.tls = tls
+        """What a connection to it is secured by; None: it speaks no TLS."""
         self.addresses: AddressOrder | None = None
         """Which of several addresses is tried first; None if there is one at most."""
         self.loops = False

@@ -9,6 +9,7 @@ import trio
 import trio.lowlevel
 
 from tests.streams import RESET_ON_CLOSE, Buffers
+from tests.tls.played import PlayedTls
 
 End = Literal["eof", "reset"]
 """How the other side's stream ended, as this side can see it."""
@@ -17,12 +18,17 @@ End = Literal["eof", "reset"]
 class Peer:
     """A socket whose every step the test decides; it remembers a reset that it has met."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.SocketType) -> None:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.was_reset = False
+
+    async def speak_tls(self, *, server_side: bool) -> None:
+        """From now on what is sent is encrypted, and what is received decrypted."""
+        self.sock = played = PlayedTls(self.sock, server_side=server_side)
+        await played.shake_hands()
 
     async def send(self, data: bytes) -> None:
         view = memoryview(data)

@@ -50,7 +50,7 @@ def test_the_name_that_a_hello_asks_for() -> None:
     anywhere, client = Anywhere(), Client(REAL, "127.0.0.1:443")
     with socket.socket() as sock:
         admission = Admission(AccessList((), ()))
-        received = ReceivedClient(anywhere, admission, client, sock, None)
+        received = ReceivedClient(anywhere, admission, client, sock, None, None)
         table = SniTable[Destination | None]({}, {}, anywhere)
         assert ClientHelloStep(table).read(received, real_hello("example.org")) == 0
     assert client.server_name == "example.org"

@@ -217,3 +217,20 @@ def test_whoever_asks_for_another_name_resumes_too(authority: Authority) -> None
     client = client_tls(TlsDial(ca=authority.path)).context
     session = shake_hands(client, server, "b.example").client.session
     assert shake_hands(client, server, "b.example", session).client.session_reused
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_resumes_is_known_by_its_certificate(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    pair = authority.issue("client.example", file="client")
+    server = server_tls(listening(authority.issue("localhost"), client_ca=authority.path)).context
+    client = client_tls(
+        TlsDial(ca=authority.path, certificate=pair.certificate, key=pair.key)
+    ).context
+    client.maximum_version = version
+    first = shake_hands(client, server)
+    again = shake_hands(client, server, session=first.client.session)
+    assert again.client.session_reused
+    assert again.server.getpeercert() == first.server.getpeercert()
+    assert again.server.getpeercert(binary_form=True)

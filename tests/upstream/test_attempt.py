@@ -50,7 +50,9 @@ class Caller:
         sock.close()
         self.heard.append("connected")
 
-    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(
+        self, target: SocketAddress, backend: Backend, why: str, detail: str = ""
+    ) -> None:
         self.heard.append(why)
 
     def not_connected(self, why: str) -> None:
