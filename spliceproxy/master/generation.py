@@ -55,6 +55,18 @@ class Generation:
         mirrors = (mirror for route in self.settings.routes for mirror in route.mirrors)
         return [str(directory) for directory in directories_of(mirrors)]
 
+    @property
+    def gives_tickets(self) -> bool:
+        """Whether clients can resume sessions of TLS."""
+        servers = [server for route in self.routes if route.tls for server in route.tls.listen]
+        return any(server and server.ticket_purpose for server in servers)
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets by a secret, in the workers that are forked from now on."""
+        for route in self.routes:
+            if route.tls is not None:
+                route.tls.use_tickets(secret)
+
     def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
         self.logs.use(tally.cells(Kind.WORKER)[WorkerCell.LOG_LINES_PENDING :])

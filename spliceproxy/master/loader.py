@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.credentials import Identity, acting_as, make_directories
+from spliceproxy.kernel.hidden_memory import hide_memory
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.real_path import real_path
 from spliceproxy.master.child import fork_child
@@ -96,6 +97,13 @@ def load_configuration(
     return loaded
 
 
+def _hiding_keys(loaded: LoadedConfiguration) -> LoadedConfiguration:
+    """See to it that nobody else reads the keys in this process's memory."""
+    if any(loaded.tls):
+        hide_memory()
+    return loaded
+
+
 def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
     return real_path(mirror.target) in directories
 
@@ -108,8 +116,9 @@ class LoaderProcess:
     ) -> None:
         def body(result: socket.socket) -> int:
             forget()
+            content: LoadedConfiguration | ReloadRefused
             try:
-                content: LoadedConfiguration | ReloadRefused = load()
+                content = _hiding_keys(load())
             except RefusedFile as problem:
                 content = ReloadRefused(str(problem), problem.mistakes)
             except Problem as problem:

@@ -36,8 +36,7 @@ LISTEN = [
     (
         "{certificate: /c, client_ca: /a, clients: {spki: abc}}",
         [
-            "clients.spki: 'abc' is not a pin: expected sha256// and the SHA-256 of a public key in "
-            "base64, 44 characters"
+            "clients.spki: 'abc' is not a pin: expected sha256// and the SHA-256 of a public key in base64, 44 characters"
         ],
     ),
     (
@@ -47,8 +46,7 @@ LISTEN = [
     (
         "{certificate: /c, ciphers: TLS_AES_128_GCM_SHA256}",
         [
-            "ciphers: 'TLS_AES_128_GCM_SHA256' is one of TLS 1.3, which cannot be chosen: expected "
-            "names of TLS 1.2 such as ECDHE-ECDSA-AES128-GCM-SHA256"
+            "ciphers: 'TLS_AES_128_GCM_SHA256' is one of TLS 1.3, which cannot be chosen: expected names of TLS 1.2 such as ECDHE-ECDSA-AES128-GCM-SHA256"
         ],
     ),
     (

@@ -140,8 +140,10 @@ def test_a_directory_has_certificates_in_each_of_their_layouts(
         "both.example",
         "certbot.example",
     ]
-    assert str(directory) in files.watched
-    assert str(directory / "certbot.example" / "fullchain.pem") in files.watched
+    watched = dict(files.watched)
+    assert all(watched.values())
+    assert str(directory) in watched
+    assert str(directory / "certbot.example" / "fullchain.pem") in watched
 
 
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_what_is_not_watched_is_not_listed(authority: Authority) -> None:
     once = TlsDial(ca=authority.path, certificate=pair.certificate, key=pair.key)
     assert read_client_files(once).watched == ()
     watched = read_client_files(once.model_copy(update={"watch": True})).watched
-    assert set(watched) == {authority.path, pair.certificate, pair.key}
+    assert set(dict(watched)) == {authority.path, pair.certificate, pair.key}
 
 
 def test_an_expired_certificate_can_be_read(authority: Authority) -> None:

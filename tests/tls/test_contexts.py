@@ -53,11 +53,6 @@ def test_the_name_chooses_the_certificate(authority: Authority, asked: str, show
     assert "never.example" not in names
 
 
-def test_one_certificate_takes_no_choice(authority: Authority) -> None:
-    context = server_tls(listening(authority.issue("localhost"))).context
-    assert context.sni_callback is None
-
-
 def test_protocols_are_agreed_on(authority: Authority) -> None:
     server = server_tls(listening(authority.issue("localhost"), alpn=("h2", "http/1.1"))).context
     for offered, agreed in ((("http/1.1", "h2"), "h2"), (("x",), None), ((), None)):
@@ -222,3 +217,20 @@ def test_whoever_asks_for_another_name_resumes_too(authority: Authority) -> None
     client = client_tls(TlsDial(ca=authority.path)).context
     session = shake_hands(client, server, "b.example").client.session
     assert shake_hands(client, server, "b.example", session).client.session_reused
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_resumes_is_known_by_its_certificate(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    pair = authority.issue("client.example", file="client")
+    server = server_tls(listening(authority.issue("localhost"), client_ca=authority.path)).context
+    client = client_tls(
+        TlsDial(ca=authority.path, certificate=pair.certificate, key=pair.key)
+    ).context
+    client.maximum_version = version
+    first = shake_hands(client, server)
+    again = shake_hands(client, server, session=first.client.session)
+    assert again.client.session_reused
+    assert again.server.getpeercert() == first.server.getpeercert()
+    assert again.server.getpeercert(binary_form=True)
