@@ -2,6 +2,7 @@
 
 from spliceproxy.cli.readers import reads, setting
 from spliceproxy.errors import UsageProblem
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.tls_texts import parse_file_path
 
 TLS_OPTIONS = (
@@ -20,14 +21,14 @@ TLS_OPTIONS = (
         default=None,
         callback=reads(parse_file_path),
         metavar="FILE",
-        help="The certificate's private key. Without it: in the file of the certificate.",
+        help=help_texts.TLS_KEY,
     ),
     setting(
         "--self-signed/--no-self-signed",
         "self_signed",
         default=False,
-        help="Speak TLS with clients by a certificate that is made at the start, for trying it "
-        "out. Its fingerprint is in the log.",
+        help="Speak TLS with clients by a certificate that is made at the start, "
+        f"{help_texts.SELF_SIGNED}",
     ),
 )
 

@@ -25,6 +25,7 @@ from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
+from spliceproxy.tls.admin_tls import AdminFiles
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
 
@@ -40,6 +41,8 @@ class Generation:
     nofile: int
     workers: Workers
     sample_key: bytes = field(repr=False)
+    admin_tls: AdminFiles = field(repr=False)
+    """What the admin interface is to show; it has it when this generation takes over."""
 
     @property
     def sockets(self) -> Iterable[socket.socket]:
@@ -51,6 +54,18 @@ class Generation:
         """Where its workers write."""
         mirrors = (mirror for route in self.settings.routes for mirror in route.mirrors)
         return [str(directory) for directory in directories_of(mirrors)]
+
+    @property
+    def gives_tickets(self) -> bool:
+        """Whether clients can resume sessions of TLS."""
+        servers = [server for route in self.routes if route.tls for server in route.tls.listen]
+        return any(server and server.ticket_purpose for server in servers)
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets by a secret, in the workers that are forked from now on."""
+        for route in self.routes:
+            if route.tls is not None:
+                route.tls.use_tickets(secret)
 
     def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
@@ -126,5 +141,7 @@ def make_generation(
 
     workers = Workers(number, settings.workers, slots, admin, body)
     key = sample_keys.choose(loaded.sample_key, settings.routes)
-    generation = Generation(number, settings, logs, routes, capacity.nofile, workers, key)
+    generation = Generation(
+        number, settings, logs, routes, capacity.nofile, workers, key, loaded.admin_tls
+    )
     return generation

@@ -98,6 +98,24 @@ CAUSES = {
     admission.RATE_LIMITED: _proxy("P", "the client's address connects too often"),
     reasons.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),
     reasons.CLIENT_HELLO_TIMEOUT: _proxy("c", "the TLS hello took too long"),
+    reasons.CLIENT_CERTIFICATE_REFUSED: _proxy(
+        "P", "the client's certificate is valid, but none of those that `clients` lets in"
+    ),
+    reasons.NO_STARTTLS: _proxy(
+        "P", "the client did not ask for TLS, which its protocol is to do here", "an error, a reset"
+    ),
+    reasons.BAD_STARTTLS: _proxy("P", "before TLS the client said what is not of the protocol"),
+    reasons.PLAINTEXT_BEFORE_TLS: _proxy(
+        "P", "bytes without TLS came behind the client's request for it"
+    ),
+    reasons.BACKEND_WITHOUT_TLS: _backend("the backend was asked for TLS, and has none"),
+    reasons.BACKEND_BAD_STARTTLS: _backend(
+        "before TLS, or as a greeting, the backend said what is not of the protocol"
+    ),
+    reasons.BACKEND_PLAINTEXT_BEFORE_TLS: _backend(
+        "bytes without TLS came behind the backend's consent to it"
+    ),
+    reasons.BACKEND_UNREADY: _backend("the mail server's greeting says that it serves nobody now"),
     reasons.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
     reasons.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
     reasons.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),

@@ -16,6 +16,10 @@ _OF_REFUSALS = {
     reasons.PROXY_HEADER_TIMEOUT: "have the proxy in front send PROXY headers at once",
     reasons.BAD_CLIENT_HELLO: "it speaks no TLS, or not first: give it a port of its own",
     reasons.CLIENT_HELLO_TIMEOUT: "it speaks no TLS, or is slow: raise timeouts.client_hello",
+    reasons.CLIENT_CERTIFICATE_REFUSED: "if it is to be let in, add it to 'clients' of 'tls'",
+    reasons.NO_STARTTLS: "have it use TLS, as by sslmode=require or STARTTLS",
+    reasons.BAD_STARTTLS: "it speaks another protocol: see 'starttls' of the listener's tls",
+    reasons.PLAINTEXT_BEFORE_TLS: "see who is between it and here: commands were slipped in",
     reasons.NO_ROUTE: "add its name to 'sni', or give the route backends of its own",
 }
 
@@ -30,6 +34,10 @@ _OF_CONNECTS = {
     reasons.NO_BACKEND_ADDRESS: "have its name resolve to an address",
     reasons.LOOP: "its connections would come back to this route: give another address",
     reasons.HEADER_CUT_SHORT: "see whether the backend reads, and asks for a PROXY header",
+    reasons.BACKEND_WITHOUT_TLS: "switch TLS on there, or set no 'tls' for this backend",
+    reasons.BACKEND_BAD_STARTTLS: "it speaks another protocol: see 'starttls' of its tls",
+    reasons.BACKEND_PLAINTEXT_BEFORE_TLS: "see who is between here and it: answers were slipped in",
+    reasons.BACKEND_UNREADY: "see the log of the mail server: it turns everybody away",
     reasons.SOURCE_UNAVAILABLE: "give this machine the address of 'source', or change it",
     reasons.NO_CPU_TIME: "give the machine more processors, or the proxy less to do",
     reasons.INTERNAL_ERROR: "see internal_error in the log",

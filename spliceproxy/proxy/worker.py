@@ -75,6 +75,7 @@ class Worker:
             self.reactor, settings, tally, self.pipes, self._mirrors, self._turns, worker=number
         )
         self._frontends = self._make_frontends(routes)
+        self._tls = [route.tls for route in routes if route.tls is not None]
         self.attachments = WorkerAttachments(
             self.reactor, self._mirrors, self.pipes, self._frontends, _spare_descriptors(routes)
         )
@@ -123,6 +124,11 @@ class Worker:
         )
         frontend.listen(prepared.listening, prepared.tls, shared=self._settings.workers > 1)
         return frontend
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets of TLS by a secret."""
+        for tls in self._tls:
+            tls.use_tickets(secret)
 
     def set_log_level(self, level: LogLevel) -> None:
         """Log what is of this level or above."""

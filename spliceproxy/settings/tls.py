@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spliceproxy.errors import quote
+from spliceproxy.settings import help_texts
 from spliceproxy.settings.fields import Flag, described, one_of, reads
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
@@ -87,11 +88,7 @@ class CertificateSettings(Model):
         description="The certificate, then those between it and the authority, in one PEM file. Or "
         "a directory of such files; see [TLS](tls.md#certificates)."
     )
-    key: FilePath | None = Field(
-        default=None,
-        description="Its private key, which others must not be able to read. Without it: in the "
-        "file of the certificate.",
-    )
+    key: FilePath | None = Field(default=None, description=help_texts.TLS_KEY)
 
 
 class ClientRules(Model):
@@ -123,10 +120,7 @@ class TlsListen(TlsVersions):
     certificate: FilePath | None = Field(
         default=None, description="As the only one of `certificates`, or its first."
     )
-    key: FilePath | None = Field(
-        default=None,
-        description="Of `certificate`. Without it: in the same file.",
-    )
+    key: FilePath | None = Field(default=None, description=help_texts.TLS_KEY)
     certificates: Annotated[
         tuple[Annotated[CertificateSettings, Shorthand("certificate")], ...], OneOrMany()
     ] = Field(
@@ -136,8 +130,7 @@ class TlsListen(TlsVersions):
     )
     self_signed: Flag = Field(
         default=False,
-        description="Make a certificate at each start, for trying it out. Its fingerprint is in "
-        "the log.",
+        description=f"Make a certificate at each start and reload, {help_texts.SELF_SIGNED}",
     )
     tickets: Flag = Field(
         default=True, description="Let clients resume their sessions, at any worker."
@@ -230,9 +223,7 @@ class TlsDial(TlsVersions):
         description="To show to the backend: the certificate, then those between it and the "
         "authority, in one PEM file.",
     )
-    key: FilePath | None = Field(
-        default=None, description="Of `certificate`. Without it: in the same file."
-    )
+    key: FilePath | None = Field(default=None, description=help_texts.TLS_KEY)
 
     @field_validator("ca")
     @classmethod

@@ -2,12 +2,13 @@
 
 import ssl
 from _ssl import _test_decode_cert  # type: ignore[attr-defined]  # typeshed leaves it out
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spliceproxy.kernel.file_state import Signature, signature_of
 from spliceproxy.settings.tls import CertificateSettings, TlsDial, TlsListen
 from spliceproxy.tls.file_problem import TlsFileError
 from spliceproxy.tls.pem_file import (
@@ -29,6 +30,17 @@ SELF_SIGNED = "self-signed"
 _DIRECTORY_ENDS = (".pem", ".crt")
 _CERTBOT = ("fullchain.pem", "privkey.pem")
 Result = TypeVar("Result")
+Watched = tuple[tuple[str, Signature], ...]
+"""Paths, and what was there before it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What may be told of a certificate."""
+
+    path: str
+    expires_s: float
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,11 @@ class CertificateFiles:
     place: tuple[Step, ...] = ()
     """The key of the settings to blame for a pair that does not fit."""
 
+    @property
+    def facts(self) -> CertificateFacts:
+        """What may be told of it."""
+        return CertificateFacts(self.path, self.expires_s)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerFiles:
@@ -55,7 +72,7 @@ class ServerFiles:
     certificates: tuple[CertificateFiles, ...]
     client_ca: bytes | None = None
     crl: bytes | None = None
-    watched: tuple[str, ...] = ()
+    watched: Watched = ()
     """Files and directories whose change is to cause a reload."""
 
 
@@ -65,7 +82,7 @@ class ClientFiles:
 
     ca: bytes | None
     certificate: CertificateFiles | None
-    watched: tuple[str, ...] = ()
+    watched: Watched = ()
 
 
 def read_server_files(settings: TlsListen) -> ServerFiles:
@@ -74,6 +91,7 @@ def read_server_files(settings: TlsListen) -> ServerFiles:
     Raises:
         TlsFileError: a file cannot be used.
     """
+    watched = _watch(_named_by(settings)) if settings.watch else ()
     if settings.self_signed:
         certificates = [_make_certificate()]
     else:
@@ -86,7 +104,7 @@ def read_server_files(settings: TlsListen) -> ServerFiles:
         tuple(certificates),
         _read_named(settings.client_ca, "client_ca"),
         _read_named(settings.crl, "crl"),
-        _watched(settings, certificates) if settings.watch else (),
+        watched,
     )
 
 
@@ -96,12 +114,12 @@ def read_client_files(settings: TlsDial) -> ClientFiles:
     Raises:
         TlsFileError: a file cannot be used.
     """
+    named = (settings.ca, settings.certificate, settings.key)
+    watched = _watch(named) if settings.watch else ()
     certificate = None
     if settings.certificate is not None:
         pair = CertificateSettings(certificate=settings.certificate, key=settings.key)
         certificate = _read_pair(pair, ())
-    named = (settings.ca, settings.certificate, settings.key)
-    watched = tuple(filter(None, named)) if settings.watch else ()
     return ClientFiles(_read_named(settings.ca, "ca"), certificate, watched)
 
 
@@ -184,11 +202,21 @@ def _read_named(path: str | None, key: str) -> bytes | None:
     return None if path is None else _telling((key,), lambda: read_pem(path))
 
 
-def _watched(settings: TlsListen, certificates: list[CertificateFiles]) -> tuple[str, ...]:
-    named = [part for pair in settings.pairs for part in (pair.certificate, pair.key)]
-    found = [certificate.path for certificate in certificates]
-    every = [*named, *found, settings.client_ca, settings.crl]
-    return tuple(dict.fromkeys(filter(None, every)))
+def _named_by(settings: TlsListen) -> Iterator[str | None]:
+    """Yield all files that a listener's settings name, with those in their directories."""
+    yield settings.client_ca
+    yield settings.crl
+    for path, pair in _pairs(settings):
+        yield pair.certificate
+        yield pair.key
+        if Path(pair.certificate).is_dir():
+            for found in _look_into(pair.certificate, (*path, "certificate")):
+                yield found.certificate
+                yield found.key
+
+
+def _watch(paths: Iterable[str | None]) -> Watched:
+    return tuple((path, signature_of(path)) for path in dict.fromkeys(filter(None, paths)))
 
 
 def describe(

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.kernel.file_state import Signature
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.tls import TlsDial, TlsListen
+from spliceproxy.tls.admin_tls import find_admin_mistakes
 from spliceproxy.tls.certificate_files import (
+    CertificateFacts,
     ClientFiles,
     ServerFiles,
+    Watched,
     read_client_files,
     read_server_files,
 )
@@ -31,6 +35,23 @@ class RouteTlsFiles:
     backends: tuple[ClientFiles | None, ...]
     """Likewise of `backends`."""
 
+    @property
+    def facts(self) -> Iterator[CertificateFacts]:
+        """What may be told of the certificates that are shown."""
+        for server in filter(None, self.listen):
+            yield from (certificate.facts for certificate in server.certificates)
+        for client in filter(None, self.backends):
+            if client.certificate is not None:
+                yield client.certificate.facts
+
+    @property
+    def watched(self) -> Iterator[tuple[str, Signature]]:
+        """Files whose change is to cause a reload."""
+        parts: list[ServerFiles | ClientFiles | None] = [*self.listen, *self.backends]
+        for part in parts:
+            if part is not None:
+                yield from part.watched
+
 
 @dataclass(frozen=True, slots=True)
 class RouteTls:
@@ -40,10 +61,17 @@ class RouteTls:
     """Of each entry of `listen`, or of each socket; None: without TLS."""
     backends: tuple[ClientTls | None, ...]
     """Of each entry of `backends`."""
+    certificates: tuple[CertificateFacts, ...]
+    watched: Watched
 
     def of_sockets(self, entries: Iterable[int]) -> "RouteTls":
         """Return the same for sockets, of each of which it is known which entry it stands for."""
-        return RouteTls(tuple(self.listen[entry] for entry in entries), self.backends)
+        return replace(self, listen=tuple(self.listen[entry] for entry in entries))
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets by a secret; only where `keys_can_be_set`."""
+        for server in filter(None, self.listen):
+            server.use_tickets(secret)
 
 
 def uses_tls(route: RouteSettings) -> bool:
@@ -88,20 +116,22 @@ def make_route_tls(route: RouteSettings, files: RouteTlsFiles) -> RouteTls:
         server_files = files.listen[index]
         if server.tls is not None and server_files is not None:
             with _told_of(route, "listen", index):
-                listen[index] = make_server_tls(server.tls, server_files)
+                place = f"{route.name} {server.address}"
+                listen[index] = make_server_tls(server.tls, server_files, place)
     for index, backend in enumerate(route.backends):
         client_files = files.backends[index]
         if backend.tls is not None and client_files is not None:
             with _told_of(route, "backends", index):
                 backends[index] = make_client_tls(backend.tls, client_files, backend.address)
-    return RouteTls(tuple(listen), tuple(backends))
+    return RouteTls(tuple(listen), tuple(backends), tuple(files.facts), tuple(files.watched))
 
 
-def find_mistakes(settings: Settings) -> Iterator[tuple[int, Path, str]]:
-    """Look at all files of all routes; yield a route's number, the path within it, and a message.
+def find_mistakes(settings: Settings) -> Iterator[tuple[int | None, Path, str]]:
+    """Look at all files; yield a route's number, the path within it, and a message. Blocks.
 
-    Blocks.
+    What is of no route has no number, and a path from the root.
     """
+    yield from find_admin_mistakes(settings)
     for number, route in enumerate(settings.routes):
         for path, look in _looks(route):
             try:

@@ -1,11 +1,13 @@
 """What a listener speaks TLS with: a context for each certificate, one of them for each client."""
 
+import hashlib
 import ssl
 from dataclasses import dataclass
 
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
 from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+from spliceproxy.tls.ticket_keys import set_ticket_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,13 @@ class ServerTls:
     """To wrap what is accepted in: it goes on with the context of the certificate that is due."""
     rules: ClientRules | None
     """Which clients are let in, of those whose certificate is valid; None: all."""
+    ticket_purpose: bytes | None = None
+    """What the keys of its session tickets are for; None: it has none."""
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets by a secret; only where `keys_can_be_set`."""
+        if self.ticket_purpose is not None:
+            set_ticket_keys(self.context, secret, self.ticket_purpose)
 
 
 class NamedConnection(ssl.SSLObject):
@@ -54,8 +63,8 @@ class CertificateChoice:
             connection.context = context
 
 
-def make_server_tls(settings: TlsListen, files: ServerFiles) -> ServerTls:
-    """Return what a listener speaks TLS with.
+def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") -> ServerTls:
+    """Return what a listener speaks TLS with; `place` tells it from all others.
 
     Contexts are made before workers are forked: they share the keys of session tickets, which
     those of the first context are, whichever goes on (SSL_set_SSL_CTX keeps its `session_ctx`).
@@ -68,7 +77,19 @@ def make_server_tls(settings: TlsListen, files: ServerFiles) -> ServerTls:
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
-    return ServerTls(choice.default, settings.clients)
+    purpose = _purpose(settings, files, place) if settings.tickets else None
+    return ServerTls(choice.default, settings.clients, purpose)
+
+
+def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:
+    """Return what tells tickets apart that must not be taken for one another.
+
+    Who resumes a session is not asked for a certificate again. So one from another listener, or
+    from before a change of the authorities or of what they have revoked, is not to count.
+    """
+    parts = (place.encode(), files.client_ca, files.crl, (settings.require or "").encode())
+    digests = (hashlib.sha256(b"" if part is None else part).digest() for part in parts)
+    return hashlib.sha256(b"".join(digests)).digest()
 
 
 def _make_context(

@@ -1,0 +1,60 @@
+"""What the master does for TLS: tickets, certificates that expire, files that change."""
+
+from collections.abc import Callable, Iterable
+
+from spliceproxy.kernel.hidden_memory import hide_memory
+from spliceproxy.master.certificate_expiry import CertificateExpiry
+from spliceproxy.master.file_watch import FileWatch
+from spliceproxy.master.generation import Generation
+from spliceproxy.master.ticket_secret import TicketSecret
+
+
+class TlsKeeper:
+    """Does nothing, and costs nothing, as long as no route speaks TLS."""
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._tickets = TicketSecret()
+        self._expiry = CertificateExpiry()
+        self._files = FileWatch(forget)
+
+    def prepare(self, generation: Generation) -> Generation:
+        """Return a generation that has no worker yet, ready for some.
+
+        From its first key on, what is forked hides its memory as the master does.
+
+        Raises:
+            OSError: a filter of system calls does not let memory be hidden.
+        """
+        if any(route.tls for route in generation.routes):
+            hide_memory()
+            self._tickets.give_to(generation)
+        return generation
+
+    def take_over(self, generation: Generation) -> None:
+        """Look after what the generation that accepts now has been made of."""
+        routes = [route.tls for route in generation.routes if route.tls is not None]
+        self._expiry.watch(certificate for tls in routes for certificate in tls.certificates)
+        self._files.watch({path: state for tls in routes for path, state in tls.watched})
+
+    def tend(self, generations: Iterable[Generation]) -> bool:
+        """Do what it is time for; whether files have changed, so that a reload is due."""
+        self._tickets.tend(generations)
+        self._expiry.tend()
+        return self._files.tend()
+
+    def descriptors(self) -> list[int]:
+        """What to poll for."""
+        return self._files.descriptors()
+
+    def deadlines(self) -> list[float | None]:
+        """When there is something to do, whatever the descriptors say."""
+        parts = (self._tickets, self._expiry, self._files)
+        return [part.next_deadline_s for part in parts]
+
+    def forget(self) -> None:
+        """In a child: close what stands for the others."""
+        self._files.forget()
+
+    def stop(self) -> None:
+        """Look after nothing any more."""
+        self._files.stop()

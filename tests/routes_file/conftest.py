@@ -1,0 +1,3 @@
+from tests.tls.conftest import authority
+
+__all__ = ["authority"]
