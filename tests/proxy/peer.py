@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+import ssl
 from typing import Literal
 
 import trio
@@ -25,9 +26,17 @@ class Peer:
         self.sock = sock
         self.was_reset = False
 
-    async def speak_tls(self, *, server_side: bool) -> None:
+    async def speak_tls(
+        self,
+        *,
+        server_side: bool,
+        context: ssl.SSLContext | None = None,
+        name: str = "localhost",
+    ) -> None:
         """From now on what is sent is encrypted, and what is received decrypted."""
-        self.sock = played = PlayedTls(self.sock, server_side=server_side)
+        self.sock = played = PlayedTls(
+            self.sock, server_side=server_side, context=context, name=name
+        )
         await played.shake_hands()
 
     @property

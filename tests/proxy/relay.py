@@ -82,9 +82,14 @@ class Relay:
     def worker(self) -> Worker:
         return self.proxy.worker
 
-    async def open_client(self) -> Peer:
+    async def open_client_untouched(self) -> Peer:
+        """A client that has not said a word yet."""
         client = await open_peer(self.proxy.addresses[0], self.buffers)
         self.peers.append(client)
+        return client
+
+    async def open_client(self) -> Peer:
+        client = await self.open_client_untouched()
         if "client" in self.tls:
             await client.speak_tls(server_side=False)
         return client

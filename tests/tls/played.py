@@ -24,11 +24,12 @@ class PlayedTls(TlsSocket):
         sock: socket.SocketType,
         *,
         server_side: bool,
-        version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+        context: ssl.SSLContext | None = None,
+        name: str = "localhost",
     ) -> None:
-        context = server_context() if server_side else client_context(version)
-        name = None if server_side else "localhost"
-        super().__init__(sock, context, server_side=server_side, server_hostname=name)
+        context = context or (server_context() if server_side else client_context())
+        asked = None if server_side else name
+        super().__init__(sock, context, server_side=server_side, server_hostname=asked)
         self._left = b""
 
     @property
