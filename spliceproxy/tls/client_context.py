@@ -19,7 +19,9 @@ class ClientTls:
     """Asked for, unless it is an IP address (RFC 6066), and checked. None: neither."""
 
 
-def make_client_tls(settings: TlsDial, files: ClientFiles, address: BackendPlace) -> ClientTls:
+def make_client_tls(
+    settings: TlsDial, files: ClientFiles, address: BackendPlace, key_log: str | None = None
+) -> ClientTls:
     """Return what a backend is spoken to with.
 
     Raises:
@@ -37,6 +39,8 @@ def make_client_tls(settings: TlsDial, files: ClientFiles, address: BackendPlace
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if files.certificate is not None:
         show_certificate(context, files.certificate)
+    if key_log is not None:
+        context.keylog_filename = key_log
     return ClientTls(context, settings.name or _host_of(address))
 
 
