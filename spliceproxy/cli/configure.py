@@ -47,7 +47,7 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
     check_group(settings.user, settings.group)
     admin = settings.admin
     check_admin(
-        [each.address for each in admin.listen],
+        admin.open_addresses,
         admin.token,
         admin.viewer_token,
         insecure=admin.insecure,

@@ -25,6 +25,7 @@ from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
+from spliceproxy.tls.admin_tls import AdminFiles
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
 
@@ -40,6 +41,8 @@ class Generation:
     nofile: int
     workers: Workers
     sample_key: bytes = field(repr=False)
+    admin_tls: AdminFiles = field(repr=False)
+    """What the admin interface is to show; it has it when this generation takes over."""
 
     @property
     def sockets(self) -> Iterable[socket.socket]:
@@ -138,5 +141,7 @@ def make_generation(
 
     workers = Workers(number, settings.workers, slots, admin, body)
     key = sample_keys.choose(loaded.sample_key, settings.routes)
-    generation = Generation(number, settings, logs, routes, capacity.nofile, workers, key)
+    generation = Generation(
+        number, settings, logs, routes, capacity.nofile, workers, key, loaded.admin_tls
+    )
     return generation

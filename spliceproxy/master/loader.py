@@ -25,6 +25,7 @@ from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
+from spliceproxy.tls.admin_tls import AdminFiles, read_admin_files
 from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
@@ -43,6 +44,7 @@ class LoadedConfiguration:
     targets: list[list[ListenTarget]]
     tls: list[RouteTlsFiles | None] = field(repr=False)
     """Of each route."""
+    admin_tls: AdminFiles = field(repr=False)
     sample_key: bytes | None = field(default=None, repr=False)
     """Of the settings, if they have one."""
 
@@ -81,13 +83,16 @@ def load_configuration(
     settings = source()
     sample_key = read_sample_key(settings.sample_key)
     tls = [read_files(route) for route in settings.routes]
+    admin_tls = read_admin_files(settings.admin)
     targets = look_up_targets(settings.routes, inherited)
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     if identity is not None:
         make_directories(directories_of(mirrors), identity)
     used = {real_path(directory) for directory in used_directories}
     with acting_as(identity):
-        loaded = LoadedConfiguration(settings, look_up(settings), targets, tls, sample_key)
+        loaded = LoadedConfiguration(
+            settings, look_up(settings), targets, tls, admin_tls, sample_key
+        )
         report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
     return loaded
 

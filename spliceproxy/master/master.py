@@ -275,6 +275,7 @@ class Master:
         """Let the old generation drain: the new one accepts already."""
         old, settings = self._generations.replace(new), new.settings
         self._follow_logs(new.logs)
+        self._admin.renew_tls(settings.admin, new.admin_tls)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
         told = describe_difference(old.settings, settings, change)

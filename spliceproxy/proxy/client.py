@@ -4,7 +4,9 @@ import time
 from itertools import count
 
 from spliceproxy.formats.ip import pack_ip
-from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake
+from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient, Tlvs
+from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
 
@@ -24,6 +26,9 @@ class Client:
         "number",
         "peer",
         "server_name",
+        "tls",
+        "tlvs",
+        "told",
     )
 
     def __init__(self, address: object, listener_name: str) -> None:
@@ -36,6 +41,11 @@ class Client:
         """Proxies of this kind that it has come through by PROXY headers, this one among them."""
         self.server_name: str | None = None
         """What its TLS hello asks for."""
+        self.tls: ClientHandshake | None = None
+        """What a TLS handshake with it has agreed on; None: there was none here."""
+        self.tlvs: Tlvs = ()
+        self.told: Told = {}
+        """What a PROXY header has told of it besides its addresses, and the same for the log."""
         self.number = next(_numbers)
         self.accepted_s = self.let_in_s = time.monotonic()
 
@@ -64,7 +74,7 @@ class Client:
     def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""
         destination = self._destination or place_of(sock.getsockname())
-        return ProxiedClient(place_of(self.address), destination, self.hops)
+        return ProxiedClient(place_of(self.address), destination, self.hops, self.tls, self.tlvs)
 
     def connect_s(self) -> float:
         """Return for how long it has been waiting for a backend."""

@@ -86,7 +86,12 @@ class Session:
         self._route = route
         self.client = client
         self.record = ConnectionRecord(
-            route.name, client.listener_name, client.name, client.peer, client.server_name
+            route.name,
+            client.listener_name,
+            client.name,
+            client.peer,
+            client.server_name,
+            client.told or None,
         )
         self._client: Socket | None = sock
         self._client_watched = False

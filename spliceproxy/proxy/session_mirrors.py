@@ -102,6 +102,7 @@ class SessionMirrors:
             session.record.peer,
             session.record.backend_name,
             session.record.server_name,
+            session.record.tlvs,
         )
 
     def _describe(self) -> dict[str, object]:

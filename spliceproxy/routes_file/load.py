@@ -21,11 +21,12 @@ from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.reach import Path as RoutePath
 
-Look = Callable[[Settings], Iterable[tuple[int, RoutePath, str]]]
-"""Finds what is wrong with what the settings name: a route's number, the path in it, a message."""
+Look = Callable[[Settings], Iterable[tuple[int | None, RoutePath, str]]]
+"""Finds what is wrong with what the settings name: a route's number, the path in it, a message.
+Without a number the path is that of the file."""
 
 
-def look_at_nothing(_: Settings) -> Iterable[tuple[int, RoutePath, str]]:
+def look_at_nothing(_: Settings) -> Iterable[tuple[int | None, RoutePath, str]]:
     """Take a file by its text alone."""
     return ()
 

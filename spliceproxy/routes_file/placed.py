@@ -7,9 +7,12 @@ from spliceproxy.routes_file.tree import Mistake, Value
 from spliceproxy.settings.reach import Path
 
 
-def place(found: Iterable[tuple[int, Path, str]], root: Value) -> Iterator[Mistake]:
-    """Return mistakes for routes' numbers, paths within them, and messages."""
+def place(found: Iterable[tuple[int | None, Path, str]], root: Value) -> Iterator[Mistake]:
+    """Return mistakes for routes' numbers, paths within them, and messages.
+
+    What has no number has a path from the file's root.
+    """
     routes = root.child("routes")
     assert routes is not None and isinstance(routes.content, tuple)  # noqa: S101, PT018 - it is correct
     for number, path, what in found:
-        yield mistake_at(routes.content[number], path, what)
+        yield mistake_at(root if number is None else routes.content[number], path, what)

@@ -10,6 +10,7 @@ from spliceproxy.kernel.file_state import Signature
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.tls import TlsDial, TlsListen
+from spliceproxy.tls.admin_tls import find_admin_mistakes
 from spliceproxy.tls.certificate_files import (
     CertificateFacts,
     ClientFiles,
@@ -129,11 +130,12 @@ def make_route_tls(
     return RouteTls(tuple(listen), tuple(backends), tuple(files.facts), tuple(files.watched))
 
 
-def find_mistakes(settings: Settings) -> Iterator[tuple[int, Path, str]]:
-    """Look at all files of all routes; yield a route's number, the path within it, and a message.
+def find_mistakes(settings: Settings) -> Iterator[tuple[int | None, Path, str]]:
+    """Look at all files; yield a route's number, the path within it, and a message. Blocks.
 
-    Blocks.
+    What is of no route has no number, and a path from the root.
     """
+    yield from find_admin_mistakes(settings)
     for number, route in enumerate(settings.routes):
         for path, look in _looks(route):
             try:

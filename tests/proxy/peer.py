@@ -30,6 +30,11 @@ class Peer:
         self.sock = played = PlayedTls(self.sock, server_side=server_side)
         await played.shake_hands()
 
+    @property
+    def encrypted_bytes(self) -> int:
+        """What is on its way beside that of which sending has told: a part of a record."""
+        return self.sock.encrypted_bytes if isinstance(self.sock, PlayedTls) else 0
+
     async def send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:

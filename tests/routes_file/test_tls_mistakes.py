@@ -135,6 +135,27 @@ def test_files_are_told_by_the_position_of_their_key(authority: Authority, tmp_p
     ]
 
 
-def test_the_admin_interface_speaks_no_tls() -> None:
-    text = "admin: {listen: {address: 'unix:/a', tls: /c}}\nroutes: [{listen: 1, backends: b:1}]"
-    assert ["speaks no TLS" in said for said in mistakes_of(text)] == [True]
+@pytest.mark.parametrize(
+    ("admin", "what"),
+    [
+        ("{listen: {address: 'unix:/a', tls: /c}}", "who its clients are the kernel says"),
+        ("{listen: {address: 1, tls: /c}}", "1 can be reached from elsewhere: expected a token"),
+        (
+            "{listen: {address: 1, tls: {certificate: /c, client_ca: /c, require: optional}}}",
+            "1 can be reached from elsewhere: expected a token",
+        ),
+        (
+            "{listen: {address: 127.0.0.1:1, tls: /c}, certificate_operators: {cn: a}}",
+            "nobody is asked for a certificate: expected `client_ca` in `tls`",
+        ),
+    ],
+)
+def test_the_admin_interface(admin: str, what: str) -> None:
+    text = f"admin: {admin}\nroutes: [{{listen: 1, backends: b:1}}]"
+    assert [what in said for said in mistakes_of(text)] == [True]
+
+
+def test_an_admin_interface_that_asks_for_certificates_needs_no_token() -> None:
+    tls = "{certificate: /c, client_ca: /c}"
+    text = f"admin: {{listen: {{address: 1, tls: {tls}}}, certificate_operators: {{cn: a}}}}"
+    assert mistakes_of(f"{text}\nroutes: [{{listen: 1, backends: b:1}}]") == []

@@ -32,14 +32,17 @@ def certificate() -> str:
     return str(_directory() / "localhost.pem")
 
 
+@functools.cache
 def server_context() -> ssl.SSLContext:
-    """What the side speaks with that is connected to."""
+    """What the side speaks with that is connected to; it sends no tickets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate())
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0
     return context
 
 
+@functools.cache
 def client_context(version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
     """What the side speaks with that connects, and believes the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

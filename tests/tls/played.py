@@ -11,6 +11,8 @@ import trio.lowlevel
 from spliceproxy.tls.tls_socket import TlsSocket
 from tests.tls.certificates import client_context, server_context
 
+_TICKETS_BYTES = 1024
+
 
 class PlayedTls(TlsSocket):
     """Returns no more than it was asked for, and says goodbye when it is closed."""
@@ -28,6 +30,11 @@ class PlayedTls(TlsSocket):
         name = None if server_side else "localhost"
         super().__init__(sock, context, server_side=server_side, server_hostname=name)
         self._left = b""
+
+    @property
+    def encrypted_bytes(self) -> int:
+        """What `send` has not told of, and has encrypted: it is sent by all means."""
+        return self._owed_bytes
 
     async def shake_hands(self) -> None:
         while self.advance():
@@ -48,9 +55,11 @@ class PlayedTls(TlsSocket):
                 await trio.lowlevel.wait_writable(self.fileno())
 
     def close(self) -> None:
+        """Close in a FIN: tickets that nobody has read would make it a reset."""
         if self.fileno() >= 0 and not self._resets():
             with suppress(OSError):
                 self.say_goodbye()
+                socket.SocketType.recv(self, _TICKETS_BYTES)
         super().close()
 
     def _resets(self) -> bool:

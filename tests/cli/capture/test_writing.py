@@ -134,3 +134,16 @@ def test_what_is_too_old_or_too_much_goes(directory: Path, capture: Run) -> None
             "incomplete: max_total is exceeded still: the rest is being written\n",
         )
         assert list(directory.iterdir()) == [growing.path]
+
+
+def test_secrets_that_are_none(directory: Path, tmp_path: Path, capture: Run) -> None:
+    keys, out = tmp_path / "keys", tmp_path / "out"
+    keys.write_bytes(b"# nothing\n")
+    for path, what in ((keys, "holds no secrets"), (tmp_path / "gone", "No such file")):
+        status, _, err = capture("pcapng", directory, "-o", out, "--tls-secrets", path)
+        assert (status, len(err.splitlines())) == (2, 1)
+        assert what in err
+    assert not out.exists()
+    keys.write_bytes(b"CLIENT_RANDOM " + b"00" * 32 + b" " + b"11" * 48 + b"\n")
+    assert capture("pcapng", directory, "-o", out, "--tls-secrets", keys) == (0, "", "")
+    assert b"CLIENT_RANDOM" not in out.read_bytes()
