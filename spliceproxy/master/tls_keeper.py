@@ -28,9 +28,9 @@ class TlsKeeper:
         Raises:
             OSError: a filter of system calls does not let memory be hidden.
         """
-        if any(route.tls for route in generation.routes):
+        if any(route.tls for route in generation.routes) or any(generation.admin_tls):
             hide_memory()
-            self._tickets.give_to(generation)
+        self._tickets.give_to(generation)
         return generation
 
     def take_over(self, generation: Generation) -> None:
@@ -42,12 +42,15 @@ class TlsKeeper:
                 file=generation.settings.tls_key_log,
                 effect="whoever has the file can read what was recorded of all TLS connections",
             )
+        admin = [files for files in generation.admin_tls if files is not None]
         certificates = [certificate for tls in routes for certificate in tls.certificates]
+        certificates += [one.facts for files in admin for one in files.certificates]
         for made in certificates:
             if made.path == SELF_SIGNED:
                 structlog.get_logger().info("tls_self_signed", sha256=made.sha256)
         self._expiry.watch(certificates)
-        self._files.watch({path: state for tls in routes for path, state in tls.watched})
+        watched = [one for tls in routes for one in tls.watched]
+        self._files.watch(dict(watched + [one for files in admin for one in files.watched]))
 
     def tend(self, generations: Iterable[Generation]) -> bool:
         """Do what it is time for; whether files have changed, so that a reload is due."""

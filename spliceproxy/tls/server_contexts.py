@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
-from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+from spliceproxy.tls.common_context import check_ciphers, set_versions, show_certificate, trust
 from spliceproxy.tls.ticket_keys import set_ticket_keys
 
 
@@ -75,6 +75,7 @@ def make_server_tls(
         TlsFileError: OpenSSL refuses what was read.
         OSError: no file in memory is to be had.
     """
+    check_ciphers(settings)
     contexts = [(each, _make_context(settings, files, each)) for each in files.certificates]
     if key_log is not None:
         for _, context in contexts:
