@@ -18,13 +18,12 @@ class ServerTls:
     """To wrap what is accepted in: it goes on with the context of the certificate that is due."""
     rules: ClientRules | None
     """Which clients are let in, of those whose certificate is valid; None: all."""
-    ticket_purpose: bytes | None = None
-    """What the keys of its session tickets are for; None: it has none."""
+    ticket_purpose: bytes
+    """What the keys of its session tickets are for."""
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret; only where `keys_can_be_set`."""
-        if self.ticket_purpose is not None:
-            set_ticket_keys(self.context, secret, self.ticket_purpose)
+        set_ticket_keys(self.context, secret, self.ticket_purpose)
 
 
 class NamedConnection(ssl.SSLObject):
@@ -83,8 +82,7 @@ def make_server_tls(
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
-    purpose = _purpose(settings, files, place) if settings.tickets else None
-    return ServerTls(choice.default, settings.clients, purpose)
+    return ServerTls(choice.default, settings.clients, _purpose(settings, files, place))
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:
