@@ -9,6 +9,7 @@ from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient
 from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.tls.agreed import describe
 
 _numbers = count(1)  # of this process
 
@@ -70,6 +71,11 @@ class Client:
         """Its address as 4 or 16 bytes; empty if it has none."""
         host = self.host
         return b"" if host is None else pack_ip(host)
+
+    @property
+    def told_of_tls(self) -> dict[str, str | bool] | None:
+        """What the log has of its handshake; None: there was none here."""
+        return None if self.tls is None else describe(self.tls)
 
     def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""

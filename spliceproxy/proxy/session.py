@@ -91,6 +91,7 @@ class Session:
             client.name,
             client.peer,
             client.server_name,
+            client.told_of_tls,
             client.told or None,
         )
         self._client: Socket | None = sock

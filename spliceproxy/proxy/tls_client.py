@@ -7,6 +7,7 @@ from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
+from spliceproxy.tls.agreed import agreed_with, refuse
 from spliceproxy.tls.handshake import Handshake
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.server_contexts import ServerTls
@@ -30,7 +31,7 @@ class TlsClientOwner(Protocol):
 class TlsClient:
     """A client's handshake, in its time."""
 
-    __slots__ = ("_handshake", "_owner", "_reactor", "_sock", "received")
+    __slots__ = ("_handshake", "_owner", "_reactor", "_sock", "_tls", "received")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class TlsClient:
         self._reactor = reactor
         self._owner = owner
         self.received = received
+        self._tls = tls
         self._sock = TlsSocket(received.sock, tls.context, server_side=True)
         received.sock = self._sock
         self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s)
@@ -54,8 +56,14 @@ class TlsClient:
         self._handshake.start()
 
     def handshake_done(self, sock: TlsSocket) -> None:
-        """Let the client in."""
-        self.received.client.server_name = sock.server_name
+        """Let the client in, unless its certificate is none of those that are."""
+        why = refuse(sock, self._tls)
+        if why is not None:
+            self._refuse(Refusal(why))
+            return
+        client = self.received.client
+        client.tls = agreed_with(sock)
+        client.server_name = client.tls.server_name
         self._owner.tls_agreed(self)
 
     def handshake_failed(self, error: TlsError | OSError) -> None:

@@ -124,6 +124,15 @@ class TlsSocket(Socket):
         """Whether the next `recv` tells of an end: it was met behind bytes, and no event comes."""
         return self._end is not None and not self._end_told
 
+    def send_before_tls(self, data: bytes) -> None:
+        """Send a few bytes as they are, before the handshake.
+
+        Raises:
+            OSError: as send(2); EAGAIN also when a new connection takes less than all of them.
+        """
+        if super().send(data, socket.MSG_NOSIGNAL) < len(data):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
     def advance(self) -> int:
         """Go on with the handshake; which events it waits for (``select.EPOLL*``), 0 when done.
 

@@ -12,7 +12,7 @@ from spliceproxy.loop.race import Race
 from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.tls.dialer import TlsDial, TlsDialer
+from spliceproxy.tls.dialer import BackendHandshake, TlsDialer
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool
 
@@ -69,7 +69,7 @@ class Attempt:
         self._owner = owner
         self._over = False
         self._backend: Backend | None = None
-        self._dial: Dial | Race | TlsDial | None = None
+        self._dial: Dial | Race | BackendHandshake | None = None
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
@@ -195,7 +195,7 @@ class Attempt:
 
     def _secure(self, tls: TlsDialer, sock: Socket, target: SocketAddress) -> None:
         try:
-            dial = TlsDial(tls, self, sock, target, self._pool.connect_timeout_s)
+            dial = BackendHandshake(tls, self, sock, target, self._pool.connect_timeout_s)
         except BaseException:
             self._pool.reactor.close_later(sock)
             raise

@@ -1,0 +1,103 @@
+"""One check of a backend that speaks TLS."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+
+import pytest
+import trio
+
+from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.kernel.addresses import SocketAddress
+from spliceproxy.loop.reactor import Reactor
+from spliceproxy.settings.address import TcpAddress
+from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.health import HealthCheckSettings
+from spliceproxy.settings.pool import PoolSettings
+from spliceproxy.tls.client_context import ClientTls
+from spliceproxy.tls.dialer import TlsDialer
+from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.upstream.backend import Backend
+from spliceproxy.upstream.group import Member
+from spliceproxy.upstream.health import judging
+from spliceproxy.upstream.probe import probe
+from spliceproxy.upstream.resolved import Resolved
+from tests.proxy.peer import Peer
+from tests.tls.certificates import client_context
+
+CHECK = HealthCheckSettings(send=b"PING\r\n", expect=b"+PONG", timeout_s=5.0)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
+
+
+@pytest.fixture
+def dialer() -> Iterator[TlsDialer]:
+    reactor = Reactor()
+    with closing(reactor):
+        tls = ClientTls(client_context(), "localhost")
+        yield TlsDialer(reactor, HandshakeTurns(reactor), tls)
+
+
+def at(listener: socket.socket, dialer: TlsDialer) -> Backend:
+    address = TcpAddress("127.0.0.1", 1)
+    place = SocketAddress(socket.AF_INET, listener.getsockname(), "good")
+    member = Member(BackendSettings(address=address), Resolved(address, "b", (place,)), 1, 0)
+    with closing(SharedTable(1)) as table:
+        return Backend(member, "b", judging("r", PoolSettings()), table, tls=dialer)
+
+
+@asynccontextmanager
+async def accepted(listener: socket.socket) -> AsyncIterator[Peer]:
+    await trio.lowlevel.wait_readable(listener)
+    sock, _ = listener.accept()
+    peer = Peer(sock)
+    yield peer
+    peer.close()
+
+
+async def answer(listener: socket.socket, answer: bytes, received: list[bytes]) -> None:
+    async with accepted(listener) as peer:
+        await peer.speak_tls(server_side=True)
+        received.append(await peer.receive_exactly(6))
+        await peer.send(answer)
+        rest, end = await peer.receive_rest()
+        received += [rest, end.encode()]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [(b"+PONG and more", ""), (b"-ERR\r\n", "unexpected_answer '-ERR\\r'"), (b"", "check_timeout")],
+)
+async def test_question_and_answer_are_encrypted(
+    listener: socket.socket, dialer: TlsDialer, said: bytes, error: str
+) -> None:
+    received: list[bytes] = []
+    check = CHECK.model_copy(update={"timeout_s": 0.5 if error == "check_timeout" else 5.0})
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer, listener, said, received)
+            assert await probe(at(listener, dialer), check) == error
+    assert received == [b"PING\r\n", b"", b"eof"]
+
+
+async def test_a_backend_without_tls(listener: socket.socket, dialer: TlsDialer) -> None:
+    async def speak_otherwise() -> None:
+        async with accepted(listener) as peer:
+            await peer.send(b"+PONG, and who are you?\r\n")
+            await peer.receive_rest()
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(speak_otherwise)
+            found = await probe(at(listener, dialer), CHECK)
+    assert found == "backend_not_tls 'wrong version number'"
+
+
+async def test_a_backend_that_says_nothing(listener: socket.socket, dialer: TlsDialer) -> None:
+    check = CHECK.model_copy(update={"timeout_s": 0.1})
+    assert await probe(at(listener, dialer), check) == "check_timeout"
