@@ -1,6 +1,7 @@
 """Certificates of a running proxy: read as root, renewed under load, told of, kept secret."""
 
 import hashlib
+import os
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from .peers import TIMEOUT_S, Backend
 from .processes import wait_until
 from .proxy_command import ProxyCommand
 from .reloading import RoutesFile, refused, reload, route
+from .unprivileged import unprivileged_launcher
 
 pytestmark = pytest.mark.e2e
 
@@ -151,8 +153,29 @@ def test_keys_that_root_alone_may_read(start_proxy: StartProxy) -> None:
         wait_until(lambda: number_now(proxy, backend, context) != first, 20, "the new one")
         for worker in proxy.workers():
             assert status(worker)["Uid"].split()[0] == str(UID)
-            # Nobody's, as whoever has its user could read its memory else.
-            assert Path(f"/proc/{worker}/mem").stat().st_uid == 0
+
+
+@needs_root
+def test_whoever_holds_keys_hides_them_from_its_own_user(start_proxy: StartProxy) -> None:
+    with unprivileged_launcher() as launcher, roots_directory() as directory:
+        pair = Authority(directory).issue("localhost")
+        os.chown(pair.key, UID, -1)
+        file = RoutesFile(directory / "routes.yaml", {"workers": 1})
+        file.write(route("127.0.0.1:0", "127.0.0.1:1"))
+        proxy = start_proxy("--config", str(file.path), launcher=launcher)
+        owners = {owner_of_memory(pid) for pid in (proxy.pid, *proxy.workers())}
+        assert owners == {UID}
+        file.write(route(listening(pair, watch=True), "127.0.0.1:1"))
+        reload(proxy)
+        proxy.log.wait("generation_ended")
+        wait_until(lambda: len(proxy.workers()) == 2, 20, "a worker, and what watches the files")
+        owners = {owner_of_memory(pid) for pid in (proxy.pid, *proxy.workers())}
+        assert owners == {0}
+
+
+def owner_of_memory(pid: int) -> int:
+    """Root, where a process's own user may not look at it (PR_SET_DUMPABLE, proc(5))."""
+    return Path(f"/proc/{pid}/mem").stat().st_uid
 
 
 def test_a_certificate_is_made_for_trying_it_out(start_proxy: StartProxy) -> None:
