@@ -56,10 +56,10 @@ class Generation:
         return [str(directory) for directory in directories_of(mirrors)]
 
     @property
-    def gives_tickets(self) -> bool:
-        """Whether clients can resume sessions of TLS."""
+    def terminates_tls(self) -> bool:
+        """Whether a listener speaks TLS."""
         servers = [server for route in self.routes if route.tls for server in route.tls.listen]
-        return any(server and server.ticket_purpose for server in servers)
+        return any(servers)
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret, in the workers that are forked from now on."""
@@ -133,7 +133,7 @@ def make_generation(
     """
     settings = loaded.settings
     capacity = fit_routes(settings, sum(map(len, change.sockets)))
-    tls = make_tls(settings.routes, loaded.tls, change.entries)
+    tls = make_tls(settings, loaded.tls, change.entries)
     routes = prepare(settings.routes, loaded.upstreams, change.sockets, capacity, tls)
 
     def body(assignment: Assignment) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
-from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+from spliceproxy.tls.common_context import check_ciphers, set_versions, show_certificate, trust
 from spliceproxy.tls.ticket_keys import set_ticket_keys
 
 
@@ -18,13 +18,12 @@ class ServerTls:
     """To wrap what is accepted in: it goes on with the context of the certificate that is due."""
     rules: ClientRules | None
     """Which clients are let in, of those whose certificate is valid; None: all."""
-    ticket_purpose: bytes | None = None
-    """What the keys of its session tickets are for; None: it has none."""
+    ticket_purpose: bytes
+    """What the keys of its session tickets are for."""
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret; only where `keys_can_be_set`."""
-        if self.ticket_purpose is not None:
-            set_ticket_keys(self.context, secret, self.ticket_purpose)
+        set_ticket_keys(self.context, secret, self.ticket_purpose)
 
 
 class NamedConnection(ssl.SSLObject):
@@ -63,7 +62,9 @@ class CertificateChoice:
             connection.context = context
 
 
-def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") -> ServerTls:
+def make_server_tls(
+    settings: TlsListen, files: ServerFiles, place: str = "", key_log: str | None = None
+) -> ServerTls:
     """Return what a listener speaks TLS with; `place` tells it from all others.
 
     Contexts are made before workers are forked: they share the keys of session tickets, which
@@ -73,12 +74,15 @@ def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") ->
         TlsFileError: OpenSSL refuses what was read.
         OSError: no file in memory is to be had.
     """
+    check_ciphers(settings)
     contexts = [(each, _make_context(settings, files, each)) for each in files.certificates]
+    if key_log is not None:
+        for _, context in contexts:
+            context.keylog_filename = key_log
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
-    purpose = _purpose(settings, files, place) if settings.tickets else None
-    return ServerTls(choice.default, settings.clients, purpose)
+    return ServerTls(choice.default, settings.clients, _purpose(settings, files, place))
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:
