@@ -9,6 +9,7 @@ from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient
 from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.tls.start_tls import StartTls
 
 _numbers = count(1)  # of this process
 
@@ -26,6 +27,7 @@ class Client:
         "number",
         "peer",
         "server_name",
+        "start_tls",
         "tls",
         "tlvs",
         "told",
@@ -43,6 +45,8 @@ class Client:
         """What its TLS hello asks for."""
         self.tls: ClientHandshake | None = None
         """What a TLS handshake with it has agreed on; None: there was none here."""
+        self.start_tls: StartTls | None = None
+        """What it has asked for TLS with; None: it has not, so nobody has greeted it."""
         self.tlvs: Tlvs = ()
         self.told: Told = {}
         """What a PROXY header has told of it besides its addresses, and the same for the log."""
@@ -70,6 +74,10 @@ class Client:
         """Its address as 4 or 16 bytes; empty if it has none."""
         host = self.host
         return b"" if host is None else pack_ip(host)
+
+    def facts(self) -> tuple[str, str, str | None, str | None, Told | None]:
+        """Return what a `ConnectionRecord` has of it, in that order."""
+        return (self.listener_name, self.name, self.peer, self.server_name, self.told or None)
 
     def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""

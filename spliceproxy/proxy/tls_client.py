@@ -1,5 +1,6 @@
 """Agreeing with a client on TLS, before it has a session: the last thing that decides about it."""
 
+from functools import partial
 from typing import Protocol
 
 from spliceproxy import reasons
@@ -7,6 +8,7 @@ from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
+from spliceproxy.tls.agreed import check_alpn, describe_client
 from spliceproxy.tls.handshake import Handshake
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.server_contexts import ServerTls
@@ -40,14 +42,19 @@ class TlsClient:
         received: ReceivedClient,
         tls: ServerTls,
         timeout_s: float,
+        alpn: str | None = None,
     ) -> None:
-        """The client's socket is taken over; see `TlsSocket` for what is raised otherwise."""
+        """The client's socket is taken over; see `TlsSocket` for what is raised otherwise.
+
+        Where `alpn` is given, it has to be agreed on.
+        """
         self._reactor = reactor
         self._owner = owner
         self.received = received
         self._sock = TlsSocket(received.sock, tls.context, server_side=True)
         received.sock = self._sock
-        self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s)
+        check = None if alpn is None else partial(check_alpn, alpn)
+        self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s, check)
 
     def start(self) -> None:
         """Wait for the hello."""
@@ -55,7 +62,9 @@ class TlsClient:
 
     def handshake_done(self, sock: TlsSocket) -> None:
         """Let the client in."""
-        self.received.client.server_name = sock.server_name
+        client = self.received.client
+        client.server_name = sock.server_name
+        client.tls = describe_client(sock)
         self._owner.tls_agreed(self)
 
     def handshake_failed(self, error: TlsError | OSError) -> None:

@@ -4,9 +4,11 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 
+from spliceproxy.formats.starttls import postgres
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
 from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+from spliceproxy.tls.start_tls import StartTls, make_start_tls
 from spliceproxy.tls.ticket_keys import set_ticket_keys
 
 
@@ -18,6 +20,8 @@ class ServerTls:
     """To wrap what is accepted in: it goes on with the context of the certificate that is due."""
     rules: ClientRules | None
     """Which clients are let in, of those whose certificate is valid; None: all."""
+    start_tls: StartTls | None = None
+    """What clients ask for TLS with; None: they begin with it."""
     ticket_purpose: bytes | None = None
     """What the keys of its session tickets are for; None: it has none."""
 
@@ -78,7 +82,8 @@ def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") ->
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
     purpose = _purpose(settings, files, place) if settings.tickets else None
-    return ServerTls(choice.default, settings.clients, purpose)
+    start_tls = make_start_tls(settings.starttls)
+    return ServerTls(choice.default, settings.clients, start_tls, purpose)
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:
@@ -101,6 +106,8 @@ def _make_context(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     set_versions(context, settings)
+    if settings.starttls == "postgres" and not settings.alpn:
+        context.set_alpn_protocols([postgres.ALPN])
     show_certificate(context, certificate)
     if not settings.tickets:
         context.options |= ssl.OP_NO_TICKET
