@@ -38,6 +38,25 @@ BACKEND_BAD_STARTTLS = "backend_bad_starttls"
 BACKEND_PLAINTEXT_BEFORE_TLS = "backend_plaintext_before_tls"
 BACKEND_UNREADY = "backend_unready"
 """Its greeting says that it serves nobody now."""
+CLIENT_NOT_TLS = "client_not_tls"
+"""What the client began with, at a listener that speaks TLS, is none."""
+CLIENT_TLS_TIMEOUT = "client_tls_timeout"
+CLIENT_TLS_FAILED = "client_tls_failed"
+CLIENT_TLS_MISMATCH = "client_tls_mismatch"
+"""No version, cipher suite or protocol in common."""
+CLIENT_TLS_ALERT = "client_tls_alert"
+"""The client has ended the handshake; the alert tells why."""
+CLIENT_NO_CERTIFICATE = "client_no_certificate"
+CLIENT_BAD_CERTIFICATE = "client_bad_certificate"
+CLIENT_TLS_CROWDED_OUT = "client_tls_crowded_out"
+"""Too many handshakes were under way, and this was the oldest."""
+BACKEND_NOT_TLS = "backend_not_tls"
+BACKEND_TLS_TIMEOUT = "backend_tls_timeout"
+BACKEND_TLS_FAILED = "backend_tls_failed"
+BACKEND_TLS_MISMATCH = "backend_tls_mismatch"
+BACKEND_TLS_ALERT = "backend_tls_alert"
+BACKEND_BAD_CERTIFICATE = "backend_bad_certificate"
+"""It is not valid, or not for the name that the backend is to have."""
 NO_ROUTE = "no_route"
 """Neither its server name nor its protocol leads anywhere, and there are no other backends."""
 BACKENDS_DOWN = "backends_down"
@@ -75,6 +94,8 @@ _PEER_ERRORS = {
     errno.ENOENT: "absent",  # a unix socket's path
     errno.EACCES: "forbidden",  # likewise, or a firewall
     errno.EPERM: "forbidden",
+    errno.ENODATA: "tls_truncated",  # as `tls_socket` has it, which no other socket does
+    errno.EBADMSG: "tls_broken",  # likewise, and kernel TLS (tls(7), linux/net/tls)
 }
 
 _EXHAUSTION = {

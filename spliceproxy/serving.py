@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in opened.sockets]
         capacity = fit_routes(settings, loaded.listeners)
-        tls = make_tls(settings.routes, loaded.tls, opened.entries)
+        tls = make_tls(settings, loaded.tls, opened.entries)
         routes = prepare(settings.routes, loaded.upstreams, served, capacity, tls)
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)

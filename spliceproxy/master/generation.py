@@ -133,7 +133,7 @@ def make_generation(
     """
     settings = loaded.settings
     capacity = fit_routes(settings, sum(map(len, change.sockets)))
-    tls = make_tls(settings.routes, loaded.tls, change.entries)
+    tls = make_tls(settings, loaded.tls, change.entries)
     routes = prepare(settings.routes, loaded.upstreams, change.sockets, capacity, tls)
 
     def body(assignment: Assignment) -> int:

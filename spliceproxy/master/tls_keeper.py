@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from spliceproxy.kernel.hidden_memory import hide_memory
 from spliceproxy.master.certificate_expiry import CertificateExpiry
 from spliceproxy.master.file_watch import FileWatch
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.ticket_secret import TicketSecret
+from spliceproxy.tls.certificate_files import SELF_SIGNED
 
 
 class TlsKeeper:
@@ -33,7 +36,17 @@ class TlsKeeper:
     def take_over(self, generation: Generation) -> None:
         """Look after what the generation that accepts now has been made of."""
         routes = [route.tls for route in generation.routes if route.tls is not None]
-        self._expiry.watch(certificate for tls in routes for certificate in tls.certificates)
+        if routes and generation.settings.tls_key_log is not None:
+            structlog.get_logger().warning(
+                "tls_keys_are_logged",
+                file=generation.settings.tls_key_log,
+                effect="whoever has the file can read what was recorded of all TLS connections",
+            )
+        certificates = [certificate for tls in routes for certificate in tls.certificates]
+        for made in certificates:
+            if made.path == SELF_SIGNED:
+                structlog.get_logger().info("tls_self_signed", sha256=made.sha256)
+        self._expiry.watch(certificates)
         self._files.watch({path: state for tls in routes for path, state in tls.watched})
 
     def tend(self, generations: Iterable[Generation]) -> bool:

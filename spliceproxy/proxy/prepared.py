@@ -12,6 +12,7 @@ from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends
 from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.tls.key_log import opened_key_log
 from spliceproxy.tls.route_tls import RouteTls, RouteTlsFiles, make_route_tls
 from spliceproxy.upstream.group import Group, Member, find_groups
 from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
@@ -92,19 +93,20 @@ def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
 
 
 def make_tls(
-    routes: Sequence[RouteSettings],
+    settings: Settings,
     files: Sequence[RouteTlsFiles | None],
     entries: Sequence[Sequence[int]],
 ) -> list[RouteTls | None]:
     """Return what each route speaks TLS with, for each of its sockets by the entry of `listen`.
 
     Raises:
-        StartProblem: OpenSSL refuses what was read.
+        StartProblem: OpenSSL refuses what was read, or nobody can log its keys.
     """
     made = []
-    for route, its_files, its_entries in zip(routes, files, entries, strict=True):
-        tls = None if its_files is None else make_route_tls(route, its_files)
-        made.append(None if tls is None else tls.of_sockets(its_entries))
+    with opened_key_log(settings.tls_key_log if any(files) else None) as key_log:
+        for route, its_files, its_entries in zip(settings.routes, files, entries, strict=True):
+            tls = None if its_files is None else make_route_tls(route, its_files, key_log)
+            made.append(None if tls is None else tls.of_sockets(its_entries))
     return made
 
 

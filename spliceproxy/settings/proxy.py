@@ -37,6 +37,7 @@ from spliceproxy.settings.sample_key import SampleKey
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
+from spliceproxy.settings.tls import FilePath
 
 
 class RouteDefaults(AdmissionSettings, PoolSettings):
@@ -170,6 +171,11 @@ class Settings(PrivilegeSettings):
         default=AccessLogSettings(),
         description="Where the lines of connections go, a log destination or a mapping; false: "
         "nowhere. See [access log](access-log.md).",
+    )
+    tls_key_log: FilePath | None = Field(
+        default=None,
+        description="Write the secrets of all TLS connections to this file, in the NSS format, for "
+        "Wireshark and the like. Whoever has it can read what was recorded.",
     )
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."

@@ -1,5 +1,6 @@
 """The files that the TLS settings name, read and checked: what is in them, as bytes."""
 
+import hashlib
 import ssl
 from _ssl import _test_decode_cert  # type: ignore[attr-defined]  # typeshed leaves it out
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,8 @@ class CertificateFacts:
     path: str
     expires_s: float
     """Seconds since 1970."""
+    sha256: str
+    """Its fingerprint, as openssl writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class CertificateFiles:
     @property
     def facts(self) -> CertificateFacts:
         """What may be told of it."""
-        return CertificateFacts(self.path, self.expires_s)
+        der = ssl.PEM_cert_to_DER_cert(find_certificates(self.chain)[0].decode("ascii"))
+        fingerprint = hashlib.sha256(der).hexdigest().upper()
+        pairs = ":".join(map("".join, zip(fingerprint[::2], fingerprint[1::2], strict=True)))
+        return CertificateFacts(self.path, self.expires_s, pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ class ClientTls:
     """What it is asked for TLS with; None: TLS comes first."""
 
 
-def make_client_tls(settings: TlsDial, files: ClientFiles, address: BackendPlace) -> ClientTls:
+def make_client_tls(
+    settings: TlsDial, files: ClientFiles, address: BackendPlace, key_log: str | None = None
+) -> ClientTls:
     """Return what a backend is spoken to with.
 
     Raises:
@@ -40,6 +42,8 @@ def make_client_tls(settings: TlsDial, files: ClientFiles, address: BackendPlace
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if files.certificate is not None:
         show_certificate(context, files.certificate)
+    if key_log is not None:
+        context.keylog_filename = key_log
     name = settings.name or _host_of(address)
     return ClientTls(context, name, make_start_tls(settings.starttls))
 

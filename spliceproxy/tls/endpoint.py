@@ -1,7 +1,6 @@
 """One of a link's two sockets that speaks TLS. A plain one has no trace of it."""
 
 import select
-from contextlib import suppress
 
 from spliceproxy.pump.endpoint import Endpoint
 from spliceproxy.tls.tls_socket import TlsSocket, do_nothing
@@ -50,11 +49,19 @@ class TlsEndpoint(Endpoint):
     def on_events(self, events: int) -> None:
         """Act on the socket's events, and on an end that was read together with bytes."""
         if events & select.EPOLLOUT and self.sock.unsent and not self.outbound.paused:
-            with suppress(OSError):  # the peer is gone, which its own event tells
-                self.sock.go_on()
-            self.update()
+            self._send_what_waits()
+            if not self._events:
+                return
         super().on_events(events)
         self.look_at_rest()
+
+    def _send_what_waits(self) -> None:
+        try:
+            self.sock.go_on()
+        except OSError as error:
+            self.link.destination_failed(self.outbound, error.errno or 0)
+        else:
+            self.update()
 
     def look_at_rest(self) -> None:
         """Read an end that no event tells of, unless the source is not to be read now."""

@@ -103,8 +103,10 @@ def read_files(route: RouteSettings) -> RouteTlsFiles | None:
     return files
 
 
-def make_route_tls(route: RouteSettings, files: RouteTlsFiles) -> RouteTls:
-    """Return what a route speaks TLS with.
+def make_route_tls(
+    route: RouteSettings, files: RouteTlsFiles, key_log: str | None = None
+) -> RouteTls:
+    """Return what a route speaks TLS with, and writes the secrets of to `key_log`.
 
     Raises:
         StartProblem: OpenSSL refuses what was read.
@@ -117,12 +119,14 @@ def make_route_tls(route: RouteSettings, files: RouteTlsFiles) -> RouteTls:
         if server.tls is not None and server_files is not None:
             with _told_of(route, "listen", index):
                 place = f"{route.name} {server.address}"
-                listen[index] = make_server_tls(server.tls, server_files, place)
+                listen[index] = make_server_tls(server.tls, server_files, place, key_log)
     for index, backend in enumerate(route.backends):
         client_files = files.backends[index]
         if backend.tls is not None and client_files is not None:
             with _told_of(route, "backends", index):
-                backends[index] = make_client_tls(backend.tls, client_files, backend.address)
+                backends[index] = make_client_tls(
+                    backend.tls, client_files, backend.address, key_log
+                )
     return RouteTls(tuple(listen), tuple(backends), tuple(files.facts), tuple(files.watched))
 
 

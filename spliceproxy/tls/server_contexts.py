@@ -67,7 +67,9 @@ class CertificateChoice:
             connection.context = context
 
 
-def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") -> ServerTls:
+def make_server_tls(
+    settings: TlsListen, files: ServerFiles, place: str = "", key_log: str | None = None
+) -> ServerTls:
     """Return what a listener speaks TLS with; `place` tells it from all others.
 
     Contexts are made before workers are forked: they share the keys of session tickets, which
@@ -78,6 +80,9 @@ def make_server_tls(settings: TlsListen, files: ServerFiles, place: str = "") ->
         OSError: no file in memory is to be had.
     """
     contexts = [(each, _make_context(settings, files, each)) for each in files.certificates]
+    if key_log is not None:
+        for _, context in contexts:
+            context.keylog_filename = key_log
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection

@@ -67,6 +67,7 @@ class TlsSocket(Socket):
         "_taken_bytes",
         "_unsent",
         "_why",
+        "_write_error",
         "room_wanted",
         "tls",
     )
@@ -103,6 +104,7 @@ class TlsSocket(Socket):
         self._why = ""
         self._is_closing = False
         self._is_shut = False
+        self._write_error = 0
         self.room_wanted: Callable[[], None] = do_nothing
         """Called when something is left to be sent that no call of `send` will send."""
         super().__init__(sock.family, socket.SOCK_STREAM, 0, sock.detach())
@@ -181,10 +183,8 @@ class TlsSocket(Socket):
 
     def _send_alert(self) -> None:
         """Tell the peer what is wrong, if it can be told now."""
-        try:
+        with suppress(OSError):
             self.flush()
-        except OSError:
-            self._unsent = b""
 
     def recv(self, count: int, flags: int = 0) -> bytes:
         """Return about `count` bytes, and up to a record more; empty when the peer is done.
@@ -234,6 +234,9 @@ class TlsSocket(Socket):
 
     def _tell_end(self) -> bytes:
         self._end_told = True
+        if self._end is _End.TRUNCATED and self._write_error:
+            # Whoever is told of a reset first takes it away: the read sees an end of stream then.
+            raise OSError(self._write_error, os.strerror(self._write_error))
         if self._end is _End.TRUNCATED:
             raise OSError(errno.ENODATA, "the peer has closed without a close_notify")
         if self._end is _End.BROKEN:
@@ -245,8 +248,8 @@ class TlsSocket(Socket):
         try:
             if not self.flush():
                 self.room_wanted()
-        except OSError:
-            self._unsent = b""  # reading, or the next write, tells what is wrong
+        except OSError:  # reading, or the next write, tells what is wrong
+            return
         if len(self._unsent) > _MOST_UNSENT_BYTES and self._end is None:
             self._end = _End.BROKEN
             self._why = "takes no answers"
@@ -295,8 +298,8 @@ class TlsSocket(Socket):
                 count = super().send(self._unsent, flags)
             except BlockingIOError:
                 return False
-            except OSError:
-                self._unsent = b""
+            except OSError as error:
+                self._unsent, self._write_error = b"", error.errno or 0
                 raise
             self._unsent = self._unsent[count:]
         return not self._unsent

@@ -34,10 +34,11 @@ def certificate() -> str:
 
 @functools.cache
 def server_context() -> ssl.SSLContext:
-    """What the side speaks with that is connected to."""
+    """What the side speaks with that is connected to; it sends no tickets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate())
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0
     return context
 
 

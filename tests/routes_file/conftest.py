@@ -1,3 +1,0 @@
-from tests.tls.conftest import authority
-
-__all__ = ["authority"]
