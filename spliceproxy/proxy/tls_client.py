@@ -8,7 +8,7 @@ from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
-from spliceproxy.tls.agreed import check_alpn, describe_client
+from spliceproxy.tls.alpn import check_alpn
 from spliceproxy.tls.handshake import Handshake
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.server_contexts import ServerTls
@@ -62,9 +62,7 @@ class TlsClient:
 
     def handshake_done(self, sock: TlsSocket) -> None:
         """Let the client in."""
-        client = self.received.client
-        client.server_name = sock.server_name
-        client.tls = describe_client(sock)
+        self.received.client.server_name = sock.server_name
         self._owner.tls_agreed(self)
 
     def handshake_failed(self, error: TlsError | OSError) -> None:
