@@ -9,6 +9,7 @@ from spliceproxy.formats.proxy_protocol.header import PeerAddress, ProxiedClient
 from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.tls.agreed import describe
 from spliceproxy.tls.start_tls import StartTls
 
 _numbers = count(1)  # of this process
@@ -75,9 +76,11 @@ class Client:
         host = self.host
         return b"" if host is None else pack_ip(host)
 
-    def facts(self) -> tuple[str, str, str | None, str | None, Told | None]:
+    def facts(self) -> tuple[str, str, str | None, str | None, Told | None, Told | None]:
         """Return what a `ConnectionRecord` has of it, in that order."""
-        return (self.listener_name, self.name, self.peer, self.server_name, self.told or None)
+        by_tls = None if self.tls is None else describe(self.tls)
+        place = (self.listener_name, self.name, self.peer, self.server_name)
+        return (*place, by_tls, self.told or None)
 
     def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""

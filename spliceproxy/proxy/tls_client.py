@@ -1,6 +1,5 @@
 """Agreeing with a client on TLS, before it has a session: the last thing that decides about it."""
 
-from functools import partial
 from typing import Protocol
 
 from spliceproxy import reasons
@@ -8,11 +7,11 @@ from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.proxy.received_client import ReceivedClient
 from spliceproxy.proxy.refusals import Refusal
-from spliceproxy.tls.alpn import check_alpn
+from spliceproxy.tls.agreed import agreed_with, refuse
 from spliceproxy.tls.handshake import Handshake
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.server_contexts import ServerTls
-from spliceproxy.tls.tls_errors import TlsError
+from spliceproxy.tls.tls_errors import MISMATCH, TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
 
 
@@ -32,7 +31,7 @@ class TlsClientOwner(Protocol):
 class TlsClient:
     """A client's handshake, in its time."""
 
-    __slots__ = ("_handshake", "_owner", "_reactor", "_sock", "received")
+    __slots__ = ("_alpn", "_handshake", "_owner", "_reactor", "_sock", "_tls", "received")
 
     def __init__(
         self,
@@ -51,18 +50,29 @@ class TlsClient:
         self._reactor = reactor
         self._owner = owner
         self.received = received
+        self._tls = tls
         self._sock = TlsSocket(received.sock, tls.context, server_side=True)
         received.sock = self._sock
-        check = None if alpn is None else partial(check_alpn, alpn)
-        self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s, check)
+        self._alpn = alpn
+        self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s)
 
     def start(self) -> None:
         """Wait for the hello."""
         self._handshake.start()
 
     def handshake_done(self, sock: TlsSocket) -> None:
-        """Let the client in."""
-        self.received.client.server_name = sock.server_name
+        """Let the client in, unless its certificate is none of those that are."""
+        why = refuse(sock, self._tls)
+        if why is not None:
+            self._refuse(Refusal(why))
+            return
+        client = self.received.client
+        client.tls = agreed_with(sock)
+        if self._alpn is not None and client.tls.alpn != self._alpn:
+            detail = f"no agreement on the protocol {self._alpn!r} (ALPN)"
+            self.handshake_failed(TlsError(MISMATCH, detail))
+            return
+        client.server_name = client.tls.server_name
         self._owner.tls_agreed(self)
 
     def handshake_failed(self, error: TlsError | OSError) -> None:

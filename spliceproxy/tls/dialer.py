@@ -13,7 +13,7 @@ from spliceproxy.tls.tls_errors import TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
 
 
-class TlsDialOwner(Protocol):
+class BackendHandshakeOwner(Protocol):
     """Who wants the connection."""
 
     def secured(self, sock: Socket, target: SocketAddress) -> None:
@@ -42,7 +42,7 @@ class TlsDialer:
         return TlsSocket(sock, context, server_side=False, server_hostname=name)
 
 
-class TlsDial:
+class BackendHandshake:
     """The handshake with a backend, in the place of the dial that has connected."""
 
     __slots__ = ("_handshake", "_owner", "_reactor", "_sock", "_target")
@@ -50,7 +50,7 @@ class TlsDial:
     def __init__(
         self,
         dialer: TlsDialer,
-        owner: TlsDialOwner,
+        owner: BackendHandshakeOwner,
         sock: Socket,
         target: SocketAddress,
         timeout_s: float,

@@ -2,16 +2,12 @@
 
 import select
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.tls_errors import CROWDED_OUT, TIMEOUT, TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
-
-Check = Callable[[TlsSocket], TlsError | None]
-"""Says what is wrong with a peer that has shown who it is, if anything."""
 
 
 class HandshakeOwner(Protocol):
@@ -30,7 +26,7 @@ class HandshakeOwner(Protocol):
 class Handshake:
     """One handshake; the peer may be a client or a backend, as the socket has it."""
 
-    __slots__ = ("_check", "_events", "_owner", "_reactor", "_sock", "_timer", "_turns")
+    __slots__ = ("_events", "_owner", "_reactor", "_sock", "_timer", "_turns")
 
     def __init__(
         self,
@@ -39,13 +35,11 @@ class Handshake:
         owner: HandshakeOwner,
         sock: TlsSocket,
         timeout_s: float,
-        check: Check | None = None,
     ) -> None:
         self._reactor = reactor
         self._turns = turns
         self._owner = owner
         self._sock = sock
-        self._check = check
         self._events = 0
         self._timer = reactor.timers.after(timeout_s, self)
 
@@ -72,8 +66,6 @@ class Handshake:
             error, wanted = problem, 0
         if wanted:
             self._wait_for(wanted)
-        elif error is None and self._check is not None:
-            error = self._check(self._sock)
         self._turns.spend(began_s)
         if error is not None:
             self._fail(error)

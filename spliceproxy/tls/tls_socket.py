@@ -133,6 +133,23 @@ class TlsSocket(Socket):
         """Have the next `recv` return these bytes, before all that comes."""
         self._kept = data
 
+    def send_before_tls(self, data: bytes) -> None:
+        """Send a few bytes as they are, before the handshake.
+
+        Raises:
+            OSError: as send(2); EAGAIN also when a new connection takes less than all of them.
+        """
+        if super().send(data, socket.MSG_NOSIGNAL) < len(data):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def receive_before_tls(self, count: int) -> bytes:
+        """Receive bytes as they are, before the handshake.
+
+        Raises:
+            OSError: as recv(2).
+        """
+        return super().recv(count)
+
     def advance(self) -> int:
         """Go on with the handshake; which events it waits for (``select.EPOLL*``), 0 when done.
 

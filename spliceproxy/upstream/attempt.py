@@ -12,7 +12,7 @@ from spliceproxy.loop.race import Race
 from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
-from spliceproxy.tls.dialer import TlsDial, TlsDialer
+from spliceproxy.tls.dialer import BackendHandshake, TlsDialer
 from spliceproxy.tls.start_tls import StartTls
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool
@@ -75,7 +75,7 @@ class Attempt:
         self._owner = owner
         self._over = False
         self._backend: Backend | None = None
-        self._dial: Dial | Race | StartTlsDial | TlsDial | None = None
+        self._dial: Dial | Race | StartTlsDial | BackendHandshake | None = None
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
@@ -201,13 +201,13 @@ class Attempt:
 
     def _secure(self, tls: TlsDialer | None, sock: Socket, target: SocketAddress) -> None:
         plan, timeout_s = make_plan(tls, self._owner.start_tls), self._pool.connect_timeout_s
-        dial: StartTlsDial | TlsDial
+        dial: StartTlsDial | BackendHandshake
         try:
             if plan is not None:
                 whole = (self._pool.reactor, self, sock, target, timeout_s, tls, plan)
                 dial = StartTlsDial(*whole)
             elif tls is not None:
-                dial = TlsDial(tls, self, sock, target, timeout_s)
+                dial = BackendHandshake(tls, self, sock, target, timeout_s)
             else:
                 self.secured(sock, target)
                 return

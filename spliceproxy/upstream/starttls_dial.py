@@ -9,7 +9,7 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.negotiator import Negotiator
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.loop.timers import Timer
-from spliceproxy.tls.dialer import TlsDial, TlsDialer, TlsDialOwner
+from spliceproxy.tls.dialer import BackendHandshake, BackendHandshakeOwner, TlsDialer
 from spliceproxy.tls.greeting_reader import GreetingReader
 from spliceproxy.tls.start_tls import StartTls
 from spliceproxy.tls.tls_socket import TlsSocket
@@ -57,7 +57,7 @@ class StartTlsDial:
     def __init__(
         self,
         reactor: Reactor,
-        owner: TlsDialOwner,
+        owner: BackendHandshakeOwner,
         sock: Socket,
         target: SocketAddress,
         timeout_s: float,
@@ -71,7 +71,7 @@ class StartTlsDial:
         self._timeout_s = timeout_s
         self._tls = tls
         self._plan = plan
-        self._part: Negotiator | TlsDial | GreetingReader | None = None
+        self._part: Negotiator | BackendHandshake | GreetingReader | None = None
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -89,7 +89,7 @@ class StartTlsDial:
         self._stop_timer()
         if part is not None:
             part.cancel()
-        if not isinstance(part, TlsDial):  # which has closed it
+        if not isinstance(part, BackendHandshake):  # which has closed it
             self._reactor.close_later(self._sock)
 
     def negotiated(self, turn: Turn) -> None:
@@ -106,7 +106,7 @@ class StartTlsDial:
 
     def _shake_hands(self) -> None:
         assert self._tls is not None  # noqa: S101 - a plan without TLS has something before it
-        self._part = TlsDial(self._tls, self, self._sock, self._target, self._timeout_s)
+        self._part = BackendHandshake(self._tls, self, self._sock, self._target, self._timeout_s)
         self._part.start()
 
     def secured(self, sock: Socket, target: SocketAddress) -> None:

@@ -1,17 +1,20 @@
 """Clients and backends that come to TLS in their protocol, and those that do not."""
 
+import ssl
 import struct
 
 import pytest
 import trio
 
 from spliceproxy import reasons
+from spliceproxy.formats.proxy_protocol.told import tell
 from spliceproxy.formats.starttls.smtp import SmtpServerSide
 from spliceproxy.proxy.starttls_client import StartTlsClient
 from tests.faults import CrashAt
 from tests.proxy.peer import Peer
 from tests.proxy.relay import eventually
 from tests.proxy.routed import Routed, routed
+from tests.proxy.test_send_proxy import read_header
 from tests.tls.certificates import authority, certificate
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
@@ -77,6 +80,36 @@ async def test_both_sides_ask() -> None:
         await eventually(lambda: bool(it.events("connection")))
         (line,) = it.events("connection")
         assert (line["reason"], line["request_bytes"], line["response_bytes"]) == ("closed", 17, 1)
+
+
+@pytest.mark.parametrize("protocol", ["postgresql", "h2", None])
+async def test_a_client_that_begins_with_tls_names_the_protocol(protocol: str | None) -> None:
+    context = ssl.create_default_context(cafile=authority())
+    if protocol is not None:
+        context.set_alpn_protocols([protocol])
+    async with routed(route("postgres", None)) as it:
+        stream = await trio.open_tcp_stream(*it.proxy.addresses[0])
+        async with stream:
+            await trio.SSLStream(stream, context, server_hostname="localhost").do_handshake()
+            if protocol == "postgresql":
+                await it.accept()
+            else:
+                await it.refused("client_tls_mismatch")
+
+
+async def test_what_a_backend_is_told_of_a_client_by_tls() -> None:
+    listen = f"{{address: '127.0.0.1:0', tls: {{certificate: {certificate()}, starttls: smtp}}}}"
+    backends = "backends: {address: '${one}', send_proxy: v2}"
+    async with routed(f"- listen: {listen}\n  {backends}") as it:
+        client = await it.open_client()
+        await client.receive_some()
+        await client.send(b"STARTTLS\r\n")
+        await client.receive_some()
+        await client.speak_tls(server_side=False)
+        header, _ = await read_header(await it.accept())
+    said = tell(header.tlvs)
+    assert (said["authority"], said["ssl_version"], said["ssl"]) == ("localhost", "TLSv1.3", True)
+    assert "ssl_verified" not in said
 
 
 async def test_a_request_to_cancel_goes_on_without_tls() -> None:
