@@ -56,10 +56,10 @@ class Generation:
         return [str(directory) for directory in directories_of(mirrors)]
 
     @property
-    def gives_tickets(self) -> bool:
-        """Whether clients can resume sessions of TLS."""
+    def terminates_tls(self) -> bool:
+        """Whether a listener speaks TLS."""
         servers = [server for route in self.routes if route.tls for server in route.tls.listen]
-        return any(server and server.ticket_purpose for server in servers)
+        return any(servers)
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret, in the workers that are forked from now on."""

@@ -26,6 +26,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
 from spliceproxy.tls.admin_tls import AdminFiles, read_admin_files
+from spliceproxy.tls.client_context import ClientContexts
 from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
@@ -82,7 +83,8 @@ def load_configuration(
     """
     settings = source()
     sample_key = read_sample_key(settings.sample_key)
-    tls = [read_files(route) for route in settings.routes]
+    contexts = ClientContexts()
+    tls = [read_files(route, contexts) for route in settings.routes]
     admin_tls = read_admin_files(settings.admin)
     targets = look_up_targets(settings.routes, inherited)
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
@@ -99,7 +101,7 @@ def load_configuration(
 
 def _hiding_keys(loaded: LoadedConfiguration) -> LoadedConfiguration:
     """See to it that nobody else reads the keys in this process's memory."""
-    if any(loaded.tls):
+    if any(loaded.tls) or any(loaded.admin_tls):
         hide_memory()
     return loaded
 

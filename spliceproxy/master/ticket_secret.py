@@ -28,7 +28,7 @@ class TicketSecret:
 
     def give_to(self, generation: Generation) -> None:
         """Have a generation that is made, and has no worker yet, use it."""
-        if not generation.gives_tickets:
+        if not generation.terminates_tls:
             return
         if not keys_can_be_set():
             if not self._told:

@@ -9,7 +9,9 @@ from spliceproxy.master.certificate_expiry import CertificateExpiry
 from spliceproxy.master.file_watch import FileWatch
 from spliceproxy.master.generation import Generation
 from spliceproxy.master.ticket_secret import TicketSecret
-from spliceproxy.tls.certificate_files import SELF_SIGNED
+from spliceproxy.tls.certificate_files import SELF_SIGNED, CertificateFacts
+
+_MOST_TOLD = 20
 
 
 class TlsKeeper:
@@ -19,6 +21,7 @@ class TlsKeeper:
         self._tickets = TicketSecret()
         self._expiry = CertificateExpiry()
         self._files = FileWatch(forget)
+        self._shown: dict[str, str] = {}
 
     def prepare(self, generation: Generation) -> Generation:
         """Return a generation that has no worker yet, ready for some.
@@ -28,9 +31,9 @@ class TlsKeeper:
         Raises:
             OSError: a filter of system calls does not let memory be hidden.
         """
-        if any(route.tls for route in generation.routes):
+        if any(route.tls for route in generation.routes) or any(generation.admin_tls):
             hide_memory()
-            self._tickets.give_to(generation)
+        self._tickets.give_to(generation)
         return generation
 
     def take_over(self, generation: Generation) -> None:
@@ -42,12 +45,23 @@ class TlsKeeper:
                 file=generation.settings.tls_key_log,
                 effect="whoever has the file can read what was recorded of all TLS connections",
             )
+        admin = [files for files in generation.admin_tls if files is not None]
         certificates = [certificate for tls in routes for certificate in tls.certificates]
-        for made in certificates:
-            if made.path == SELF_SIGNED:
-                structlog.get_logger().info("tls_self_signed", sha256=made.sha256)
+        certificates += [one.facts for files in admin for one in files.certificates]
+        self._tell(certificates)
         self._expiry.watch(certificates)
-        self._files.watch({path: state for tls in routes for path, state in tls.watched})
+        watched = [one for tls in routes for one in tls.watched]
+        self._files.watch(dict(watched + [one for files in admin for one in files.watched]))
+
+    def _tell(self, certificates: list[CertificateFacts]) -> None:
+        log, before = structlog.get_logger(), self._shown
+        self._shown = {one.path: one.sha256 for one in certificates}
+        for one in certificates:
+            if one.path == SELF_SIGNED:
+                log.info("tls_self_signed", sha256=one.sha256)
+        renewed = [path for path in self._shown if self._shown[path] != before.get(path)]
+        if before and renewed:
+            log.info("tls_certificates_renewed", count=len(renewed), files=renewed[:_MOST_TOLD])
 
     def tend(self, generations: Iterable[Generation]) -> bool:
         """Do what it is time for; whether files have changed, so that a reload is due."""

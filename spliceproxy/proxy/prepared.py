@@ -12,6 +12,7 @@ from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends
 from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.tls.client_context import ClientContexts
 from spliceproxy.tls.key_log import opened_key_log
 from spliceproxy.tls.route_tls import RouteTls, RouteTlsFiles, make_route_tls
 from spliceproxy.upstream.group import Group, Member, find_groups
@@ -104,8 +105,9 @@ def make_tls(
     """
     made = []
     with opened_key_log(settings.tls_key_log if any(files) else None) as key_log:
+        contexts = ClientContexts(key_log)
         for route, its_files, its_entries in zip(settings.routes, files, entries, strict=True):
-            tls = None if its_files is None else make_route_tls(route, its_files, key_log)
+            tls = None if its_files is None else make_route_tls(route, its_files, contexts)
             made.append(None if tls is None else tls.of_sockets(its_entries))
     return made
 

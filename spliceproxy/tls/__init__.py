@@ -1,7 +1,8 @@
 """TLS: what it is spoken with, and connections that speak it.
 
 Reading order: `pem_file` and `certificate_files`, which read and check; `server_contexts` and
-`client_context`, which make `ssl.SSLContext` of what was read; `client_rules`, which decides about
+`client_context`, which make `ssl.SSLContext` of what was read, and `route_tls`, which does so for
+a route; `ticket_keys` and `key_log`; `client_rules`, which decides about
 clients by their certificates. What is read travels between processes as bytes; contexts can't, and
 are made in the master, so that its workers share the keys of session tickets.
 

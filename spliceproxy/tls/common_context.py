@@ -12,14 +12,13 @@ from spliceproxy.tls.pem_file import lent_as_file
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
-def set_versions(context: ssl.SSLContext, settings: TlsVersions) -> None:
-    """Set what is spoken.
+def check_ciphers(settings: TlsVersions) -> None:
+    """Refuse cipher suites that are not there; OpenSSL passes over those that it does not know.
 
     Raises:
-        TlsFileError: this OpenSSL does not know a cipher suite.
+        TlsFileError: names the first of them.
     """
-    context.minimum_version = _VERSIONS[settings.lowest_version]
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for number, suite in enumerate(suites_of(settings.ciphers)):
         try:
             context.set_ciphers(suite)
@@ -28,6 +27,12 @@ def set_versions(context: ssl.SSLContext, settings: TlsVersions) -> None:
                 ("ciphers", number),
                 f"{suite!r} is not known to {ssl.OPENSSL_VERSION}: see openssl ciphers -s -tls1_2",
             ) from None
+
+
+def set_versions(context: ssl.SSLContext, settings: TlsVersions) -> None:
+    """Set what is spoken, by ciphers that `check_ciphers` has looked at."""
+    context.minimum_version = _VERSIONS[settings.lowest_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_ciphers(":".join(suites_of(settings.ciphers)))
     if settings.alpn:
         context.set_alpn_protocols(list(settings.alpn))

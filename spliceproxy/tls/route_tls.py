@@ -19,7 +19,7 @@ from spliceproxy.tls.certificate_files import (
     read_client_files,
     read_server_files,
 )
-from spliceproxy.tls.client_context import ClientTls, make_client_tls
+from spliceproxy.tls.client_context import ClientContexts, ClientTls
 from spliceproxy.tls.file_problem import TlsFileError
 from spliceproxy.tls.server_contexts import ServerTls, make_server_tls
 
@@ -80,7 +80,7 @@ def uses_tls(route: RouteSettings) -> bool:
     return any(servers) or any(backends)
 
 
-def read_files(route: RouteSettings) -> RouteTlsFiles | None:
+def read_files(route: RouteSettings, contexts: ClientContexts) -> RouteTlsFiles | None:
     """Read what a route's TLS settings name, and try it out; None: it has none. Blocks.
 
     Raises:
@@ -99,14 +99,14 @@ def read_files(route: RouteSettings) -> RouteTlsFiles | None:
             with _told_of(route, "backends", index):
                 backends[index] = read_client_files(backend.tls)
     files = RouteTlsFiles(tuple(listen), tuple(backends))
-    make_route_tls(route, files)
+    make_route_tls(route, files, contexts)
     return files
 
 
 def make_route_tls(
-    route: RouteSettings, files: RouteTlsFiles, key_log: str | None = None
+    route: RouteSettings, files: RouteTlsFiles, contexts: ClientContexts
 ) -> RouteTls:
-    """Return what a route speaks TLS with, and writes the secrets of to `key_log`.
+    """Return what a route speaks TLS with; `contexts` are those of all routes.
 
     Raises:
         StartProblem: OpenSSL refuses what was read.
@@ -119,14 +119,12 @@ def make_route_tls(
         if server.tls is not None and server_files is not None:
             with _told_of(route, "listen", index):
                 place = f"{route.name} {server.address}"
-                listen[index] = make_server_tls(server.tls, server_files, place, key_log)
+                listen[index] = make_server_tls(server.tls, server_files, place, contexts.key_log)
     for index, backend in enumerate(route.backends):
         client_files = files.backends[index]
         if backend.tls is not None and client_files is not None:
             with _told_of(route, "backends", index):
-                backends[index] = make_client_tls(
-                    backend.tls, client_files, backend.address, key_log
-                )
+                backends[index] = contexts.make(backend.tls, client_files, backend.address)
     return RouteTls(tuple(listen), tuple(backends), tuple(files.facts), tuple(files.watched))
 
 
@@ -136,29 +134,35 @@ def find_mistakes(settings: Settings) -> Iterator[tuple[int | None, Path, str]]:
     What is of no route has no number, and a path from the root.
     """
     yield from find_admin_mistakes(settings)
+    contexts = ClientContexts()
     for number, route in enumerate(settings.routes):
-        for path, look in _looks(route):
+        for path, look in _looks(route, contexts):
             try:
                 look()
             except TlsFileError as problem:
                 yield number, (*path, *problem.path), problem.message
 
 
-def _looks(route: RouteSettings) -> Iterable[tuple[Path, Callable[[], object]]]:
+def _looks(
+    route: RouteSettings, contexts: ClientContexts
+) -> Iterable[tuple[Path, Callable[[], object]]]:
     for index, server in enumerate(route.listen):
         if server.tls is not None:
             yield ("listen", index, "tls"), partial(_look_at_server, server.tls)
     for index, backend in enumerate(route.backends):
         if backend.tls is not None:
-            yield ("backends", index, "tls"), partial(_look_at_backend, backend.tls, backend)
+            yield (
+                ("backends", index, "tls"),
+                partial(_look_at_backend, backend.tls, backend, contexts),
+            )
 
 
 def _look_at_server(settings: TlsListen) -> None:
     make_server_tls(settings, read_server_files(settings))
 
 
-def _look_at_backend(settings: TlsDial, backend: BackendSettings) -> None:
-    make_client_tls(settings, read_client_files(settings), backend.address)
+def _look_at_backend(settings: TlsDial, backend: BackendSettings, contexts: ClientContexts) -> None:
+    contexts.make(settings, read_client_files(settings), backend.address)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spliceproxy.formats.starttls import postgres
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
-from spliceproxy.tls.common_context import set_versions, show_certificate, trust
+from spliceproxy.tls.common_context import check_ciphers, set_versions, show_certificate, trust
 from spliceproxy.tls.start_tls import StartTls, make_start_tls
 from spliceproxy.tls.ticket_keys import set_ticket_keys
 
@@ -20,15 +20,14 @@ class ServerTls:
     """To wrap what is accepted in: it goes on with the context of the certificate that is due."""
     rules: ClientRules | None
     """Which clients are let in, of those whose certificate is valid; None: all."""
+    ticket_purpose: bytes
+    """What the keys of its session tickets are for."""
     start_tls: StartTls | None = None
     """What clients ask for TLS with; None: they begin with it."""
-    ticket_purpose: bytes | None = None
-    """What the keys of its session tickets are for; None: it has none."""
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret; only where `keys_can_be_set`."""
-        if self.ticket_purpose is not None:
-            set_ticket_keys(self.context, secret, self.ticket_purpose)
+        set_ticket_keys(self.context, secret, self.ticket_purpose)
 
 
 class NamedConnection(ssl.SSLObject):
@@ -79,6 +78,7 @@ def make_server_tls(
         TlsFileError: OpenSSL refuses what was read.
         OSError: no file in memory is to be had.
     """
+    check_ciphers(settings)
     contexts = [(each, _make_context(settings, files, each)) for each in files.certificates]
     if key_log is not None:
         for _, context in contexts:
@@ -86,9 +86,8 @@ def make_server_tls(
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
-    purpose = _purpose(settings, files, place) if settings.tickets else None
-    start_tls = make_start_tls(settings.starttls)
-    return ServerTls(choice.default, settings.clients, start_tls, purpose)
+    purpose, start_tls = _purpose(settings, files, place), make_start_tls(settings.starttls)
+    return ServerTls(choice.default, settings.clients, purpose, start_tls)
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:

@@ -29,6 +29,7 @@ from typing import NoReturn
 SECRET_BYTES = 32
 _KEYS_BYTES = 80  # a name of 16, and two keys of 32: OpenSSL 1.1.1 and later, where nothing else is
 _GET_KEYS, _SET_KEYS = 58, 59  # SSL_CTRL_(GET|SET)_TLSEXT_TICKET_KEYS in <openssl/ssl.h>
+_SET_CACHE_MODE, _CACHE_OFF = 44, 0  # SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF
 _TRIED_OPTION = ssl.OP_NO_RENEGOTIATION
 
 
@@ -58,11 +59,17 @@ def set_ticket_keys(context: ssl.SSLContext, secret: bytes, purpose: bytes) -> N
     """Have a context issue and take tickets by keys that are derived from a secret.
 
     Contexts of another purpose take none of its tickets. Only where `keys_can_be_set`.
+
+    Sessions that a client of TLS 1.2 cannot keep are not kept here for it either, where no other
+    worker would find them: those are 20,480 for each context
+    (SSL_CTX_set_session_cache_mode(3)).
     """
     keys = b"".join(
         hmac.digest(secret, purpose + bytes([number]), hashlib.sha512) for number in (1, 2)
     )[:_KEYS_BYTES]
-    _OpenSsl().control(_pointer(context), _SET_KEYS, _KEYS_BYTES, keys)
+    library, pointer = _OpenSsl(), _pointer(context)
+    library.control(pointer, _SET_KEYS, _KEYS_BYTES, keys)
+    library.control(pointer, _SET_CACHE_MODE, _CACHE_OFF, None)
 
 
 @cache

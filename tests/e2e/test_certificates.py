@@ -82,6 +82,8 @@ def test_a_renewed_certificate_is_shown_after_a_reload_that_nobody_notices(
             first, session = number_of(client), client.session
             authority.issue("localhost")
             reload(proxy)
+            told = proxy.log.wait("tls_certificates_renewed")[0]
+            assert (told["count"], told["files"]) == (1, [pair.certificate])
             wait_until(lambda: number_now(proxy, backend, context) != first, 20, "the new one")
             for _ in range(4):  # whichever worker takes it
                 with speaking(proxy, backend, context, session) as resumed:

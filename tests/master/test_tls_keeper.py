@@ -20,7 +20,7 @@ DAY_S = 86_400
 class Secrets:
     """Stands for a generation and its workers, and keeps what both are given."""
 
-    gives_tickets = True
+    terminates_tls = True
 
     def __init__(self) -> None:
         self.given: list[bytes] = []

@@ -9,7 +9,7 @@ import trustme
 
 from spliceproxy.settings.tls import TlsDial, TlsListen
 from spliceproxy.tls.certificate_files import read_client_files, read_server_files
-from spliceproxy.tls.client_context import ClientTls, make_client_tls
+from spliceproxy.tls.client_context import ClientContexts, ClientTls
 from spliceproxy.tls.server_contexts import ServerTls, make_server_tls
 
 
@@ -61,7 +61,7 @@ def server_tls(settings: TlsListen) -> ServerTls:
 def client_tls(settings: TlsDial, address: str = "localhost:1") -> ClientTls:
     from spliceproxy.settings.address import parse_backend
 
-    return make_client_tls(settings, read_client_files(settings), parse_backend(address))
+    return ClientContexts().make(settings, read_client_files(settings), parse_backend(address))
 
 
 @dataclass

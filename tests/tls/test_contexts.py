@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.tls import CertificateSettings, TlsDial, TlsListen
+from spliceproxy.tls.certificate_files import read_client_files
+from spliceproxy.tls.client_context import ClientContexts
 from spliceproxy.tls.file_problem import TlsFileError
 from tests.tls.authority import Authority, Pair, client_tls, server_tls, shake_hands
 
@@ -234,3 +237,14 @@ def test_who_resumes_is_known_by_its_certificate(
     assert again.client.session_reused
     assert again.server.getpeercert() == first.server.getpeercert()
     assert again.server.getpeercert(binary_form=True)
+
+
+def test_backends_that_are_spoken_to_alike_share_a_context(authority: Authority) -> None:
+    contexts, dial = ClientContexts(), TlsDial(ca=authority.path)
+    files = read_client_files(dial)
+    one = contexts.make(dial, files, TcpAddress("a", 1))
+    two = contexts.make(TlsDial(ca=authority.path, name="b"), files, TcpAddress("c", 1))
+    assert one.context is two.context
+    assert (one.server_hostname, two.server_hostname) == ("a", "b")
+    other = TlsDial(ca=authority.path, alpn=("h2",))
+    assert contexts.make(other, files, TcpAddress("a", 1)).context is not one.context

@@ -9,7 +9,7 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.tls import CertificateSettings, TlsDial, TlsListen
 from spliceproxy.tls.certificate_files import read_client_files, read_server_files
-from spliceproxy.tls.client_context import make_client_tls
+from spliceproxy.tls.client_context import ClientContexts
 from spliceproxy.tls.key_log import opened_key_log
 from spliceproxy.tls.server_contexts import make_server_tls
 from tests.tls.authority import Authority, client_tls, server_tls, shake_hands
@@ -56,6 +56,7 @@ def test_secrets_are_written_whichever_certificate_is_shown(
     assert "CLIENT_TRAFFIC_SECRET_0" in told
     dial = TlsDial(ca=authority.path)
     with opened_key_log(str(keys)) as lent:
-        client = make_client_tls(dial, read_client_files(dial), TcpAddress(name, 1), lent).context
+        contexts = ClientContexts(lent)
+        client = contexts.make(dial, read_client_files(dial), TcpAddress(name, 1)).context
     shake_hands(client, server_tls(settings).context, name)
     assert len(keys.read_text()) > len(told)

@@ -52,3 +52,15 @@ def test_a_library_without_the_function_is_noticed(monkeypatch: pytest.MonkeyPat
         assert not keys_can_be_set()
     finally:
         keys_can_be_set.cache_clear()
+
+
+def test_no_session_is_kept_for_a_client_that_takes_no_ticket(authority: Authority) -> None:
+    pair = authority.issue("localhost")
+    server = server_tls(TlsListen(certificate=pair.certificate, key=pair.key)).context
+    set_ticket_keys(server, b"a", b"b")
+    client = client_tls(TlsDial(ca=authority.path)).context
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.options |= ssl.OP_NO_TICKET
+    session = shake_hands(client, server).client.session
+    assert server.session_stats()["number"] == 0
+    assert not shake_hands(client, server, session=session).client.session_reused
