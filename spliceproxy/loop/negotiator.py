@@ -30,8 +30,11 @@ class NegotiatorOwner(Protocol):
     def negotiated(self, turn: Turn) -> None:
         """Go on as the last turn says; the socket is in no epoll set."""
 
-    def negotiation_failed(self, why: str, detail: str) -> None:
-        """Leave the other side, which has been told what there was to tell."""
+    def negotiation_failed(self, why: str, detail: str, *, was_told: bool) -> None:
+        """Leave the other side; if it was told why, nothing is left unread, and it may read that.
+
+        So a clean end destroys nothing of it, and a reset might.
+        """
 
     def on_crash(self, error: Exception) -> None:
         """Report what nobody foresaw; the negotiation is over."""
@@ -101,8 +104,7 @@ class Negotiator:
                     return
                 self._take(turn)
         except StartTlsError as error:
-            if self._say(error.last_words):
-                self._fail(error.why, str(error))
+            self._refuse(error)
         except OSError as error:
             self._fail(reasons.name_error(self._side, error.errno or 0))
 
@@ -136,6 +138,12 @@ class Negotiator:
             self.cancel()
             self._owner.negotiated(turn)
 
+    def _refuse(self, error: StartTlsError) -> None:
+        if error.last_words:
+            syscalls.receive(self._sock, MAX_BYTES)
+        if self._say(error.last_words):
+            self._fail(error.why, str(error), was_told=bool(error.last_words))
+
     def _say(self, words: bytes) -> bool:
         """Send a few bytes, for which a new connection has room; whether that went well."""
         if not words:
@@ -155,7 +163,7 @@ class Negotiator:
             return reasons.BACKEND_BAD_STARTTLS, "it closed the connection"
         return (reasons.BAD_STARTTLS, "an end in the middle") if data else (reasons.CLIENT_LEFT, "")
 
-    def _fail(self, why: str, detail: str = "") -> None:
+    def _fail(self, why: str, detail: str = "", *, was_told: bool = False) -> None:
         if not self._is_over:
             self.cancel()
-            self._owner.negotiation_failed(why, detail)
+            self._owner.negotiation_failed(why, detail, was_told=was_told)

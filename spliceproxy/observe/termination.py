@@ -102,8 +102,11 @@ CAUSES = {
         "P", "the client's certificate is valid, but none of those that `clients` lets in"
     ),
     reasons.NO_STARTTLS: _proxy(
-        "P", "the client did not ask for TLS, which its protocol is to do here", "an error, a reset"
+        "P",
+        "the client did not ask for TLS, which its protocol is to do here",
+        "an error, then an end of stream",
     ),
+    reasons.STARTTLS_TIMEOUT: _proxy("c", "the client took too long to ask for TLS"),
     reasons.BAD_STARTTLS: _proxy("P", "before TLS the client said what is not of the protocol"),
     reasons.PLAINTEXT_BEFORE_TLS: _proxy(
         "P", "bytes without TLS came behind the client's request for it"

@@ -10,6 +10,7 @@ from spliceproxy.formats.proxy_protocol.told import Told
 from spliceproxy.kernel.addresses import name_peer, place_of
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.tls.agreed import describe
+from spliceproxy.tls.start_tls import StartTls
 
 _numbers = count(1)  # of this process
 
@@ -27,6 +28,7 @@ class Client:
         "number",
         "peer",
         "server_name",
+        "start_tls",
         "tls",
         "tlvs",
         "told",
@@ -44,6 +46,8 @@ class Client:
         """What its TLS hello asks for."""
         self.tls: ClientHandshake | None = None
         """What a TLS handshake with it has agreed on; None: there was none here."""
+        self.start_tls: StartTls | None = None
+        """What it has asked for TLS with; None: it has not, so nobody has greeted it."""
         self.tlvs: Tlvs = ()
         self.told: Told = {}
         """What a PROXY header has told of it besides its addresses, and the same for the log."""
@@ -72,10 +76,11 @@ class Client:
         host = self.host
         return b"" if host is None else pack_ip(host)
 
-    @property
-    def told_of_tls(self) -> dict[str, str | bool] | None:
-        """What the log has of its handshake; None: there was none here."""
-        return None if self.tls is None else describe(self.tls)
+    def facts(self) -> tuple[str, str, str | None, str | None, Told | None, Told | None]:
+        """Return what a `ConnectionRecord` has of it, in that order."""
+        by_tls = None if self.tls is None else describe(self.tls)
+        place = (self.listener_name, self.name, self.peer, self.server_name)
+        return (*place, by_tls, self.told or None)
 
     def proxied(self, sock: Socket) -> ProxiedClient:
         """Return where it is, and where it connected to by this socket."""

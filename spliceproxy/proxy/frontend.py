@@ -13,15 +13,13 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.limited_listener import LimitedListener
 from spliceproxy.proxy.listener import Listener
-from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.received_client import ReceivedClient
-from spliceproxy.proxy.reception import Reception, needs_reception
+from spliceproxy.proxy.reception import Entering, Reception, needs_reception
 from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_limits import AcceptLimits, admission
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
-from spliceproxy.proxy.tls_client import TlsClient
 from spliceproxy.proxy.vital_mirrors import can_be_recorded
 from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.tls.handshake_turns import HandshakeTurns
@@ -120,7 +118,7 @@ class Frontend:
         return not (self._taken or self.sessions or self.mirroring)
 
     @property
-    def entering(self) -> Iterable[Preamble | TlsClient]:
+    def entering(self) -> Iterable[Entering]:
         """Clients of whom it is not known yet whether they are let in."""
         return () if self.reception is None else self.reception.entering
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from spliceproxy import reasons
+from spliceproxy.formats.starttls.negotiation import Then, Turn
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
@@ -21,6 +22,7 @@ from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
 from spliceproxy.proxy.received_client import Destination, PlaceOwner, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal, Refusals
+from spliceproxy.proxy.starttls_client import StartTlsClient
 from spliceproxy.proxy.tls_client import TlsClient
 from spliceproxy.settings.proxy import RouteSettings
 from spliceproxy.tls.handshake_turns import HandshakeTurns
@@ -49,6 +51,9 @@ def needs_reception(route: RouteSettings) -> bool:
     )
 
 
+Entering = Preamble | StartTlsClient | TlsClient
+
+
 class Reception:
     """Receives the clients of one route in one worker."""
 
@@ -63,7 +68,7 @@ class Reception:
         rate: RateLimit | None,
         turns: HandshakeTurns,
     ) -> None:
-        self.entering: set[Preamble | TlsClient] = set()
+        self.entering: set[Entering] = set()
         """Clients of whom it is not known yet whether, or where, they go on."""
         self.refusals = refusals
         self._reactor = reactor
@@ -145,10 +150,39 @@ class Reception:
         if received.tls is None or received.destination is not self._entrance:
             self._let_in(received)
             return
+        if received.tls.start_tls is None:
+            self._secure(received, received.tls)
+            return
+        negotiation = received.tls.start_tls.with_client()
+        asking = StartTlsClient(self._reactor, self, received, negotiation, self._timeout_s)
+        self.entering.add(asking)
+        asking.start()
+
+    def starttls_agreed(self, asking: StartTlsClient, turn: Turn) -> None:
+        """Go on with the handshake; or let a client in that needs no TLS for what it asks."""
+        self.entering.discard(asking)
+        received = asking.received
+        if turn.then is Then.PLAIN:
+            received.client.let_in_s = time.monotonic()
+            self._let_in(received)
+            return
+        assert received.tls is not None  # noqa: S101 - else nobody would have asked for it
+        received.client.start_tls = received.tls.start_tls
+        self._secure(received, received.tls, turn.alpn)
+
+    def starttls_crashed(self, asking: StartTlsClient, error: Exception) -> None:
+        """Tell what went wrong."""
+        self.refusals.crashed(error, asking.received.client.name)
+
+    def starttls_refused(self, asking: StartTlsClient, refusal: Refusal) -> None:
+        """Count the client, and forget it."""
+        self.entering.discard(asking)
+        self._refuse(asking.received, refusal)
+
+    def _secure(self, received: ReceivedClient, tls: ServerTls, alpn: str | None = None) -> None:
+        whole = (self._reactor, self._turns, self, received, tls, self._timeout_s, alpn)
         try:
-            secured = TlsClient(
-                self._reactor, self._turns, self, received, received.tls, self._timeout_s
-            )
+            secured = TlsClient(*whole)
         except Exception as error:
             self.refusals.crashed(error, received.client.name)
             close_with_reset(self._reactor, received.sock)

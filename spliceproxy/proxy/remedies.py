@@ -19,6 +19,7 @@ _OF_REFUSALS = {
     reasons.CLIENT_CERTIFICATE_REFUSED: "if it is to be let in, add it to 'clients' of 'tls'",
     reasons.NO_STARTTLS: "have it use TLS, as by sslmode=require or STARTTLS",
     reasons.BAD_STARTTLS: "it speaks another protocol: see 'starttls' of the listener's tls",
+    reasons.STARTTLS_TIMEOUT: "it speaks another protocol, or is slow: raise timeouts.client_hello",
     reasons.PLAINTEXT_BEFORE_TLS: "see who is between it and here: commands were slipped in",
     reasons.CLIENT_NOT_TLS: "have it use TLS, or give it a port without",
     reasons.CLIENT_TLS_TIMEOUT: "it speaks no TLS, or is slow: raise timeouts.client_hello",

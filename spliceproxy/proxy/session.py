@@ -71,6 +71,7 @@ class Session:
         "link",
         "mirrors",
         "record",
+        "start_tls",
     )
 
     def __init__(
@@ -85,15 +86,8 @@ class Session:
         self._frontend = frontend
         self._route = route
         self.client = client
-        self.record = ConnectionRecord(
-            route.name,
-            client.listener_name,
-            client.name,
-            client.peer,
-            client.server_name,
-            client.told_of_tls,
-            client.told or None,
-        )
+        self.start_tls = client.start_tls
+        self.record = ConnectionRecord(route.name, *client.facts())
         self._client: Socket | None = sock
         self._client_watched = False
         self._attempt: Attempt | None = None

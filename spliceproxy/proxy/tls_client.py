@@ -11,7 +11,7 @@ from spliceproxy.tls.agreed import agreed_with, refuse
 from spliceproxy.tls.handshake import Handshake
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.server_contexts import ServerTls
-from spliceproxy.tls.tls_errors import TlsError
+from spliceproxy.tls.tls_errors import MISMATCH, TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
 
 
@@ -31,7 +31,7 @@ class TlsClientOwner(Protocol):
 class TlsClient:
     """A client's handshake, in its time."""
 
-    __slots__ = ("_handshake", "_owner", "_reactor", "_sock", "_tls", "received")
+    __slots__ = ("_alpn", "_handshake", "_owner", "_reactor", "_sock", "_tls", "received")
 
     def __init__(
         self,
@@ -41,14 +41,19 @@ class TlsClient:
         received: ReceivedClient,
         tls: ServerTls,
         timeout_s: float,
+        alpn: str | None = None,
     ) -> None:
-        """The client's socket is taken over; see `TlsSocket` for what is raised otherwise."""
+        """The client's socket is taken over; see `TlsSocket` for what is raised otherwise.
+
+        Where `alpn` is given, it has to be agreed on.
+        """
         self._reactor = reactor
         self._owner = owner
         self.received = received
         self._tls = tls
         self._sock = TlsSocket(received.sock, tls.context, server_side=True)
         received.sock = self._sock
+        self._alpn = alpn
         self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s)
 
     def start(self) -> None:
@@ -63,6 +68,10 @@ class TlsClient:
             return
         client = self.received.client
         client.tls = agreed_with(sock)
+        if self._alpn is not None and client.tls.alpn != self._alpn:
+            detail = f"no agreement on the protocol {self._alpn!r} (ALPN)"
+            self.handshake_failed(TlsError(MISMATCH, detail))
+            return
         client.server_name = client.tls.server_name
         self._owner.tls_agreed(self)
 

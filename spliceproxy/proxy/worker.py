@@ -23,16 +23,15 @@ from spliceproxy.proxy.capacity import mirror_budget_bytes, spare_descriptors
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.health_watch import HealthWatch
 from spliceproxy.proxy.loop_guard import LoopGuard
-from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
+from spliceproxy.proxy.reception import Entering
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_limits import accept_limits
 from spliceproxy.proxy.route_opener import RouteOpener
 from spliceproxy.proxy.row_keeper import RowKeeper
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
-from spliceproxy.proxy.tls_client import TlsClient
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
@@ -255,7 +254,7 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left: list[Preamble | TlsClient | Session] = []
+        left: list[Entering | Session] = []
         for frontend in self._frontends:
             left += frontend.entering
         # First those who wait: else each would be connected to a backend for a moment.

@@ -106,6 +106,8 @@ class AdminSettings(Model):
         for each in listen:
             if each.tls is not None and isinstance(each.address, UnixAddress):
                 raise ValueError(f"{each.address} has no TLS: who its clients are the kernel says")
+            if each.tls is not None and each.tls.starttls is not None:
+                raise ValueError("HTTP begins with TLS at once: expected no `starttls`")
         return listen
 
     @field_validator("certificate_operators")

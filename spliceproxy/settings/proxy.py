@@ -6,7 +6,7 @@ uses the names of the fields, which have their units.
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.admin import AdminSettings
@@ -88,6 +88,17 @@ class RouteSettings(PreambleSettings, RouteDefaults):
         "each](#backends-each). A connection goes to another one when a connect fails. May be "
         "left out where `sni` leads elsewhere.",
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _hellos_come_first(
+        cls, listen: tuple[ListenSettings, ...], info: ValidationInfo
+    ) -> tuple[ListenSettings, ...]:
+        if info.data.get("sni") and any(each.tls and each.tls.starttls for each in listen):
+            raise ValueError(
+                "with `sni` a connection begins with a TLS hello: expected no `starttls`"
+            )
+        return listen
 
     @property
     def addresses(self) -> tuple[BackendPlace, ...]:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spliceproxy.errors import quote
 from spliceproxy.settings import help_texts
-from spliceproxy.settings.fields import Flag, described, one_of, reads
+from spliceproxy.settings.fields import Flag, choice, described, one_of, reads
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.sni import Protocol
@@ -46,6 +46,9 @@ _Require = Annotated[
 ]
 
 
+_StartTls = Annotated[Literal["postgres", "smtp", "imap"], *choice("postgres", "smtp", "imap")]
+
+
 class TlsVersions(Model):
     """What is spoken, whichever side begins."""
 
@@ -59,6 +62,11 @@ class TlsVersions(Model):
         default=("intermediate",),
         description="`intermediate` or `modern` (TLS 1.3 alone), by Mozilla's guideline, or a list "
         "of cipher suites of TLS 1.2 by OpenSSL's names. Those of TLS 1.3 are OpenSSL's own.",
+    )
+    starttls: _StartTls | None = Field(
+        default=None,
+        description="How TLS begins, where that is not with the first byte: `postgres`, `smtp` or "
+        "`imap`. See [protocols that ask for TLS](starttls.md).",
     )
     watch: Flag = Field(
         default=False,

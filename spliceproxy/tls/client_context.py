@@ -8,6 +8,7 @@ from spliceproxy.settings.dns import BackendPlace
 from spliceproxy.settings.tls import TlsDial
 from spliceproxy.tls.certificate_files import ClientFiles
 from spliceproxy.tls.common_context import check_ciphers, set_versions, show_certificate, trust
+from spliceproxy.tls.start_tls import StartTls, make_start_tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class ClientTls:
     context: ssl.SSLContext
     server_hostname: str | None
     """Asked for, unless it is an IP address (RFC 6066), and checked. None: neither."""
+    start_tls: StartTls | None = None
+    """What it is asked for TLS with; None: TLS comes first."""
 
 
 class ClientContexts:
@@ -40,7 +43,8 @@ class ClientContexts:
         context = self._made.get(key)
         if context is None:
             context = self._made[key] = self._make_context(settings, files)
-        return ClientTls(context, settings.name or _host_of(address))
+        name = settings.name or _host_of(address)
+        return ClientTls(context, name, make_start_tls(settings.starttls))
 
     def _make_context(self, settings: TlsDial, files: ClientFiles) -> ssl.SSLContext:
         check_ciphers(settings)

@@ -16,7 +16,7 @@ from spliceproxy.tls.tls_socket import TlsSocket
 class BackendHandshakeOwner(Protocol):
     """Who wants the connection."""
 
-    def secured(self, sock: TlsSocket, target: SocketAddress) -> None:
+    def secured(self, sock: Socket, target: SocketAddress) -> None:
         """Take the socket, which is in no epoll set."""
 
     def not_secured(self, target: SocketAddress, why: str, detail: str) -> None:
@@ -33,6 +33,8 @@ class TlsDialer:
         self.reactor = reactor
         self.turns = turns
         self._tls = tls
+        self.start_tls = tls.start_tls
+        """What the backend is asked for TLS with, if it has to be."""
 
     def wrap(self, sock: Socket) -> TlsSocket:
         """Return a connected socket as one that speaks TLS; the handshake is to come."""

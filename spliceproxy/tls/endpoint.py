@@ -21,6 +21,8 @@ class TlsEndpoint(Endpoint):
         """Start to read."""
         super().watch(already_registered=already_registered)
         self.sock.room_wanted = self.update
+        if self.sock.knows_more:  # what was read before the link began
+            self.link.reactor.timers.after(0.0, _LookAtRest(self))
         if self.sock.unsent:  # the last words of the handshake
             self.update()
 
@@ -28,8 +30,8 @@ class TlsEndpoint(Endpoint):
         super()._watch_for(reads=reads)
         if self.sock.unsent and not self._events & select.EPOLLOUT:
             self._watch_for_room()
-        if reads and self.sock.knows_end:
-            self.link.reactor.timers.after(0.0, _LookAtEnd(self))
+        if reads and self.sock.knows_more:
+            self.link.reactor.timers.after(0.0, _LookAtRest(self))
 
     def _watch_for_room(self) -> None:
         self._events |= select.EPOLLOUT
@@ -51,7 +53,7 @@ class TlsEndpoint(Endpoint):
             if not self._events:
                 return
         super().on_events(events)
-        self.look_at_end()
+        self.look_at_rest()
 
     def _send_what_waits(self) -> None:
         try:
@@ -61,20 +63,20 @@ class TlsEndpoint(Endpoint):
         else:
             self.update()
 
-    def look_at_end(self) -> None:
+    def look_at_rest(self) -> None:
         """Read an end that no event tells of, unless the source is not to be read now."""
-        if self._events & select.EPOLLIN and self.sock.knows_end:
+        if self._events & select.EPOLLIN and self.sock.knows_more:
             super().on_events(select.EPOLLIN)
 
 
-class _LookAtEnd:
+class _LookAtRest:
     """Tells an endpoint that it may go on reading; its link may be over by then."""
 
     def __init__(self, endpoint: TlsEndpoint) -> None:
         self._endpoint = endpoint
 
     def on_deadline(self) -> None:
-        self._endpoint.look_at_end()
+        self._endpoint.look_at_rest()
 
     def on_crash(self, error: Exception) -> None:
         self._endpoint.on_crash(error)

@@ -4,9 +4,11 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 
+from spliceproxy.formats.starttls import postgres
 from spliceproxy.settings.tls import ClientRules, TlsListen
 from spliceproxy.tls.certificate_files import CertificateFiles, ServerFiles
 from spliceproxy.tls.common_context import check_ciphers, set_versions, show_certificate, trust
+from spliceproxy.tls.start_tls import StartTls, make_start_tls
 from spliceproxy.tls.ticket_keys import set_ticket_keys
 
 
@@ -20,6 +22,8 @@ class ServerTls:
     """Which clients are let in, of those whose certificate is valid; None: all."""
     ticket_purpose: bytes
     """What the keys of its session tickets are for."""
+    start_tls: StartTls | None = None
+    """What clients ask for TLS with; None: they begin with it."""
 
     def use_tickets(self, secret: bytes) -> None:
         """Give and take session tickets by a secret; only where `keys_can_be_set`."""
@@ -82,7 +86,8 @@ def make_server_tls(
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
     choice.default.sslobject_class = NamedConnection
-    return ServerTls(choice.default, settings.clients, _purpose(settings, files, place))
+    purpose, start_tls = _purpose(settings, files, place), make_start_tls(settings.starttls)
+    return ServerTls(choice.default, settings.clients, purpose, start_tls)
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:
@@ -105,6 +110,8 @@ def _make_context(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     set_versions(context, settings)
+    if settings.starttls == "postgres" and not settings.alpn:
+        context.set_alpn_protocols([postgres.ALPN])
     show_certificate(context, certificate)
     if not settings.tickets:
         context.options |= ssl.OP_NO_TICKET

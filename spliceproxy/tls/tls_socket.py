@@ -49,7 +49,7 @@ class TlsSocket(Socket):
     """Takes over a connected, non-blocking socket; the handshake comes first (`advance`).
 
     `recv` takes whole records, so it may return more than was asked for; nothing that was received
-    and decrypted is left behind for which no event would come, but for the end: see `knows_end`.
+    and decrypted is left behind for which no event would come, but for the end: see `knows_more`.
     `send` says of a record that it is sent when all of it is in the hands of the kernel. Otherwise
     it keeps the encrypted rest, and is to be called again with the same bytes, as SSL_write(3).
     """
@@ -60,6 +60,7 @@ class TlsSocket(Socket):
         "_incoming",
         "_is_closing",
         "_is_shut",
+        "_kept",
         "_outgoing",
         "_owed_bytes",
         "_record",
@@ -95,6 +96,7 @@ class TlsSocket(Socket):
         """What has been agreed upon with the peer, once it has."""
         self._record = bytearray()  # the header of the handshake's record that is being read
         self._taken_bytes = 0
+        self._kept = b""  # read before: see `unread`
         self._unsent = b""
         self._owed_bytes = 0  # plaintext of what is unsent, which `send` has not told of
         self._end: _End | None = None
@@ -120,9 +122,16 @@ class TlsSocket(Socket):
         return bool(self._unsent)
 
     @property
-    def knows_end(self) -> bool:
-        """Whether the next `recv` tells of an end: it was met behind bytes, and no event comes."""
-        return self._end is not None and not self._end_told
+    def knows_more(self) -> bool:
+        """Whether the next `recv` tells something for which no event comes.
+
+        That is an end which was met behind bytes, or what was read before.
+        """
+        return bool(self._kept) or (self._end is not None and not self._end_told)
+
+    def unread(self, data: bytes) -> None:
+        """Have the next `recv` return these bytes, before all that comes."""
+        self._kept = data
 
     def send_before_tls(self, data: bytes) -> None:
         """Send a few bytes as they are, before the handshake.
@@ -132,6 +141,14 @@ class TlsSocket(Socket):
         """
         if super().send(data, socket.MSG_NOSIGNAL) < len(data):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def receive_before_tls(self, count: int) -> bytes:
+        """Receive bytes as they are, before the handshake.
+
+        Raises:
+            OSError: as recv(2).
+        """
+        return super().recv(count)
 
     def advance(self) -> int:
         """Go on with the handshake; which events it waits for (``select.EPOLL*``), 0 when done.
@@ -194,6 +211,9 @@ class TlsSocket(Socket):
             OSError: as recv(2); ENODATA when the end is none that the peer has said, EBADMSG when
                 what has come was changed, or never was TLS.
         """
+        if self._kept:
+            data, self._kept = self._kept, b""
+            return data
         if self._end is not None:
             return self._tell_end()
         wanted = min(max(count, _LEAST_BYTES), _MOST_BYTES)
@@ -207,7 +227,7 @@ class TlsSocket(Socket):
             self._answer()
         if size:
             return bytes(_decrypted[:size])
-        if not self.knows_end:
+        if not self.knows_more:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return self._tell_end()
 

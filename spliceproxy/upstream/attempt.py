@@ -13,8 +13,10 @@ from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.tls.dialer import BackendHandshake, TlsDialer
+from spliceproxy.tls.start_tls import StartTls
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.starttls_dial import StartTlsDial, make_plan
 
 
 class AttemptOwner(Protocol):
@@ -23,6 +25,10 @@ class AttemptOwner(Protocol):
     @property
     def client_ip(self) -> bytes:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
+
+    @property
+    def start_tls(self) -> StartTls | None:
+        """What the client has asked this proxy for TLS with, and was greeted; None: it has not."""
 
     def proxied_client(self) -> ProxiedClient:
         """Return what a backend may be told of the client."""
@@ -69,7 +75,7 @@ class Attempt:
         self._owner = owner
         self._over = False
         self._backend: Backend | None = None
-        self._dial: Dial | Race | BackendHandshake | None = None
+        self._dial: Dial | Race | StartTlsDial | BackendHandshake | None = None
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
@@ -188,14 +194,23 @@ class Attempt:
             self._pool.reactor.close_later(sock)
             self.attempt_failed(target, why)
             self.dial_failed(why)
-        elif self._backend.tls is not None:
+        elif self._backend.tls is not None or self._owner.start_tls is not None:
             self._secure(self._backend.tls, sock, target)
         else:
             self.secured(sock, target)
 
-    def _secure(self, tls: TlsDialer, sock: Socket, target: SocketAddress) -> None:
+    def _secure(self, tls: TlsDialer | None, sock: Socket, target: SocketAddress) -> None:
+        plan, timeout_s = make_plan(tls, self._owner.start_tls), self._pool.connect_timeout_s
+        dial: StartTlsDial | BackendHandshake
         try:
-            dial = BackendHandshake(tls, self, sock, target, self._pool.connect_timeout_s)
+            if plan is not None:
+                whole = (self._pool.reactor, self, sock, target, timeout_s, tls, plan)
+                dial = StartTlsDial(*whole)
+            elif tls is not None:
+                dial = BackendHandshake(tls, self, sock, target, timeout_s)
+            else:
+                self.secured(sock, target)
+                return
         except BaseException:
             self._pool.reactor.close_later(sock)
             raise

@@ -10,12 +10,14 @@ import trio
 from spliceproxy import reasons
 from spliceproxy.errors import quote
 from spliceproxy.formats.proxy_protocol.header import ProxiedClient
+from spliceproxy.formats.starttls.negotiation import StartTlsError
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket, bind_source, finish_cleanly, prepare_stream
 from spliceproxy.settings.health import HealthCheckSettings
 from spliceproxy.tls.tls_errors import TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
+from spliceproxy.upstream.asking_probe import ask_for_tls
 from spliceproxy.upstream.backend import Backend
 
 CHECK_TIMEOUT = "check_timeout"
@@ -78,11 +80,15 @@ async def _ask(
         await _connect(sock, target)
         if isinstance(sock, TlsSocket):
             sock.send_before_tls(_greeting(backend))
+            if backend.tls is not None and backend.tls.start_tls is not None:
+                await ask_for_tls(sock, backend.tls.start_tls.with_backend())
             await _shake_hands(sock)
             await _send(sock, check.send)
         else:
             await _send(sock, _greeting(backend) + check.send)
         return await _expect(sock, check.expect)
+    except StartTlsError as error:
+        return f"{error.why} {quote(str(error))}"
     except TlsError as error:
         return f"backend_{error.name} {quote(error.detail)}"
     except OSError as error:

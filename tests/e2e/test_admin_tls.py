@@ -118,6 +118,17 @@ def test_a_scrape_with_a_token(
     assert "spliceproxy_" in run([*with_certificate, "--tlsv1.2", "--tls-max", "1.2"])
 
 
+def test_a_watched_file_renews_the_certificate(
+    start_proxy: StartProxy, tmp_path: Path, pki: Pki
+) -> None:
+    proxy, _, port = start(start_proxy, tmp_path, pki, tls={"watch": True})
+    client = pki.issue("alice")
+    before = serial_of(port, pki, client)
+    pki.issue("server", to="new").rename(tmp_path / "server.pem")
+    proxy.log.wait("admin_tls_renewed", 1)
+    wait_until(lambda: serial_of(port, pki, client) != before, 20, "the new certificate")
+
+
 def test_a_reload_renews_the_certificate(start_proxy: StartProxy, tmp_path: Path, pki: Pki) -> None:
     proxy, _, port = start(start_proxy, tmp_path, pki)
     client = pki.issue("alice")

@@ -32,8 +32,9 @@ class Owner:
     def negotiated(self, turn: Turn) -> None:
         self.turns.append(turn)
 
-    def negotiation_failed(self, why: str, detail: str) -> None:
+    def negotiation_failed(self, why: str, detail: str, *, was_told: bool) -> None:
         self.failures.append((why, detail))
+        self.was_told = was_told
 
     def on_crash(self, error: Exception) -> None:
         self.crashes.append(error)
@@ -147,6 +148,10 @@ async def test_what_is_refused(
         await held.owner.over()
         assert [each[0] for each in held.owner.failures] == [why]
         await held.hears(heard)
+        assert held.owner.was_told == bool(heard)
+        if heard:
+            with pytest.raises(BlockingIOError):
+                held.left()
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_nothing_is_left_behind_without_an_event(version: ssl.TLSVersion) -> Non
             with suppress(BlockingIOError):
                 received += ours.recv(1)
         assert received == sent
-        assert not ours.knows_end
+        assert not ours.knows_more
 
 
 @both_versions
@@ -151,9 +151,9 @@ def test_an_end_behind_bytes_is_known(version: ssl.TLSVersion) -> None:
         with suppress(ssl.SSLWantReadError):
             peer.unwrap()
         assert receive(ours) == b"last words"
-        assert ours.knows_end
+        assert ours.knows_more
         assert ours.recv(10) == b""
-        assert not ours.knows_end
+        assert not ours.knows_more
 
 
 @both_versions

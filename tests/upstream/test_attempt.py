@@ -39,6 +39,7 @@ class Caller:
     """Keeps what it hears."""
 
     client_ip = b""
+    start_tls = None
 
     def __init__(self) -> None:
         self.heard: list[str] = []

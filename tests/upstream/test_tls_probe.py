@@ -17,6 +17,7 @@ from spliceproxy.settings.pool import PoolSettings
 from spliceproxy.tls.client_context import ClientTls
 from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.tls.start_tls import make_start_tls
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import judging
@@ -39,8 +40,12 @@ def listener() -> Iterator[socket.socket]:
 def dialer() -> Iterator[TlsDialer]:
     reactor = Reactor()
     with closing(reactor):
-        tls = ClientTls(client_context(), "localhost")
-        yield TlsDialer(reactor, HandshakeTurns(reactor), tls)
+        yield dialer_for(reactor)
+
+
+def dialer_for(reactor: Reactor, starttls: str | None = None) -> TlsDialer:
+    tls = ClientTls(client_context(), "localhost", make_start_tls(starttls))
+    return TlsDialer(reactor, HandshakeTurns(reactor), tls)
 
 
 def at(listener: socket.socket, dialer: TlsDialer) -> Backend:
@@ -101,3 +106,41 @@ async def test_a_backend_without_tls(listener: socket.socket, dialer: TlsDialer)
 async def test_a_backend_that_says_nothing(listener: socket.socket, dialer: TlsDialer) -> None:
     check = CHECK.model_copy(update={"timeout_s": 0.1})
     assert await probe(at(listener, dialer), check) == "check_timeout"
+
+
+@pytest.mark.parametrize("said", ["220 mx ESMTP\r\n", "554 no\r\n"])
+async def test_a_mail_server_is_asked_for_tls(listener: socket.socket, said: str) -> None:
+    """Its greeting, which came before, is what is expected; nothing else is said by TLS."""
+
+    async def serve() -> None:
+        async with accepted(listener) as peer:
+            for byte in said.encode():
+                await peer.send(bytes([byte]))
+                await trio.lowlevel.checkpoint()
+            if said.startswith("220"):
+                assert (await peer.receive_some()).startswith(b"EHLO ")
+                await peer.send(b"250-mx\r\n250 STARTTLS\r\n")
+                assert await peer.receive_exactly(10) == b"STARTTLS\r\n"
+                await peer.send(b"220 go\r\n")
+                await peer.speak_tls(server_side=True)
+            await peer.receive_rest()
+
+    check = HealthCheckSettings(expect=b"220 ", timeout_s=5.0)
+    with trio.fail_after(10), closing(Reactor()) as reactor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            found = await probe(at(listener, dialer_for(reactor, "smtp")), check)
+    expected = "" if said.startswith("220") else "backend_unready 'greets with 554'"
+    assert found == expected
+
+
+async def test_a_backend_that_leaves_before_tls(listener: socket.socket) -> None:
+    async def leave() -> None:
+        async with accepted(listener) as peer:
+            await peer.receive_exactly(8)
+
+    with trio.fail_after(10), closing(Reactor()) as reactor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave)
+            found = await probe(at(listener, dialer_for(reactor, "postgres")), CHECK)
+    assert found == "backend_reset"
