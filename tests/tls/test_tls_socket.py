@@ -4,6 +4,7 @@ import errno
 import select
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -14,7 +15,9 @@ from spliceproxy.tls.tls_errors import TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
 from tests.streams import KERNEL_CHOICE, TINY, Buffers, reset, tcp_pair
 from tests.tls.certificates import client_context, server_context
+from tests.tls.key_updates import ask_for_keys, load
 
+LIBRARY = load()
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 both_versions = pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
 both_sides = pytest.mark.parametrize("server_side", [True, False], ids=["server", "client"])
@@ -273,3 +276,37 @@ def test_answers_that_a_peer_does_not_take_are_bounded(monkeypatch: pytest.Monke
         with pytest.raises(OSError, match="takes no answers"):
             ours.recv(1)
         del peer
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="OpenSSL's library is not there by its name")
+@pytest.mark.parametrize("times", [10, 2000])
+def test_a_flood_of_other_keys_ends_in_an_error(times: int) -> None:
+    """A few are answered."""
+    far, near = tcp_pair()
+    far.setblocking(True)
+    with far, closing(TlsSocket(near, server_context(), server_side=True)) as ours:
+        asking = threading.Thread(target=ask_for_keys, args=(LIBRARY, far, times))
+        asking.start()
+        while ours.advance():
+            select.select([ours], [], [], 10)
+        try:
+            if times == 10:
+                assert receive(ours) == b"done"
+            else:
+                asking.join()  # all of them are there then
+                with pytest.raises(OSError, match="too many records without bytes"):
+                    receive(ours)
+        finally:
+            reset(far)
+            asking.join()
+
+
+def test_many_small_records_are_no_flood() -> None:
+    with tls_pair() as (peer, ours):
+        sent = b"".join(b"%04d" % number for number in range(1000))
+        for number in range(1000):
+            peer.send(sent[4 * number : 4 * number + 4])
+        received = b""
+        while len(received) < len(sent):
+            received += receive(ours)
+        assert received == sent
