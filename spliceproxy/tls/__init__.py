@@ -6,9 +6,9 @@ a route; `ticket_keys` and `key_log`; `client_rules`, which decides about
 clients by their certificates. What is read travels between processes as bytes; contexts can't, and
 are made in the master, so that its workers share the keys of session tickets.
 
-Then the data plane: `tls_socket` (a socket that encrypts and decrypts, with `tls_errors`),
-`handshake` with `handshake_turns` (what comes before the first byte), `endpoint` (one that a link
-relays), `parting` (how it ends).
+Then the data plane: `tls_socket` (a socket that encrypts and decrypts, with `decryption` and
+`tls_errors`), `handshake` with `handshake_turns` (what comes before the first byte), `endpoint` (one
+that a link relays), `parting` (how it ends).
 
 OpenSSL works in memory (`ssl.MemoryBIO`) and never touches the socket. On a socket of its own
 Python's `SSLSocket.unwrap` reads as soon as it has said goodbye, and whatever the peer is still

@@ -11,40 +11,22 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum, auto
 
 from spliceproxy.kernel.sockets import Socket
+from spliceproxy.tls.decryption import (
+    HEADER_BYTES,
+    LEAST_BYTES,
+    MOST_BYTES,
+    RECORD_BYTES,
+    Decryption,
+)
 from spliceproxy.tls.server_contexts import NamedConnection
 from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
 
-_RECORD_BYTES = 16 << 10
-"""Plaintext of one record, at most (RFC 8446, section 5.1)."""
-_HEADER_BYTES = 5
-_LEAST_BYTES = _RECORD_BYTES + 1024
-"""What is asked the socket for at least: a record can be decrypted only as a whole."""
-_MOST_BYTES = 64 << 10
-_MOST_RECORDS = 64
-"""At once, and without bytes in them. An event's worth of bulk is four to seventeen records."""
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
 MOST_HANDSHAKE_BYTES = 128 << 10
 """Of a peer; with the chains of certificates that OpenSSL takes, of 100 KiB (max_cert_list)."""
-
-# Shared by all sockets of a process, which has one thread that relays: each call leaves them empty.
-# What is decrypted is no longer than what was encrypted, of which a part may have been here before.
-_encrypted = memoryview(bytearray(_MOST_BYTES + _HEADER_BYTES))
-_decrypted = memoryview(bytearray(_MOST_BYTES + 3 * _LEAST_BYTES))
-
-
-class _End(Enum):
-    """How the peer's stream has ended."""
-
-    CLEAN = auto()
-    """In a close_notify."""
-    TRUNCATED = auto()
-    """In a FIN without one: anybody in between can make that."""
-    BROKEN = auto()
-    """In what is no TLS, or has been changed on its way."""
 
 
 class TlsSocket(Socket):
@@ -57,9 +39,7 @@ class TlsSocket(Socket):
     """
 
     __slots__ = (
-        "_end",
-        "_end_told",
-        "_held",
+        "_decryption",
         "_incoming",
         "_is_closing",
         "_is_shut",
@@ -67,10 +47,8 @@ class TlsSocket(Socket):
         "_outgoing",
         "_owed_bytes",
         "_record",
-        "_skip_bytes",
         "_taken_bytes",
         "_unsent",
-        "_why",
         "_write_error",
         "room_wanted",
         "tls",
@@ -103,11 +81,7 @@ class TlsSocket(Socket):
         self._kept = b""  # read before: see `unread`
         self._unsent = b""
         self._owed_bytes = 0  # plaintext of what is unsent, which `send` has not told of
-        self._skip_bytes = 0  # of the record that was received in part
-        self._held = b""  # a part of the next one's header
-        self._end: _End | None = None
-        self._end_told = False
-        self._why = ""
+        self._decryption = Decryption(self.tls, self._incoming)
         self._is_closing = False
         self._is_shut = False
         self._write_error = 0
@@ -133,7 +107,8 @@ class TlsSocket(Socket):
 
         That is an end which was met behind bytes, or what was read before.
         """
-        return bool(self._kept) or (self._end is not None and not self._end_told)
+        decryption = self._decryption
+        return bool(self._kept) or (decryption.end is not None and not decryption.is_told)
 
     def unread(self, data: bytes) -> None:
         """Have the next `recv` return these bytes, before all that comes."""
@@ -183,12 +158,12 @@ class TlsSocket(Socket):
 
     def _take_of_handshake(self) -> bool:
         """Take the header of a record, or its rest, or a part of them; False: nothing is there."""
-        wanted = _HEADER_BYTES - len(self._record)
+        wanted = HEADER_BYTES - len(self._record)
         if wanted <= 0:
             length = int.from_bytes(self._record[3:5], "big")
             wanted += length
         try:
-            data = super().recv(min(max(wanted, 1), _LEAST_BYTES))
+            data = super().recv(min(max(wanted, 1), LEAST_BYTES))
         except BlockingIOError:
             return False
         if not data:
@@ -198,9 +173,9 @@ class TlsSocket(Socket):
             raise TlsError(FAILED, "its handshake is too long")
         self._incoming.write(data)
         self._record += data
-        if len(self._record) >= _HEADER_BYTES:
+        if len(self._record) >= HEADER_BYTES:
             length = int.from_bytes(self._record[3:5], "big")
-            if len(self._record) == _HEADER_BYTES + length:
+            if len(self._record) == HEADER_BYTES + length:
                 self._record.clear()
         return True
 
@@ -220,91 +195,18 @@ class TlsSocket(Socket):
         if self._kept:
             data, self._kept = self._kept, b""
             return data
-        if self._end is not None:
-            return self._tell_end()
-        held = len(self._held)
-        _encrypted[:held] = self._held
-        wanted = min(max(count, _LEAST_BYTES), _MOST_BYTES)
-        received = super().recv_into(_encrypted[held:], wanted, flags)
-        if received:
-            size = self._take(self._find_records(held + received))
-        else:
-            self._incoming.write_eof()
-            size = self._decrypt(0)
+        decryption = self._decryption
+        if decryption.end is not None:
+            return decryption.tell_end(self._write_error)
+        wanted = min(max(count, LEAST_BYTES), MOST_BYTES)
+        data = decryption.take(super().recv_into(decryption.room(), wanted, flags))
         if self._outgoing.pending:
             self._answer()
-        if size:
-            return bytes(_decrypted[:size])
+        if data:
+            return data
         if not self.knows_more:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return self._tell_end()
-
-    def _find_records(self, count: int) -> list[int]:
-        """Return where the records of what was received end; a header that is cut off is held."""
-        at = self._skip_bytes
-        ends = [at] if at else []
-        while at + _HEADER_BYTES <= count:
-            at += _HEADER_BYTES + (_encrypted[at + 3] << 8 | _encrypted[at + 4])
-            ends.append(at)
-        if at >= count:
-            self._skip_bytes, self._held = at - count, b""
-            ends[-1:] = [count]
-        else:
-            self._skip_bytes, self._held = 0, bytes(_encrypted[at:count])
-        return ends
-
-    def _take(self, ends: list[int]) -> int:
-        """Decrypt what was received; how many bytes.
-
-        Many records are taken one by one, for what OpenSSL answers by itself, such as a request
-        for other keys, costs it 20 us and no more than 27 bytes of the peer: an event's worth of
-        them would hold up everybody else for 50 ms.
-        """
-        if len(ends) <= _MOST_RECORDS:
-            self._incoming.write(_encrypted[: ends[-1] if ends else 0])
-            return self._decrypt(0)
-        size = start = without_bytes = 0
-        for end in ends:
-            self._incoming.write(_encrypted[start:end])
-            before, size, start = size, self._decrypt(size), end
-            without_bytes += size == before
-            if without_bytes > _MOST_RECORDS and self._end is None:
-                self._end, self._why = _End.BROKEN, "too many records without bytes"
-            if self._end is not None:
-                break
-        return size
-
-    def _decrypt(self, size: int) -> int:
-        """Decrypt all records that are whole, behind what is there; how many bytes there are then.
-
-        The end is noted if one is met.
-        """
-        read = self.tls.read
-        try:
-            while count := read(_RECORD_BYTES, _decrypted[size:]):
-                size += int(count)
-            self._end = _End.CLEAN
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:  # as 0, after a goodbye of ours
-            self._end = _End.CLEAN
-        except ssl.SSLEOFError:
-            self._end = _End.TRUNCATED
-        except ssl.SSLError as error:
-            self._end = _End.BROKEN
-            self._why = detail_of(error)
-        return size
-
-    def _tell_end(self) -> bytes:
-        self._end_told = True
-        if self._end is _End.TRUNCATED and self._write_error:
-            # Whoever is told of a reset first takes it away: the read sees an end of stream then.
-            raise OSError(self._write_error, os.strerror(self._write_error))
-        if self._end is _End.TRUNCATED:
-            raise OSError(errno.ENODATA, "the peer has closed without a close_notify")
-        if self._end is _End.BROKEN:
-            raise OSError(errno.EBADMSG, self._why)
-        return b""
+        return decryption.tell_end(self._write_error)
 
     def _answer(self) -> None:
         """Send what OpenSSL has to say to what it has read: other keys, an alert."""
@@ -313,9 +215,8 @@ class TlsSocket(Socket):
                 self.room_wanted()
         except OSError:  # reading, or the next write, tells what is wrong
             return
-        if len(self._unsent) > _MOST_UNSENT_BYTES and self._end is None:
-            self._end = _End.BROKEN
-            self._why = "takes no answers"
+        if len(self._unsent) > _MOST_UNSENT_BYTES:
+            self._decryption.break_off("takes no answers")
 
     def send(self, data: "bytes | memoryview", flags: int = 0) -> int:  # type: ignore[override]  # typeshed: an address, too
         """Encrypt and send; how many bytes are in the hands of the kernel.
@@ -330,7 +231,7 @@ class TlsSocket(Socket):
         size = len(data)
         with memoryview(data) as view:
             while done < size:
-                with view[done : done + _RECORD_BYTES] as piece:
+                with view[done : done + RECORD_BYTES] as piece:
                     self._encrypt(piece)
                     count = len(piece)
                 if not self.flush(flags):
