@@ -22,7 +22,7 @@ from spliceproxy.observe.status import Status
 from spliceproxy.observe.status_reader import StatusReader
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import check_limit, fit_routes
-from spliceproxy.proxy.prepared import prepare
+from spliceproxy.proxy.prepared import make_tls, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.proxy import Settings
 
@@ -54,18 +54,19 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
     """
     loaded = await trio.to_thread.run_sync(load_configuration, lambda: settings, find_inherited())
     check_limit(settings, loaded.listeners)
-    with open_listeners(settings.routes, loaded.targets) as listening:
+    with open_listeners(settings.routes, loaded.targets) as opened:
         # The worker closes what it serves; the names of unix sockets are removed here.
-        served = [[sock.dup() for sock in sockets] for sockets in listening]
+        served = [[sock.dup() for sock in sockets] for sockets in opened.sockets]
         capacity = fit_routes(settings, loaded.listeners)
-        routes = prepare(settings.routes, loaded.upstreams, served, capacity)
+        tls = make_tls(settings, loaded.tls, opened.entries)
+        routes = prepare(settings.routes, loaded.upstreams, served, capacity, tls)
         with closing(SharedTable(TABLE_ROWS)) as table:
             access_log = access_log_of_program(settings.access_log)
             sample_key = SampleKeys().choose(loaded.sample_key, settings.routes)
             slots = WorkerSlots(table)
             tally = Tally(table, slots.take())
             worker = Worker(settings, routes, tally, access_log, sample_key)
-            addresses = [_address(sock) for sockets in listening for sock in sockets]
+            addresses = [_address(sock) for sockets in opened.sockets for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)
                 nursery.start_soon(_keep, slots)

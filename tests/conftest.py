@@ -5,9 +5,13 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.tls.authority import Authority
 
 # How long an example takes says nothing here: machines are shared.
 settings.register_profile("spliceproxy", deadline=None)
@@ -43,6 +47,14 @@ def program() -> Callable[[str], str]:
         pytest.skip(reason)
 
     return find
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> "Authority":
+    """One that issues certificates into the test's directory."""
+    from tests.tls.authority import Authority  # late: most tests need no TLS
+
+    return Authority(tmp_path)
 
 
 def pytest_configure() -> None:

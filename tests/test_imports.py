@@ -18,7 +18,7 @@ LAYERS = (
     {"master"},
     {"admin", "proxy", "compare"},
     {"sinks", "upstream", "observe", "capture"},
-    {"tap", "pacing", "ipc", "routes_file", "framing"},
+    {"tap", "pacing", "ipc", "routes_file", "framing", "tls"},
     {"pump", "settings"},
     {"loop", "policy"},
     {"kernel"},

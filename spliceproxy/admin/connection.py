@@ -28,7 +28,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class HttpConnection:
     """Answers one request after the other, until the client leaves, stalls or talks nonsense."""
 
-    def __init__(self, stream: trio.SocketStream, guest: Guest, handle: Handler) -> None:
+    def __init__(self, stream: trio.abc.HalfCloseableStream, guest: Guest, handle: Handler) -> None:
         self._stream = stream
         self._guest = guest
         self._handle = handle
@@ -60,7 +60,7 @@ class HttpConnection:
 
     async def _receive(self) -> bool:
         data = await self._stream.receive_some(_SEND_BYTES)
-        self._http.receive_data(data)
+        self._http.receive_data(bytes(data))
         return bool(data)
 
     async def _answer(self, request_by: float) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spliceproxy.admin.messages import RefusedError, Request
 from spliceproxy.admin.peer import Peer
-from spliceproxy.admin.roles import Operators, Role
+from spliceproxy.admin.roles import CertificateRoles, Operators, Role
 
 HEALTH_PATHS = frozenset({"/livez", "/readyz"})
 OPEN_PATHS = HEALTH_PATHS | {"/"}
@@ -35,6 +35,8 @@ class Guard:
     """Makes a viewer."""
     operators: Operators | None = None
     """Of a unix socket, whose clients the kernel knows; None: others are known by tokens alone."""
+    certificates: CertificateRoles | None = None
+    """Of an address with TLS."""
 
     def check(self, request: Request, peer: Peer) -> None:
         """Let a request pass.
@@ -44,7 +46,7 @@ class Guard:
             RefusedError: it does not pass for another reason.
         """
         by_token = self._role_by_token(request)
-        if not by_token and not _names_this_machine(request.headers.get("host", "")):
+        if not by_token and not self._is_asked_by_its_name(request.headers.get("host", "")):
             # A foreign name that resolves to this address, or to the end of somebody's tunnel to
             # it: DNS rebinding. A page that has been led here so does not know the token.
             raise RefusedError(403, "the Host header names another site")
@@ -56,7 +58,7 @@ class Guard:
             raise WrongTokenError
         role = max(role, by_token or Role.NOBODY)
         if role is Role.NOBODY:
-            raise RefusedError(401, "the token is missing: Authorization: Bearer TOKEN")
+            raise RefusedError(401, self._why_nobody())
         if role is Role.VIEWER and request.method not in READING:
             raise RefusedError(403, self._why_no_orders(peer))
 
@@ -71,17 +73,37 @@ class Guard:
                     return role
         return Role.NOBODY
 
+    def _is_asked_by_its_name(self, host: str) -> bool:
+        # By TLS a browser has compared the name with the certificate.
+        return self.certificates is not None or _names_this_machine(host)
+
     def _role_without_token(self, peer: Peer) -> Role:
         if self.operators is not None:
             return self.operators.role_of(peer)
+        if self.certificates is not None and self.certificates.are_asked:
+            return self.certificates.role_of(peer)
         has_token = self.token is not None or self.viewer_token is not None
         return Role.NOBODY if has_token else Role.VIEWER
+
+    def _why_nobody(self) -> str:
+        if self.certificates is not None and self.certificates.are_asked:
+            return (
+                "a certificate that `clients` lets in is missing, or a token: "
+                "Authorization: Bearer TOKEN"
+            )
+        return "the token is missing: Authorization: Bearer TOKEN"
 
     def _why_no_orders(self, peer: Peer) -> str:
         if self.operators is not None:
             return (
                 f"uid {peer.uid} may look, but give no orders: name it in `operators` of `admin` "
                 "in the configuration, or bring along the operator's token"
+            )
+        if peer.certificate is not None:
+            return (
+                "this certificate lets you look, but give no orders: name it in "
+                "`certificate_operators` of `admin` in the configuration, or bring along the "
+                "operator's token"
             )
         if self.token is None:
             return (

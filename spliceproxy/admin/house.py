@@ -23,6 +23,7 @@ class Guest:
     """One connection."""
 
     peer: Peer
+    """Who it is; by TLS it is known a little later what certificate it has."""
     stands: bool
     """It may only ask after health."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)

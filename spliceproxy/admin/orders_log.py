@@ -32,6 +32,11 @@ def log_wrong_token(path: str, asker: str) -> None:
     log_always("warning", "admin_token_refused", path=path[:_MOST_PATH], asker=asker)
 
 
+def log_tls_refused(asker: str, reason: str) -> None:
+    """Tell of somebody with whom there was no agreeing on TLS."""
+    log_always("warning", "admin_tls_refused", asker=asker, reason=legible(reason, _MOST_REASON))
+
+
 def legible(text: str, most: int = _MOST_BODY) -> str:
     """Return what strangers have written so that a terminal shows it and does not obey it."""
     shown = "".join(

@@ -23,6 +23,7 @@ from spliceproxy.capture.events import (
 from spliceproxy.capture.mirrored_requests import with_requests
 from spliceproxy.capture.packets import to_pcapng
 from spliceproxy.capture.reader import Capture, Unreadable, open  # noqa: A004
+from spliceproxy.formats.key_log import KeyLog
 
 __all__ = [
     "Capture",
@@ -33,6 +34,7 @@ __all__ = [
     "Direction",
     "End",
     "Event",
+    "KeyLog",
     "Missing",
     "Opened",
     "Sent",

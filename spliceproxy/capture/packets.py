@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from spliceproxy import __version__
+from spliceproxy.capture.client_random import ClientRandomSearch
 from spliceproxy.capture.events import (
     Closed,
     ConnectionId,
@@ -19,22 +20,29 @@ from spliceproxy.capture.events import (
     Opened,
 )
 from spliceproxy.formats.ip import map_ip, pack_ip
-from spliceproxy.formats.pcapng import encode_packet, encode_section
+from spliceproxy.formats.key_log import KeyLog
+from spliceproxy.formats.pcapng import encode_packet, encode_section, encode_tls_secrets
 from spliceproxy.formats.tcp_frame import MOST_DATA_BYTES, TcpEnd, TcpFlag, encode_tcp_frame
 
 _ACK = TcpFlag.ACK
 _OTHER = {"request": "response", "response": "request"}
 
 
-def to_pcapng(events: Iterable[Event]) -> Iterator[bytes]:
-    """Return a file of packets, piece by piece."""
+def to_pcapng(events: Iterable[Event], key_log: KeyLog | None = None) -> Iterator[bytes]:
+    """Return a file of packets, piece by piece.
+
+    Where a connection is TLS whose secrets are in the key log, they stand before its hello, and
+    whoever reads the file can decrypt it. Secrets of other connections don't get there.
+    """
     yield encode_section(f"spliceproxy {__version__}")
     conversations: dict[ConnectionId, _Conversation] = {}
     for event in events:
         conversation = conversations.get(event.connection)
         if conversation is None:
             facts = event.facts if isinstance(event, Opened) else {}
-            conversation = conversations[event.connection] = _Conversation(event.connection, facts)
+            conversation = conversations[event.connection] = _Conversation(
+                event.connection, facts, key_log
+            )
         yield from conversation.packets(event)
         if isinstance(event, Closed):
             del conversations[event.connection]
@@ -43,12 +51,16 @@ def to_pcapng(events: Iterable[Event]) -> Iterator[bytes]:
 class _Conversation:
     """One connection; knows what each side has sent."""
 
-    def __init__(self, connection: ConnectionId, facts: dict[str, object]) -> None:
+    def __init__(
+        self, connection: ConnectionId, facts: dict[str, object], key_log: KeyLog | None
+    ) -> None:
         self._ends = _ends(connection, facts)
         self._next = {"request": 0, "response": 0}
         """Sequence number of what comes next, of each direction."""
         self._is_reset = False
         self._comment = _introduce(connection, facts)
+        self._key_log = key_log
+        self._search = ClientRandomSearch()
 
     def packets(self, event: Event) -> Iterator[bytes]:
         """Return what goes over the wire, if it were one."""
@@ -56,6 +68,8 @@ class _Conversation:
             case Opened(is_continued=False):
                 yield from self._handshake(event.time_ns)
             case Data():
+                if self._key_log is not None and event.direction == "request":
+                    yield from self._secrets(event, self._key_log)
                 yield from self._data(event)
             case Missing():
                 yield from self._gap(event)
@@ -68,6 +82,11 @@ class _Conversation:
         yield self._packet(time_ns, "response", TcpFlag.SYN | _ACK)
         self._next["response"] = 1
         yield self._packet(time_ns, "request", _ACK)
+
+    def _secrets(self, event: Data, key_log: KeyLog) -> Iterator[bytes]:
+        client_random = self._search.feed(event.offset, event.data)
+        if client_random is not None and (lines := key_log.secrets_of(client_random)):
+            yield encode_tls_secrets(lines)
 
     def _data(self, event: Data) -> Iterator[bytes]:
         for start in range(0, len(event.data), MOST_DATA_BYTES):

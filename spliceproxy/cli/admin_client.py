@@ -3,9 +3,11 @@
 import http.client
 import json
 import socket
+import ssl
 from typing import Any
 from urllib.parse import urlencode
 
+from spliceproxy.cli.admin_tls import remedy_of
 from spliceproxy.errors import AskingProblem, one_line
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 
@@ -28,11 +30,18 @@ class AdminClient:
     """Asks one proxy; a connection for each question."""
 
     def __init__(
-        self, address: Address, token: str | None, *, timeout_s: float = TIMEOUT_S
+        self,
+        address: Address,
+        token: str | None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """With `tls` it asks by TLS, an address of TCP."""
         self._address = address
         self._token = token
         self._timeout_s = timeout_s
+        self._tls = tls
 
     def get(self, path: str, **query: str) -> Any:
         """Ask for something.
@@ -66,7 +75,8 @@ class AdminClient:
         except (OSError, http.client.HTTPException) as error:
             raise AskingProblem(
                 f"no answer from the admin interface at {self._address} ({error})",
-                "is the proxy running with that --admin address? (SPLICEPROXY_CTL)",
+                remedy_of(error)
+                or "is the proxy running with that --admin address? (SPLICEPROXY_CTL)",
             ) from None
         finally:
             connection.close()
@@ -76,9 +86,12 @@ class AdminClient:
         if isinstance(self._address, UnixAddress):
             return _UnixConnection(self._address.path, self._timeout_s)
         assert isinstance(self._address, TcpAddress)  # noqa: S101 - there are no others to connect to
-        return http.client.HTTPConnection(
-            self._address.host or "localhost", self._address.port, timeout=self._timeout_s
-        )
+        host, port = self._address.host or "localhost", self._address.port
+        if self._tls is not None:
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout_s, context=self._tls
+            )
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 
 
 def _read(text: bytes, status: int) -> Any:

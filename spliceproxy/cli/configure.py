@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from spliceproxy.cli.tls_options import check_tls
 from spliceproxy.errors import UsageProblem
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.admin_access import check_exposure, check_tokens
@@ -31,18 +32,22 @@ def configure(ctx: click.Context, config: str | None, options: dict[str, Any]) -
             insecure=options["admin_insecure"],
         )
         check_group(options["user"], options["group"])
+        check_tls(
+            options["tls_certificate"], options["tls_key"], self_signed=options["self_signed"]
+        )
         return single_route(**options, **read_variables())
     # Late, so that a plain command line need not wait for YAML.
     from spliceproxy.routes_file.load import load
+    from spliceproxy.tls.route_tls import find_mistakes
 
     given = [param for param in ctx.command.params if _is_given(ctx, param)]
     refuse_route_options(ctx, given)
     beside = {param.name: options[param.name] for param in given if param.name in options}
-    settings = override(load(config), **beside, **read_variables())
+    settings = override(load(config, look=find_mistakes), **beside, **read_variables())
     check_group(settings.user, settings.group)
     admin = settings.admin
     check_admin(
-        [each.address for each in admin.listen],
+        admin.open_addresses,
         admin.token,
         admin.viewer_token,
         insecure=admin.insecure,

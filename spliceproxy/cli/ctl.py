@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from spliceproxy.cli.admin_client import AdminClient
-from spliceproxy.cli.asking import asking
+from spliceproxy.cli.asking import AskedProxy, asking
 from spliceproxy.cli.columns import align, by_reason, human_bytes, human_seconds
 from spliceproxy.cli.ctl_mirror import mirror
 from spliceproxy.cli.mirror_state import why_ill
@@ -35,9 +35,9 @@ class Ctl:
 @asking
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 @click.pass_context
-def ctl(ctx: click.Context, *, address: Any, token: str | None, as_json: bool) -> None:
+def ctl(ctx: click.Context, *, asked: AskedProxy, as_json: bool) -> None:
     """Ask a running proxy what it is doing, and give it orders."""
-    ctx.obj = Ctl(AdminClient(address, token), as_json=as_json)
+    ctx.obj = Ctl(asked.client(), as_json=as_json)
 
 
 @ctl.command()

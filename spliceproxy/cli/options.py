@@ -9,8 +9,9 @@ import click
 from spliceproxy.cli.admin_options import ADMIN_OPTIONS
 from spliceproxy.cli.privilege_options import PRIVILEGE_OPTIONS
 from spliceproxy.cli.readers import Command, duration, reads, setting
+from spliceproxy.cli.tls_options import TLS_OPTIONS
 from spliceproxy.settings import help_texts
-from spliceproxy.settings.address import BACKEND_FORMS, parse_backend
+from spliceproxy.settings.address import BACKEND_FORMS
 from spliceproxy.settings.bounds import (
     parse_backlog,
     parse_drain_timeout,
@@ -30,6 +31,7 @@ from spliceproxy.settings.log_destination import (
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.mirror_kinds.table import mirror_forms
 from spliceproxy.settings.mirror_options import every_option
+from spliceproxy.settings.tls_texts import parse_backend_option
 from spliceproxy.settings.units import parse_positive_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -37,6 +39,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 SECTIONS = {
     "Routes file": ("config",),
     "Traffic": ("listen", "backends", "splice", "strict_names"),
+    "TLS": ("tls_certificate", "tls_key", "self_signed"),
     "Timeouts": (
         "connect_timeout_s",
         "idle_timeout_s",
@@ -95,11 +98,13 @@ PROXY_OPTIONS = (
         "--backend",
         "backends",
         multiple=True,
-        callback=reads(parse_backend),
+        callback=reads(parse_backend_option),
         metavar="ADDRESS",
-        help=f"Forward to: {BACKEND_FORMS}. Repeatable: connections take turns, and go to the "
-        "next one when a connect fails.",
+        help=f"Forward to: {BACKEND_FORMS}, or tls:// and one of them for TLS, with options as in "
+        "'tls://db:5432?ca=ca.pem'. Repeatable: connections take turns, and go to the next one "
+        "when a connect fails.",
     ),
+    *TLS_OPTIONS,
     setting(
         "--splice",
         "splice",

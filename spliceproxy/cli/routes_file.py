@@ -17,8 +17,9 @@ def check(file: str, *, show: bool, limits: bool) -> int:
     """Check a routes file, and tell every mistake in it."""
     from spliceproxy.routes_file.load import load
     from spliceproxy.routes_file.show import show as shown
+    from spliceproxy.tls.route_tls import find_mistakes
 
-    settings = load(file)
+    settings = load(file, look=find_mistakes)
     count = len(settings.routes)
     done = f"{file}: correct, {count} route{'s' if count > 1 else ''}\n"
     click.echo(shown(settings) if show else done, nl=False)

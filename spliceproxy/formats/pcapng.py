@@ -9,7 +9,8 @@ SNAP_BYTES = 262_144
 
 _COMMENT, _IF_TSRESOL, _SHB_USERAPPL = 1, 9, 4
 _NANOSECONDS = 9  # 10 to the power of minus this
-_SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
+_SECTION, _INTERFACE, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 6, 10
+_TLS_KEY_LOG = 0x544C534B
 _MOST_COMMENT_BYTES = 4096
 _LAST_NS = (1 << 64) - 1
 
@@ -34,6 +35,11 @@ def encode_packet(time_ns: int, frame: bytes, comment: str = "") -> bytes:
         )
         options = _option(_COMMENT, text) + _option(0, b"")
     return _block(_PACKET, head + _padded(frame) + options)
+
+
+def encode_tls_secrets(lines: bytes) -> bytes:
+    """Return lines of a key log, for packets that come after them."""
+    return _block(_SECRETS, struct.pack("<II", _TLS_KEY_LOG, len(lines)) + _padded(lines))
 
 
 def _block(kind: int, body: bytes) -> bytes:

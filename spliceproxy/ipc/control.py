@@ -21,6 +21,7 @@ STOP = b"stop"
 _DRAIN = b"drain "
 _REOPEN_LOG = b"reopen_log "
 _LOG_LEVEL = b"log_level "
+_TICKETS = b"tickets "
 
 
 def drain(timeout_s: float) -> bytes:
@@ -55,3 +56,13 @@ def parse_log_level(message: bytes) -> LogLevel | None:
     """Return the level that is ordered; None for another message."""
     ordered = message.removeprefix(_LOG_LEVEL).decode() if message.startswith(_LOG_LEVEL) else ""
     return next((level for level in LEVELS if level == ordered), None)
+
+
+def use_tickets(secret: bytes) -> bytes:
+    """Master to worker: give and take session tickets of TLS by a secret."""
+    return _TICKETS + secret
+
+
+def parse_tickets(message: bytes) -> bytes | None:
+    """Return the secret; None for another message."""
+    return message.removeprefix(_TICKETS) if message.startswith(_TICKETS) else None

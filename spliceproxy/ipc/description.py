@@ -1,6 +1,6 @@
 """What a proxy is set up to do, as far as a reader of its counters has to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spliceproxy.settings.log import LogLevel
 
@@ -48,6 +48,8 @@ class RouteDescription:
     they come and go, but found by their rows of the shared table."""
     limit: int | None = None
     """Most connections of all workers together, where settings say so."""
+    certificates: dict[str, float] = field(default_factory=dict)
+    """Files of those that it shows in TLS, and when they expire, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

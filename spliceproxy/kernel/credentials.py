@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from spliceproxy.kernel.hidden_memory import hide_memory, is_memory_hidden
 from spliceproxy.kernel.trusted_directory import open_parent
 
 _PRIVATE = 0o700
@@ -36,16 +37,19 @@ def become(identity: Identity) -> None:
     """Be that user from now on, without a way back; root's capabilities go with it.
 
     The kernel does not let others of that user look into a process that has been another's
-    (PR_SET_DUMPABLE, prctl(2)).
+    (PR_SET_DUMPABLE, prctl(2)), unless fs.suid_dumpable says so; memory that was hidden stays so.
 
     Raises:
         OSError: as setgroups(2), setresgid(2) and setresuid(2).
     """
     if identity.is_current:
         return
+    hidden = is_memory_hidden()
     os.setgroups(identity.groups)
     os.setresgid(*(identity.gid,) * 3)
     os.setresuid(*(identity.uid,) * 3)
+    if hidden:
+        hide_memory()
 
 
 @contextmanager

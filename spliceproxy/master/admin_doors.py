@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from spliceproxy.admin.guard import Guard
 from spliceproxy.admin.process import AnyDoor
-from spliceproxy.admin.roles import Operators
+from spliceproxy.admin.roles import CertificateRoles, Operators
 from spliceproxy.admin.server import Door
 from spliceproxy.admin.stats_socket.server import StatsDoor
 from spliceproxy.errors import StartProblem, quote
@@ -21,16 +21,20 @@ from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admin_access import GROUP_PREFIX
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import Settings
+from spliceproxy.tls.admin_tls import AdminFiles, make_admin_tls
 
 _BACKLOG = 64
 
 
 @contextlib.contextmanager
-def open_doors(settings: Settings, inherited: InheritedSockets) -> Iterator[list[AnyDoor]]:
+def open_doors(
+    settings: Settings, inherited: InheritedSockets, tls: AdminFiles
+) -> Iterator[list[AnyDoor]]:
     """Listen for clients of the admin process; on leaving, close and remove the sockets.
 
     Raises:
-        StartProblem: an address cannot be listened on; none stays open.
+        StartProblem: an address cannot be listened on, or OpenSSL refuses a certificate; none stays
+            open.
     """
     with contextlib.ExitStack() as on_exit:
 
@@ -48,9 +52,31 @@ def open_doors(settings: Settings, inherited: InheritedSockets) -> Iterator[list
             for where in settings.admin.listen
             for sock in listen_at(where)
         ]
+        renew_tls(doors, settings.admin, tls)
         if settings.stats_socket is not None:
             doors += [StatsDoor(sock, operators) for sock in listen_at(settings.stats_socket)]
         yield doors
+
+
+def renew_tls(doors: Iterable[AnyDoor], admin: AdminSettings, files: AdminFiles) -> bool:
+    """Have doors speak TLS with what was read of files; return whether that is anything new.
+
+    Of settings that have changed those hold that the doors were opened by.
+
+    Raises:
+        StartProblem: OpenSSL refuses a certificate.
+        OSError: no file in memory is to be had.
+    """
+    made = make_admin_tls(admin, files)
+    is_new = False
+    for door in doors:
+        if isinstance(door, Door) and door.where is not None and door.where in admin.listen:
+            entry = admin.listen.index(door.where)
+            tls = made[entry]
+            if tls is not None and files[entry] != door.files:
+                door.tls, door.files = tls.context, files[entry]
+                is_new = True
+    return is_new
 
 
 def _door(
@@ -58,8 +84,10 @@ def _door(
 ) -> Door:
     grants = tuple(grant.resolved() for grant in admin.attach)
     if sock.family == socket.AF_UNIX:
-        return Door(sock, Guard(admin.token, admin.viewer_token, operators), grants)
-    if os.geteuid() == 0 and not admin.has_token and not admin.insecure:
+        guard = Guard(admin.token, admin.viewer_token, operators)
+        return Door(sock, guard, attach=grants, where=where)
+    is_open = where.address in admin.open_addresses
+    if os.geteuid() == 0 and is_open and not admin.has_token and not admin.insecure:
         raise StartProblem(
             f"--admin: {where.address} needs a token, as this runs as root and every user of the "
             "machine can connect there",
@@ -67,7 +95,14 @@ def _door(
             "unix:PATH, or let everybody look, and nobody give orders: --admin-insecure, or "
             "`insecure: true`",
         )
-    return Door(sock, Guard(admin.token, admin.viewer_token), grants)
+    guard = Guard(admin.token, admin.viewer_token, certificates=_certificates(where, admin))
+    return Door(sock, guard, attach=grants, where=where)
+
+
+def _certificates(where: ListenSettings, admin: AdminSettings) -> CertificateRoles | None:
+    if where.tls is None:
+        return None
+    return CertificateRoles(where.tls.clients, admin.certificate_operators, where.tls.asks_clients)
 
 
 def _find_operators(names: Iterable[str]) -> Operators:

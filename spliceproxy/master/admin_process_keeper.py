@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias
 import structlog
 import trio
 
-from spliceproxy.errors import ExitStatus
+from spliceproxy.errors import ExitStatus, Problem
 from spliceproxy.ipc.description import Description
 from spliceproxy.ipc.master_line import MasterLine
 from spliceproxy.ipc.master_row import MasterRow
@@ -24,6 +24,8 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.master.child import Child, fork_child
 from spliceproxy.observe.logs import Logs
 from spliceproxy.policy.backoff import Backoff
+from spliceproxy.settings.admin import AdminSettings
+from spliceproxy.tls.admin_tls import AdminFiles
 
 if TYPE_CHECKING:
     from spliceproxy.admin.process import AnyDoor
@@ -112,6 +114,26 @@ class AdminProcessKeeper:
         if self._child is not None and not logs.has_same_destinations(self._logs):
             self._replace_s = time.monotonic() + _LAST_ANSWERS_S
         self._logs = logs
+
+    def renew_tls(self, admin: AdminSettings, tls: AdminFiles) -> None:
+        """Show certificates that a reload has read; if they are others, it takes another process.
+
+        The one that there is has to answer first whoever has ordered the reload.
+        """
+        if not self._doors:
+            return
+        # Late: HTTP and metrics are 15 MB that nobody else has a use for.
+        from spliceproxy.master.admin_doors import renew_tls
+
+        try:
+            is_renewed = renew_tls(self._doors, admin, tls)
+        except (Problem, OSError) as problem:  # the loader has tried it: what is short is memory
+            self._log.error("admin_tls_not_renewed", error=str(problem))
+            return
+        if is_renewed:
+            self._log.info("admin_tls_renewed")
+            if self._child is not None:
+                self._replace_s = time.monotonic() + _LAST_ANSWERS_S
 
     def reopen_logs(self, files: Mapping[int, int]) -> None:
         """Have the admin process go on in these files of the log.

@@ -73,7 +73,7 @@ class ProxyDescriber:
 
 def describe_route(route: PreparedRoute) -> RouteDescription:
     """Describe a route."""
-    mirrors = route.settings.mirrors
+    mirrors, tls = route.settings.mirrors, route.tls
     judged = judging(route.settings.name, route.settings)
     return RouteDescription(
         name=route.settings.name,
@@ -103,6 +103,7 @@ def describe_route(route: PreparedRoute) -> RouteDescription:
             )
             for name, mirror in zip(mirror_names(mirrors), mirrors, strict=True)
         ),
+        certificates={one.path: one.expires_s for one in tls.certificates} if tls else {},
         listed_rules=judged.rules_text if any(map(is_listed, route.settings.backends)) else None,
     )
 

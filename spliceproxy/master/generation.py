@@ -13,17 +13,19 @@ from spliceproxy.kernel.pipes import NoPipeError
 from spliceproxy.kernel.refusals import refused
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper
 from spliceproxy.master.loader import LoadedConfiguration
+from spliceproxy.master.open_listeners import ListenerChange
 from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.worker_process import LAST_LINES_S, run_worker
 from spliceproxy.master.workers import Assignment, Workers
 from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.capacity import fit_routes
-from spliceproxy.proxy.prepared import PreparedRoute, prepare
+from spliceproxy.proxy.prepared import PreparedRoute, make_tls, prepare
 from spliceproxy.proxy.worker import Worker
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
+from spliceproxy.tls.admin_tls import AdminFiles
 
 _PARTS = ("listeners", "backends", "mirrors")  # of all routes, in the start line
 
@@ -39,6 +41,8 @@ class Generation:
     nofile: int
     workers: Workers
     sample_key: bytes = field(repr=False)
+    admin_tls: AdminFiles = field(repr=False)
+    """What the admin interface is to show; it has it when this generation takes over."""
 
     @property
     def sockets(self) -> Iterable[socket.socket]:
@@ -50,6 +54,18 @@ class Generation:
         """Where its workers write."""
         mirrors = (mirror for route in self.settings.routes for mirror in route.mirrors)
         return [str(directory) for directory in directories_of(mirrors)]
+
+    @property
+    def terminates_tls(self) -> bool:
+        """Whether a listener speaks TLS."""
+        servers = [server for route in self.routes if route.tls for server in route.tls.listen]
+        return any(servers)
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets by a secret, in the workers that are forked from now on."""
+        for route in self.routes:
+            if route.tls is not None:
+                route.tls.use_tickets(secret)
 
     def serve(self, assignment: Assignment, tally: Tally, log_level: LogLevel) -> int:
         """Be one of its workers, in a child; returns the exit status."""
@@ -104,21 +120,28 @@ def make_generation(
     number: int,
     loaded: LoadedConfiguration,
     logs: Logs,
-    listening: list[list[socket.socket]],
+    change: ListenerChange,
     slots: WorkerSlots,
     admin: AdminProcessKeeper,
     work: Work,
     sample_keys: SampleKeys,
 ) -> Generation:
-    """Prepare a generation; its workers are not started yet."""
+    """Prepare a generation; its workers are not started yet.
+
+    Raises:
+        StartProblem: OpenSSL refuses a certificate.
+    """
     settings = loaded.settings
-    capacity = fit_routes(settings, sum(map(len, listening)))
-    routes = prepare(settings.routes, loaded.upstreams, listening, capacity)
+    capacity = fit_routes(settings, sum(map(len, change.sockets)))
+    tls = make_tls(settings, loaded.tls, change.entries)
+    routes = prepare(settings.routes, loaded.upstreams, change.sockets, capacity, tls)
 
     def body(assignment: Assignment) -> int:
         return work(generation, assignment)
 
     workers = Workers(number, settings.workers, slots, admin, body)
     key = sample_keys.choose(loaded.sample_key, settings.routes)
-    generation = Generation(number, settings, logs, routes, capacity.nofile, workers, key)
+    generation = Generation(
+        number, settings, logs, routes, capacity.nofile, workers, key, loaded.admin_tls
+    )
     return generation

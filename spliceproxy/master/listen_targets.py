@@ -9,7 +9,7 @@ import os
 import pwd
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from spliceproxy.errors import StartProblem, alternatives, quote
 from spliceproxy.kernel.inherited import InheritedSockets
@@ -57,6 +57,8 @@ class ListenTarget:
     """Of a unix socket."""
     of_name: bool = False
     """It is one of the addresses of a name, which may have others."""
+    entry: int = field(default=0, compare=False)
+    """Which of the route's `listen` it stands for; the socket is the same wherever that is."""
 
 
 def look_up_targets(
@@ -68,7 +70,11 @@ def look_up_targets(
         StartProblem: as `find_targets`.
     """
     return [
-        [target for listen in route.listen for target in find_targets(listen, inherited)]
+        [
+            replace(target, entry=number)
+            for number, listen in enumerate(route.listen)
+            for target in find_targets(listen, inherited)
+        ]
         for route in routes
     ]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from spliceproxy.errors import Problem, RefusedFile
 from spliceproxy.kernel.credentials import Identity, acting_as, make_directories
+from spliceproxy.kernel.hidden_memory import hide_memory
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.kernel.real_path import real_path
 from spliceproxy.master.child import fork_child
@@ -24,6 +25,9 @@ from spliceproxy.proxy.prepared import Upstreams, look_up
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
+from spliceproxy.tls.admin_tls import AdminFiles, read_admin_files
+from spliceproxy.tls.client_context import ClientContexts
+from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
 _LAST_LINES_S = 1.0
@@ -39,6 +43,9 @@ class LoadedConfiguration:
     settings: Settings
     upstreams: list[Upstreams]
     targets: list[list[ListenTarget]]
+    tls: list[RouteTlsFiles | None] = field(repr=False)
+    """Of each route."""
+    admin_tls: AdminFiles = field(repr=False)
     sample_key: bytes | None = field(default=None, repr=False)
     """Of the settings, if they have one."""
 
@@ -72,18 +79,30 @@ def load_configuration(
 
     Raises:
         Problem: the file is refused, a name does not resolve, a mirror cannot work, or a file with
-            a key cannot be read.
+            a key or certificate cannot be used.
     """
     settings = source()
     sample_key = read_sample_key(settings.sample_key)
+    contexts = ClientContexts()
+    tls = [read_files(route, contexts) for route in settings.routes]
+    admin_tls = read_admin_files(settings.admin)
     targets = look_up_targets(settings.routes, inherited)
     mirrors = [mirror for route in settings.routes for mirror in route.mirrors]
     if identity is not None:
         make_directories(directories_of(mirrors), identity)
     used = {real_path(directory) for directory in used_directories}
     with acting_as(identity):
-        loaded = LoadedConfiguration(settings, look_up(settings), targets, sample_key)
+        loaded = LoadedConfiguration(
+            settings, look_up(settings), targets, tls, admin_tls, sample_key
+        )
         report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
+    return loaded
+
+
+def _hiding_keys(loaded: LoadedConfiguration) -> LoadedConfiguration:
+    """See to it that nobody else reads the keys in this process's memory."""
+    if any(loaded.tls) or any(loaded.admin_tls):
+        hide_memory()
     return loaded
 
 
@@ -99,8 +118,9 @@ class LoaderProcess:
     ) -> None:
         def body(result: socket.socket) -> int:
             forget()
+            content: LoadedConfiguration | ReloadRefused
             try:
-                content: LoadedConfiguration | ReloadRefused = load()
+                content = _hiding_keys(load())
             except RefusedFile as problem:
                 content = ReloadRefused(str(problem), problem.mistakes)
             except Problem as problem:

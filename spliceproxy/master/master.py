@@ -29,6 +29,7 @@ from spliceproxy.master.loader import (
     ReloadRefused,
     load_configuration,
 )
+from spliceproxy.master.log_reopening import reopen_logs
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
 from spliceproxy.master.orphans import collect_orphans
 from spliceproxy.master.polling import wait
@@ -37,6 +38,7 @@ from spliceproxy.master.reload import Reloader
 from spliceproxy.master.sample_keys import SampleKeys
 from spliceproxy.master.service_report import ServiceReport
 from spliceproxy.master.signals import caught_signals
+from spliceproxy.master.tls_keeper import TlsKeeper
 from spliceproxy.master.workers import Assignment
 from spliceproxy.observe.levels import set_level
 from spliceproxy.observe.logs import Logs
@@ -67,6 +69,7 @@ class Master:
         self._table = table
         self._slots = WorkerSlots(table)
         self._keys = SampleKeys()
+        self._tls = TlsKeeper(self._forget_all)
         self._privileges = privileges
         confine = privileges.confine_admin_process
         self._admin = AdminProcessKeeper(doors, table, logs, self._forget_others, confine)
@@ -90,7 +93,7 @@ class Master:
             StartProblem: the system refuses it, or what it needs.
         """
         self._log_level = loaded.settings.log.level
-        first = self._make_generation(loaded, change.sockets)
+        first = self._make_generation(loaded, change)
         self._generations = Generations(first, self._table, self._forget_all, self._privileges)
         try:
             self._generations.current.workers.start()
@@ -101,6 +104,8 @@ class Master:
                 self._hang_watch.tend(self._generations)
                 self._slots.tend()
                 self._note_start()
+                if self._tls.tend(self._all_generations()):
+                    self._want_reload("watch")
                 if self._started:
                     self._follow_admin()
                     self._reloader.tend()
@@ -112,6 +117,7 @@ class Master:
         finally:
             self._admin.stop()
             self._generations.close()
+            self._tls.stop()
         self._log.info("stopped")
         return ExitStatus.OK
 
@@ -120,17 +126,15 @@ class Master:
         if not (self._started or self._stopping) and current.workers.all_ready_once:
             self._started = True
             self._log.info("started", **current.describe(), pid=os.getpid())
+            self._tls.take_over(current)
             self._report.ready(self._generations)
             self._describe()
 
-    def _make_generation(
-        self, loaded: LoadedConfiguration, listening: list[list[socket.socket]]
-    ) -> Generation:
+    def _make_generation(self, loaded: LoadedConfiguration, change: ListenerChange) -> Generation:
         self._numbers += 1
         logs = Logs(loaded.settings.log, loaded.settings.access_log, self.logs)
-        return make_generation(
-            self._numbers, loaded, logs, listening, self._slots, self._admin, self._work, self._keys
-        )
+        parts = (self._slots, self._admin, self._work, self._keys)
+        return self._tls.prepare(make_generation(self._numbers, loaded, logs, change, *parts))
 
     def _work(self, generation: Generation, assignment: Assignment) -> int:
         """Be a worker: runs in the child."""
@@ -139,13 +143,13 @@ class Master:
         for other in self._all_generations():
             other.logs.close_all_but(generation.logs)
         self._privileges.confine_worker(generation.settings)
-        tally = Tally(self._table, assignment.slot)
-        return generation.serve(assignment, tally, self._log_level)
+        return generation.serve(assignment, Tally(self._table, assignment.slot), self._log_level)
 
     def _forget_others(self, kept: Iterable[socket.socket] = ()) -> None:
         """In a child: close what stands for workers and for the loader, and all other listeners."""
         self._generations.forget()
         self._reloader.forget()
+        self._tls.forget()
         self._listeners.forget_all_but(kept)
 
     def _forget_all(self) -> None:
@@ -189,9 +193,9 @@ class Master:
             yield self._reloader.generation
 
     def _wait(self) -> None:
-        descriptors = [self._signal_fd, *self._generations.descriptors()]
-        descriptors += [*self._admin.descriptors(), *self._reloader.descriptors()]
-        deadlines = self._generations.deadlines()
+        parts = (self._generations, self._admin, self._reloader, self._tls)
+        descriptors = [self._signal_fd, *(fd for part in parts for fd in part.descriptors())]
+        deadlines = self._generations.deadlines() + self._tls.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         deadlines += [self._hang_watch.next_deadline_s, self._reloader.next_deadline_s]
         wait(descriptors, self.logs.unwritten(), deadlines)
@@ -200,7 +204,7 @@ class Master:
     def _follow_signals(self) -> None:
         for number in caught_signals(self._signal_fd):
             if number == signal.SIGUSR1:
-                self._reopen_logs()
+                reopen_logs(self._all_generations(), self._generations.current, self._admin)
             elif number == signal.SIGHUP:
                 self._want_reload(number.name)
             elif self._stopping or number == signal.SIGQUIT:
@@ -215,14 +219,6 @@ class Master:
         set_level(self._log_level)
         self._admin.log_to(logs)
         before.close_all_but(logs)
-
-    def _reopen_logs(self) -> None:
-        """Let everybody go on in the files that have the names of the log's files now."""
-        for generation in self._all_generations():
-            with generation.logs.reopened() as files:
-                generation.workers.reopen_logs(files)
-                if generation is self._generations.current:
-                    self._admin.reopen_logs(files)
 
     def _drain(self, signal_name: str) -> None:
         """Stop, and let connections finish."""
@@ -279,6 +275,7 @@ class Master:
         """Let the old generation drain: the new one accepts already."""
         old, settings = self._generations.replace(new), new.settings
         self._follow_logs(new.logs)
+        self._admin.renew_tls(settings.admin, new.admin_tls)
         if settings.log.level != old.settings.log.level:
             self._set_log_level(settings.log.level)
         told = describe_difference(old.settings, settings, change)
@@ -287,6 +284,7 @@ class Master:
         change.commit()
         draining = self._generations.describe_draining()
         self._log.info("reloaded", generation=new.number, **told, **draining)
+        self._tls.take_over(new)
         if waiting := needs_restart(old.settings, settings):
             self._log.warning("restart_needed", settings=waiting)
         self._describer.reloaded(hurried=self._generations.hurried)

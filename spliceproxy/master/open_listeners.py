@@ -124,6 +124,8 @@ class ListenerChange:
     _listeners: OpenListeners
     sockets: list[list[socket.socket]] = field(default_factory=list)
     """Of each route."""
+    entries: list[list[int]] = field(default_factory=list)
+    """Of each of these sockets: which of the route's `listen` it stands for."""
     added: list[OpenListener] = field(default_factory=list)
     changed: list[tuple[OpenListener, ListenerSpec]] = field(default_factory=list)
     """Each with what it was."""
@@ -149,11 +151,13 @@ class ListenerChange:
         """Open, or keep, the listeners of a route."""
         numbers = itertools.count()
 
-        def take(target: ListenTarget) -> socket.socket:
+        def take(target: ListenTarget) -> tuple[socket.socket, int]:
             spec = ListenerSpec(target, route.backlog, route.timeouts.tcp_user_s)
-            return self._take(_key(target, route.name, next(numbers)), spec)
+            return self._take(_key(target, route.name, next(numbers)), spec), target.entry
 
-        self.sockets.append(open_available(targets, take, self._refusal))
+        opened = open_available(targets, take, self._refusal)
+        self.sockets.append([sock for sock, _ in opened])
+        self.entries.append([entry for _, entry in opened])
 
     def _take(self, key: Hashable, spec: ListenerSpec) -> socket.socket:
         if key in self._keys:
@@ -207,7 +211,7 @@ class ListenerChange:
 @contextmanager
 def open_listeners(
     routes: Sequence[RouteSettings], targets: Sequence[Sequence[ListenTarget]]
-) -> Iterator[list[list[socket.socket]]]:
+) -> Iterator[ListenerChange]:
     """Listen for each route; on leaving, close all sockets and remove those that have a path.
 
     Raises:
@@ -215,7 +219,7 @@ def open_listeners(
     """
     listeners = OpenListeners()
     try:
-        yield listeners.change(routes, targets).sockets
+        yield listeners.change(routes, targets)
     finally:
         listeners.close()
 

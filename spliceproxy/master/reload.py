@@ -1,6 +1,5 @@
 """A reload, from the order until the new generation accepts or is given up."""
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from spliceproxy.proxy.capacity import raise_limit
 BOOT_TIMEOUT_S = 30.0
 """What workers may take until they accept. Forking one takes a few milliseconds."""
 
-MakeGeneration = Callable[[LoadedConfiguration, list[list[socket.socket]]], Generation]
+MakeGeneration = Callable[[LoadedConfiguration, ListenerChange], Generation]
 TakeOver = Callable[[Generation, ListenerChange], None]
 Refuse = Callable[[ReloadRefused, Generation | None], None]
 
@@ -140,7 +139,7 @@ class Reloader:
         raise_limit(loaded.settings, loaded.listeners)
         change = self._listeners.change(loaded.settings.routes, loaded.targets)
         try:
-            generation = self._make_generation(loaded, change.sockets)
+            generation = self._make_generation(loaded, change)
         except BaseException:
             change.undo()
             raise

@@ -21,6 +21,7 @@ from spliceproxy.observe.logs import Logs
 from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.proxy.capacity import raise_limit
 from spliceproxy.settings.proxy import Settings
+from spliceproxy.tls.admin_tls import AdminFiles
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -48,7 +49,7 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         loaded = load_configuration(lambda: settings, inherited, (), privileges.identity)
         raise_limit(loaded.settings, loaded.listeners)
         change = listeners.change(loaded.settings.routes, loaded.targets)
-        doors = on_exit.enter_context(_open_doors(settings, inherited))
+        doors = on_exit.enter_context(_open_doors(settings, inherited, loaded.admin_tls))
         with told_as("what processes share"):
             table = on_exit.enter_context(contextlib.closing(SharedTable(TABLE_ROWS, WORKER_ROWS)))
         logs.count_in(MasterRow(table).lines)
@@ -72,11 +73,11 @@ def _tell_of_proc() -> None:
 
 
 def _open_doors(
-    settings: Settings, inherited: InheritedSockets
+    settings: Settings, inherited: InheritedSockets, tls: AdminFiles
 ) -> contextlib.AbstractContextManager[Doors]:
     if not settings.admin.listen and settings.stats_socket is None:
         return contextlib.nullcontext(())
     # Late: HTTP and metrics are 15 MB that nobody else has a use for.
     from spliceproxy.master.admin_doors import open_doors
 
-    return open_doors(settings, inherited)
+    return open_doors(settings, inherited, tls)

@@ -71,10 +71,13 @@ class WorkerProcess:
             timeout_s = control.drain_timeout_s(order)
             level = control.parse_log_level(order)
             log_file = control.parse_reopen_log(order)
+            tickets = control.parse_tickets(order)
             if level is not None:
                 self._worker.set_log_level(level)
             elif log_file is not None:
                 self._logs.go_on_in(log_file, fds[0] if fds else None)
+            elif tickets is not None:
+                self._worker.use_tickets(tickets)
             elif order == control.STOP:
                 self._stop()
             else:

@@ -162,6 +162,11 @@ class Workers:
         for child in self._children.values():
             child.order(control.log_level(level))
 
+    def use_tickets(self, secret: bytes) -> None:
+        """Have all give and take session tickets of TLS by a secret."""
+        for child in self._children.values():
+            child.order(control.use_tickets(secret))
+
     def _end(self, order: bytes, kill_after_s: float) -> None:
         """Give an order; a worker that does not follow it in time is killed."""
         self._ending = True

@@ -24,6 +24,8 @@ def json_renderer(worker: int, generation: int) -> Callable[[ConnectionRecord], 
             f',"client":{_text(record.client)}'
             f',"peer":{_text_or_null(record.peer)}'
             f',"server_name":{_text_or_null(record.server_name)}'
+            f',"tls":{"null" if record.tls is None else encode_json(record.tls)}'
+            f',"tlvs":{"null" if record.tlvs is None else encode_json(record.tlvs)}'
             f',"backend":{_text(record.backend)}'
             f',"attempts":{record.attempts}'
             f',"queue_s":{_seconds_or_null(record.queue_s)}'

@@ -26,6 +26,10 @@ class ConnectionRecord:
     """Who connected to the listener, where that is another proxy that spoke for the client."""
     server_name: str | None = None
     """What the client's TLS hello asked for."""
+    tls: dict[str, str | bool] | None = None
+    """What a TLS handshake with the client has agreed on, where it has ended here."""
+    tlvs: dict[str, str | bool] | None = None
+    """What a PROXY header has told of the client besides its addresses."""
     backend: str = ""
     backend_name: str = ""
     """The same backend as it is configured."""
@@ -92,6 +96,8 @@ class ConnectionRecord:
             "client": self.client,
             "peer": self.peer,
             "server_name": self.server_name,
+            "tls": self.tls,
+            "tlvs": self.tlvs,
             "backend": self.backend,
             "attempts": self.attempts,
             "queue_s": _rounded(self.queue_s),

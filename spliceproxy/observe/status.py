@@ -150,6 +150,8 @@ class RouteStatus:
     duration_seconds: Histogram = field(default_factory=Histogram)
     ended: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    certificates: dict[str, float] = field(default_factory=dict)
+    """Files of those that it shows in TLS, and when they expire, in seconds since 1970."""
 
 
 @dataclass(slots=True)

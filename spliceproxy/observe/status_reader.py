@@ -154,6 +154,7 @@ class StatusReader:
             duration_seconds=_histogram(cells, RouteCell.DURATION_BUCKETS, RouteCell.DURATION_US),
             ended=sums.reasons(Kind.ENDED, route.name),
             refused=sums.reasons(Kind.REFUSED, route.name),
+            certificates=dict(route.certificates),
         )
 
     def _backend(self, route: str, backend: BackendDescription, sums: Sums) -> BackendStatus:

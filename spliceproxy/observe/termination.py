@@ -98,6 +98,65 @@ CAUSES = {
     admission.RATE_LIMITED: _proxy("P", "the client's address connects too often"),
     reasons.BAD_CLIENT_HELLO: _proxy("P", "what came first was no TLS hello that can be read"),
     reasons.CLIENT_HELLO_TIMEOUT: _proxy("c", "the TLS hello took too long"),
+    reasons.CLIENT_CERTIFICATE_REFUSED: _proxy(
+        "P", "the client's certificate is valid, but none of those that `clients` lets in"
+    ),
+    reasons.NO_STARTTLS: _proxy(
+        "P",
+        "the client did not ask for TLS, which its protocol is to do here",
+        "an error, then an end of stream",
+    ),
+    reasons.STARTTLS_TIMEOUT: _proxy("c", "the client took too long to ask for TLS"),
+    reasons.BAD_STARTTLS: _proxy("P", "before TLS the client said what is not of the protocol"),
+    reasons.PLAINTEXT_BEFORE_TLS: _proxy(
+        "P", "bytes without TLS came behind the client's request for it"
+    ),
+    reasons.BACKEND_WITHOUT_TLS: _backend("the backend was asked for TLS, and has none"),
+    reasons.BACKEND_BAD_STARTTLS: _backend(
+        "before TLS, or as a greeting, the backend said what is not of the protocol"
+    ),
+    reasons.BACKEND_PLAINTEXT_BEFORE_TLS: _backend(
+        "bytes without TLS came behind the backend's consent to it"
+    ),
+    reasons.BACKEND_UNREADY: _backend("the mail server's greeting says that it serves nobody now"),
+    reasons.CLIENT_NOT_TLS: _proxy("P", "the listener speaks TLS, and the client began otherwise"),
+    reasons.CLIENT_TLS_TIMEOUT: _proxy("c", "the TLS handshake took too long"),
+    reasons.CLIENT_TLS_FAILED: _proxy("P", "something was wrong with the client's TLS handshake"),
+    reasons.CLIENT_TLS_MISMATCH: _proxy(
+        "P", "the client's TLS has no version, cipher suite or protocol that the listener has"
+    ),
+    reasons.CLIENT_TLS_ALERT: _client("the client ended the TLS handshake with an alert"),
+    reasons.CLIENT_NO_CERTIFICATE: _proxy("P", "the client has shown no certificate, and has to"),
+    reasons.CLIENT_BAD_CERTIFICATE: _proxy("P", "the client's certificate is not valid here"),
+    reasons.CLIENT_TLS_CROWDED_OUT: _proxy(
+        "R", "too many TLS handshakes were under way, and this one was the oldest"
+    ),
+    "client_tls_truncated": _client(
+        "the client closed without saying goodbye as TLS has it (close_notify)",
+        "the backend gets what was sent before, then a reset",
+    ),
+    "client_tls_broken": _client(
+        "what the client sent was changed on its way, or is no TLS",
+        "the backend gets what was sent before, then a reset",
+    ),
+    reasons.BACKEND_NOT_TLS: _backend("the backend answers otherwise than by TLS"),
+    reasons.BACKEND_TLS_TIMEOUT: _proxy("s", "the TLS handshake with the backend took too long"),
+    reasons.BACKEND_TLS_FAILED: _backend("something is wrong with the backend's TLS handshake"),
+    reasons.BACKEND_TLS_MISMATCH: _backend(
+        "the backend's TLS has no version, cipher suite or protocol that is asked for"
+    ),
+    reasons.BACKEND_TLS_ALERT: _backend("the backend ended the TLS handshake with an alert"),
+    reasons.BACKEND_BAD_CERTIFICATE: _backend(
+        "the backend's certificate is not valid, or is another name's"
+    ),
+    "backend_tls_truncated": _backend(
+        "the backend closed without saying goodbye as TLS has it (close_notify)",
+        "the client gets what was sent before, then a reset",
+    ),
+    "backend_tls_broken": _backend(
+        "what the backend sent was changed on its way, or is no TLS",
+        "the client gets what was sent before, then a reset",
+    ),
     reasons.NO_ROUTE: _proxy("P", "neither the server's name nor the protocol leads anywhere"),
     reasons.BACKENDS_DOWN: _backend("no backend of the route gets connections now"),
     reasons.HEADER_CUT_SHORT: _backend("a new connection did not take a whole PROXY header"),

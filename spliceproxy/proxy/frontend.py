@@ -1,7 +1,7 @@
 """A route's listeners in one worker, and the connections that came in by them."""
 
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from spliceproxy import reasons
@@ -13,9 +13,8 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.limited_listener import LimitedListener
 from spliceproxy.proxy.listener import Listener
-from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.received_client import ReceivedClient
-from spliceproxy.proxy.reception import Reception, needs_reception
+from spliceproxy.proxy.reception import Entering, Reception, needs_reception
 from spliceproxy.proxy.refusals import Refusals
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_limits import AcceptLimits, admission
@@ -23,6 +22,9 @@ from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.session_counters import SessionCounters
 from spliceproxy.proxy.vital_mirrors import can_be_recorded
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.tls.route_tls import RouteTls
+from spliceproxy.tls.server_contexts import ServerTls
 
 
 class Frontend:
@@ -58,21 +60,30 @@ class Frontend:
         self._tell_idle = idle
         self._taken = 0  # places, by clients that came in here, wherever they have gone from here
         self._received: dict[Session, ReceivedClient] = {}
+        self._tls: dict[Listener, ServerTls | None] = {}
         self.reception: Reception | None = None
         """None where clients go to their sessions at once."""
         self._holding = True
         self._closed = False
 
-    def listen(self, listening: Iterable[socket.socket], *, shared: bool) -> None:
+    def listen(
+        self, listening: Sequence[socket.socket], tls: RouteTls | None, *, shared: bool
+    ) -> None:
         """Take over listening sockets; `hold` lets clients in."""
         make = Listener if self._limits is None else partial(LimitedListener, self._limits)
         self.listeners = [
             make(self._reactor, sock, self._accepted, self.sums, shared=shared)
             for sock in listening
         ]
+        if tls is not None:
+            self._tls = dict(zip(self.listeners, tls.listen, strict=True))
 
     def open_reception(
-        self, settings: RouteSettings, destinations: Mapping[str, "Frontend"], tally: Tally
+        self,
+        settings: RouteSettings,
+        destinations: Mapping[str, "Frontend"],
+        tally: Tally,
+        turns: HandshakeTurns,
     ) -> None:
         """Decide about clients before they have sessions, if the route has anything to decide.
 
@@ -88,6 +99,7 @@ class Frontend:
                 refusals,
                 admission(settings, tally),
                 None if self._limits is None else self._limits.rate,
+                turns,
             )
 
     @property
@@ -106,9 +118,9 @@ class Frontend:
         return not (self._taken or self.sessions or self.mirroring)
 
     @property
-    def preambles(self) -> Iterable[Preamble]:
+    def entering(self) -> Iterable[Entering]:
         """Clients of whom it is not known yet whether they are let in."""
-        return () if self.reception is None else self.reception.preambles
+        return () if self.reception is None else self.reception.entering
 
     def hold(self, *, held: bool) -> None:
         """Accept, or hold clients in the backlog."""
@@ -129,7 +141,7 @@ class Frontend:
     def _accepted(self, listener: Listener, sock: Socket, address: object) -> None:
         client = Client(address, listener.name)
         if self.reception is not None:
-            self.reception.receive(client, sock)
+            self.reception.receive(client, sock, self._tls.get(listener))
         else:
             self.take_place()
             self.start_session(client, sock, None)

@@ -13,6 +13,7 @@ from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.formats.proxy_protocol.decode import decode
 from spliceproxy.formats.proxy_protocol.header import ProxyHeader, ProxyProtocolError
 from spliceproxy.formats.proxy_protocol.tlvs import hops_of
+from spliceproxy.formats.proxy_protocol.told import tell
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.sni import SniTable
 from spliceproxy.proxy.received_client import Destination, ReceivedClient
@@ -36,11 +37,14 @@ class ProxyHeaderStep:
         """Take the header out, and ask whether its client is let in."""
         try:
             header = decode(data)
+            told = tell(header.tlvs) if isinstance(header, ProxyHeader) else {}
         except ProxyProtocolError as error:
             raise Refusal(reasons.BAD_PROXY_HEADER, str(error)) from None
         if isinstance(header, NeedMore):
             return header
-        received.client.hops = hops = hops_of(header.tlvs) + 1
+        client = received.client
+        client.tlvs, client.told = header.tlvs, told
+        client.hops = hops = hops_of(header.tlvs) + 1
         if hops > _MOST_HOPS:
             raise Refusal(reasons.TOO_MANY_HOPS, f"{hops} proxies")
         self._admit(received, header)

@@ -13,6 +13,9 @@ from spliceproxy.settings.loops import find_loops
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.reach import Outline, find_dead_ends, find_idle_mirrors
 from spliceproxy.sinks.checks import check_mirrors
+from spliceproxy.tls.client_context import ClientContexts
+from spliceproxy.tls.key_log import opened_key_log
+from spliceproxy.tls.route_tls import RouteTls, RouteTlsFiles, make_route_tls
 from spliceproxy.upstream.group import Group, Member, find_groups
 from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
 from spliceproxy.upstream.resolver import Resolver
@@ -47,6 +50,8 @@ class PreparedRoute:
     """The same in all workers together, where settings say so."""
     listeners: tuple[str, ...]
     """The names of the sockets, also when they are closed."""
+    tls: RouteTls | None
+    """For each of the sockets, and each entry of the backends; None: no TLS at all."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the start line tells."""
@@ -90,11 +95,31 @@ def _refuse_dead_ends(routes: Sequence[RouteSettings]) -> None:
         raise UsageProblem(f"route {routes[number].name!r}: {key}: {what}", "see the routes")
 
 
+def make_tls(
+    settings: Settings,
+    files: Sequence[RouteTlsFiles | None],
+    entries: Sequence[Sequence[int]],
+) -> list[RouteTls | None]:
+    """Return what each route speaks TLS with, for each of its sockets by the entry of `listen`.
+
+    Raises:
+        StartProblem: OpenSSL refuses what was read, or nobody can log its keys.
+    """
+    made = []
+    with opened_key_log(settings.tls_key_log if any(files) else None) as key_log:
+        contexts = ClientContexts(key_log)
+        for route, its_files, its_entries in zip(settings.routes, files, entries, strict=True):
+            tls = None if its_files is None else make_route_tls(route, its_files, contexts)
+            made.append(None if tls is None else tls.of_sockets(its_entries))
+    return made
+
+
 def prepare(
     routes: Sequence[RouteSettings],
     upstreams: Sequence[Upstreams],
     listening: Sequence[list[socket.socket]],
     capacity: Capacity,
+    tls: Sequence[RouteTls | None],
 ) -> list[PreparedRoute]:
     """Return the routes with all that belongs to them."""
     most = capacity.max_connections
@@ -106,6 +131,7 @@ def prepare(
         max_sessions(routes, most),
         proxy_limits(routes),
         (tuple(map(name_listener, sockets)) for sockets in listening),
+        tls,
         strict=True,
     )
     return [PreparedRoute(*part) for part in parts]

@@ -6,6 +6,7 @@ from spliceproxy.kernel.sockets import Socket
 from spliceproxy.policy.admission import Admission
 from spliceproxy.proxy.client import Client
 from spliceproxy.proxy.refusals import Refusal
+from spliceproxy.tls.server_contexts import ServerTls
 
 
 class Destination(Protocol):
@@ -30,7 +31,7 @@ class ReceivedClient:
     Until there is a session it holds the socket, too.
     """
 
-    __slots__ = ("_address", "_admission", "_place_owner", "client", "destination", "sock")
+    __slots__ = ("_address", "_admission", "_place_owner", "client", "destination", "sock", "tls")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class ReceivedClient:
         client: Client,
         sock: Socket,
         destination: Destination | None,
+        tls: ServerTls | None,
     ) -> None:
         self._place_owner = place_owner
         self._admission = admission
@@ -47,6 +49,8 @@ class ReceivedClient:
         self.sock = sock
         self.destination = destination
         """Where the connection goes, as far as that is known; None: nowhere."""
+        self.tls = tls
+        """What its listener speaks TLS with, where its connections end in this proxy."""
 
     def be_admitted(self, host: str | None, now_s: float) -> None:
         """Ask for admission with the client's IP address; None: nobody says where it is.

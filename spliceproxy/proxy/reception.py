@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from spliceproxy import reasons
+from spliceproxy.formats.starttls.negotiation import Then, Turn
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.farewell import close_with_reset
 from spliceproxy.loop.reactor import Reactor
@@ -21,7 +22,11 @@ from spliceproxy.proxy.preamble import Preamble, Step
 from spliceproxy.proxy.preamble_steps import ClientHelloStep, ProxyHeaderStep
 from spliceproxy.proxy.received_client import Destination, PlaceOwner, ReceivedClient
 from spliceproxy.proxy.refusals import Refusal, Refusals
+from spliceproxy.proxy.starttls_client import StartTlsClient
+from spliceproxy.proxy.tls_client import TlsClient
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.tls.server_contexts import ServerTls
 
 
 class Entrance(PlaceOwner, Destination, Protocol):
@@ -42,7 +47,11 @@ def needs_reception(route: RouteSettings) -> bool:
         or client.rate
         or route.accept_proxy
         or route.sni
+        or any(listen.tls for listen in route.listen)
     )
+
+
+Entering = Preamble | StartTlsClient | TlsClient
 
 
 class Reception:
@@ -57,9 +66,10 @@ class Reception:
         refusals: Refusals,
         admission: Admission,
         rate: RateLimit | None,
+        turns: HandshakeTurns,
     ) -> None:
-        self.preambles: set[Preamble] = set()
-        """Of clients of whom it is not known yet whether, or where, they go on."""
+        self.entering: set[Entering] = set()
+        """Clients of whom it is not known yet whether, or where, they go on."""
         self.refusals = refusals
         self._reactor = reactor
         self._entrance = entrance
@@ -67,6 +77,7 @@ class Reception:
         self._destination: Destination | None = entrance if settings.backends else None
         self._admission = admission
         self._rate = rate
+        self._turns = turns
         self._trusted = AccessList(settings.trusted) if settings.accept_proxy else None
         self._steps: list[Callable[[], Step]] = []  # made anew for each client
         if settings.accept_proxy:
@@ -86,9 +97,11 @@ class Reception:
             protocols.update(dict.fromkeys(map(str.encode, entry.alpn), destination))
         return SniTable(names, protocols, self._destination)
 
-    def receive(self, client: Client, sock: Socket) -> None:
-        """Decide about a client that was just accepted."""
-        received = ReceivedClient(self._entrance, self._admission, client, sock, self._destination)
+    def receive(self, client: Client, sock: Socket, tls: ServerTls | None) -> None:
+        """Decide about a client that was just accepted, by a listener that may speak TLS."""
+        received = ReceivedClient(
+            self._entrance, self._admission, client, sock, self._destination, tls
+        )
         try:
             self._look_at_address(received)
         except Refusal as refusal:
@@ -100,10 +113,10 @@ class Reception:
             self._rate.admits(self._reactor.now_s)  # which the listener has asked before
         if self._steps:
             preamble = Preamble(self._reactor, self, received, self._steps, self._timeout_s)
-            self.preambles.add(preamble)
+            self.entering.add(preamble)
             preamble.start()
         else:
-            self._let_in(received)
+            self._go_on(received)
 
     def _look_at_address(self, received: ReceivedClient) -> None:
         if self._trusted is None:
@@ -115,9 +128,9 @@ class Reception:
 
     def preamble_read(self, preamble: Preamble) -> None:
         """Let the client in."""
-        self.preambles.discard(preamble)
+        self.entering.discard(preamble)
         preamble.received.client.let_in_s = time.monotonic()
-        self._let_in(preamble.received)
+        self._go_on(preamble.received)
 
     def preamble_crashed(self, preamble: Preamble, error: Exception) -> None:
         """Tell what went wrong."""
@@ -125,9 +138,73 @@ class Reception:
 
     def preamble_refused(self, preamble: Preamble, refusal: Refusal) -> None:
         """Count the client, and forget it."""
-        self.preambles.discard(preamble)
-        self.refusals.add(refusal, preamble.received.client.name)
-        preamble.received.end()
+        self.entering.discard(preamble)
+        self._refuse(preamble.received, refusal)
+
+    def _refuse(self, received: ReceivedClient, refusal: Refusal) -> None:
+        self.refusals.add(refusal, received.client.name)
+        received.end()
+
+    def _go_on(self, received: ReceivedClient) -> None:
+        """Speak TLS with the client, unless its listener does not, or another route is to do so."""
+        if received.tls is None or received.destination is not self._entrance:
+            self._let_in(received)
+            return
+        if received.tls.start_tls is None:
+            self._secure(received, received.tls)
+            return
+        negotiation = received.tls.start_tls.with_client()
+        asking = StartTlsClient(self._reactor, self, received, negotiation, self._timeout_s)
+        self.entering.add(asking)
+        asking.start()
+
+    def starttls_agreed(self, asking: StartTlsClient, turn: Turn) -> None:
+        """Go on with the handshake; or let a client in that needs no TLS for what it asks."""
+        self.entering.discard(asking)
+        received = asking.received
+        if turn.then is Then.PLAIN:
+            received.client.let_in_s = time.monotonic()
+            self._let_in(received)
+            return
+        assert received.tls is not None  # noqa: S101 - else nobody would have asked for it
+        received.client.start_tls = received.tls.start_tls
+        self._secure(received, received.tls, turn.alpn)
+
+    def starttls_crashed(self, asking: StartTlsClient, error: Exception) -> None:
+        """Tell what went wrong."""
+        self.refusals.crashed(error, asking.received.client.name)
+
+    def starttls_refused(self, asking: StartTlsClient, refusal: Refusal) -> None:
+        """Count the client, and forget it."""
+        self.entering.discard(asking)
+        self._refuse(asking.received, refusal)
+
+    def _secure(self, received: ReceivedClient, tls: ServerTls, alpn: str | None = None) -> None:
+        whole = (self._reactor, self._turns, self, received, tls, self._timeout_s, alpn)
+        try:
+            secured = TlsClient(*whole)
+        except Exception as error:
+            self.refusals.crashed(error, received.client.name)
+            close_with_reset(self._reactor, received.sock)
+            self._refuse(received, Refusal(reasons.INTERNAL_ERROR))
+            return
+        self.entering.add(secured)
+        secured.start()
+
+    def tls_agreed(self, secured: TlsClient) -> None:
+        """Let the client in."""
+        self.entering.discard(secured)
+        secured.received.client.let_in_s = time.monotonic()
+        self._let_in(secured.received)
+
+    def tls_crashed(self, secured: TlsClient, error: Exception) -> None:
+        """Tell what went wrong."""
+        self.refusals.crashed(error, secured.received.client.name)
+
+    def tls_refused(self, secured: TlsClient, refusal: Refusal) -> None:
+        """Count the client, and forget it."""
+        self.entering.discard(secured)
+        self._refuse(secured.received, refusal)
 
     def _let_in(self, received: ReceivedClient) -> None:
         assert received.destination is not None  # noqa: S101 - without backends there is sni

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from spliceproxy.kernel.pipes import PipePool
+from spliceproxy.proxy.route_limits import EndpointMakers
 from spliceproxy.pump.copy_flow import CopyFlow
 from spliceproxy.pump.ending import LinkTimeouts
-from spliceproxy.pump.endpoint import EndpointMaker
 from spliceproxy.pump.flow import FlowMaker
 from spliceproxy.pump.splice_flow import SpliceFlow
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
@@ -34,15 +34,20 @@ class Route:
     make_flow: FlowMaker
     pipes: PipePool | None  # None: flows copy
     timeouts: LinkTimeouts
-    make_client: EndpointMaker
-    make_backend: EndpointMaker
+    client_makers: EndpointMakers
+    backend_makers: EndpointMakers
     vital: Sequence[Mirror] = ()
     """Those of the mirrors without which there is to be no traffic."""
     attached: list["AttachedMirror"] = field(default_factory=list)
     """Mirrors that somebody has attached while it runs."""
 
-    def flow_with(self, tap: Tap | None) -> FlowMaker:
-        """How a direction moves its bytes: decided here, once for a connection."""
+    def flow_with(self, tap: Tap | None, *, by_tls: bool) -> FlowMaker:
+        """How a direction moves its bytes: decided here, once for a connection.
+
+        What is encrypted or decrypted on its way passes through this process.
+        """
+        if by_tls:
+            return CopyFlow if tap is None else Succession(tap, None).begin
         return self.make_flow if tap is None else Succession(tap, self.pipes).begin
 
 

@@ -1,11 +1,13 @@
 """The limits of a route that hold for all workers of all generations together."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from spliceproxy.ipc.rows import CommonKind
 from spliceproxy.ipc.shared_clients import ClientBuckets, ClientConnections
 from spliceproxy.ipc.shared_count import SharedCount
 from spliceproxy.ipc.shared_meter import SharedMeter
+from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.pacing.paced_endpoint import PacedEndpoint
@@ -16,6 +18,8 @@ from spliceproxy.policy.networks import AccessList
 from spliceproxy.policy.rate import ClientRateLimits, RateLimit
 from spliceproxy.pump.endpoint import Endpoint, EndpointMaker
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.tls.endpoint import TlsEndpoint
+from spliceproxy.tls.tls_socket import TlsSocket
 
 _LOOK_AGAIN_S = 0.03
 """So long it may take until a worker sees that a place has become free in another one."""
@@ -119,19 +123,38 @@ def admission(settings: RouteSettings, tally: Tally) -> Admission:
     )
 
 
-def endpoint_maker(
+class PacedTlsEndpoint(TlsEndpoint, PacedEndpoint):
+    """Reads what was decrypted, no faster than it may."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointMakers:
+    """How one direction of a route's connections is read, by what its socket is."""
+
+    plain: EndpointMaker
+    tls: EndpointMaker
+
+    def of(self, sock: Socket) -> EndpointMaker:
+        """Return what makes the endpoint of a socket."""
+        return self.tls if isinstance(sock, TlsSocket) else self.plain
+
+
+def endpoint_makers(
     reactor: Reactor, settings: RouteSettings, tally: Tally, direction: str
-) -> EndpointMaker:
+) -> EndpointMakers:
     """How one direction of a route's connections is read: as fast as it may be.
 
     What is shared is shared by all endpoints that this makes, here and in other workers.
     """
     bandwidth, shared = settings.bandwidth, None
     if bandwidth.connection_bytes_s is None and bandwidth.route_bytes_s is None:
-        return Endpoint
+        return EndpointMakers(Endpoint, TlsEndpoint)
     if bandwidth.route_bytes_s is not None:
         labels = ("bandwidth", settings.name, direction)
         meter = SharedMeter(tally.table, tally.slot, *labels)
         waiting = SharedCount(tally.table, tally.slot, CommonKind.COUNT, labels)
         shared = SharedBandwidth(reactor, bandwidth.route_bytes_s, meter, waiting)
-    return partial(PacedEndpoint, bandwidth.connection_bytes_s, shared)
+    limits = (bandwidth.connection_bytes_s, shared)
+    return EndpointMakers(partial(PacedEndpoint, *limits), partial(PacedTlsEndpoint, *limits))

@@ -8,9 +8,12 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.route import Route, plain_flow
-from spliceproxy.proxy.route_limits import endpoint_maker
+from spliceproxy.proxy.route_limits import endpoint_makers
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.proxy import Settings
+from spliceproxy.tls.dialer import TlsDialer
+from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.tls.route_tls import RouteTls
 from spliceproxy.upstream.lookups import Lookups
 from spliceproxy.upstream.pool import BackendPool
 from spliceproxy.upstream.resolved import Resolved
@@ -27,10 +30,12 @@ class RouteOpener:
         tally: Tally,
         pipes: PipePool,
         mirrors: WorkerMirrors,
+        turns: HandshakeTurns,
         *,
         worker: int,
     ) -> None:
         self._reactor = reactor
+        self._turns = turns
         self._tally = tally
         self._pipes = pipes if settings.splice else None
         self._mirrors = mirrors
@@ -55,8 +60,8 @@ class RouteOpener:
             make_flow=plain_flow(self._pipes),
             pipes=self._pipes,
             timeouts=prepared.settings.timeouts,
-            make_client=endpoint_maker(*limited, "request"),
-            make_backend=endpoint_maker(*limited, "response"),
+            client_makers=endpoint_makers(*limited, "request"),
+            backend_makers=endpoint_makers(*limited, "response"),
         )
 
     def _open_backends(self, prepared: PreparedRoute) -> BackendPool:
@@ -70,10 +75,19 @@ class RouteOpener:
             partial(self._count_transition, settings.name),
             slot=tally.slot,
             worker=self._worker,
+            tls=self._dialers(prepared.tls),
         )
         self.pools.append(pool)
         self.lookups.append(Lookups(pool, groups, self._resolver, settings.resolve_interval_s))
         return pool
+
+    def _dialers(self, tls: RouteTls | None) -> list[TlsDialer | None] | None:
+        if tls is None:
+            return None
+        return [
+            None if client is None else TlsDialer(self._reactor, self._turns, client)
+            for client in tls.backends
+        ]
 
     def _count_transition(self, route: str, backend: str, cell: int) -> None:
         self._tally.cells(Kind.BACKEND, route, backend)[cell] += 1

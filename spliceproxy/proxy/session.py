@@ -17,6 +17,7 @@ steps are one call.
 """
 
 import select
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spliceproxy import reasons
@@ -38,12 +39,18 @@ from spliceproxy.pump.link import Link
 from spliceproxy.pump.parting import part
 from spliceproxy.sinks.mirrors import Mirrors, choose
 from spliceproxy.sinks.tapped_connection import TappedConnection
+from spliceproxy.tls.parting import Goodbye, part_from_tls
+from spliceproxy.tls.tls_socket import TlsSocket
 from spliceproxy.upstream.attempt import Attempt
 from spliceproxy.upstream.backend import Backend
 
 if TYPE_CHECKING:
     from spliceproxy.proxy.attachments import AttachedMirror
     from spliceproxy.proxy.frontend import Frontend
+
+
+Part = Callable[[Reactor, Link, Callable[[], None]], Goodbye | ResetAfterDelivery | None]
+"""Closes both sockets of a link that has ended; see `pump.parting.part`."""
 
 
 class Session:
@@ -56,6 +63,7 @@ class Session:
         "_client_watched",
         "_farewell",
         "_frontend",
+        "_part",
         "_reactor",
         "_route",
         "backend",
@@ -63,6 +71,7 @@ class Session:
         "link",
         "mirrors",
         "record",
+        "start_tls",
     )
 
     def __init__(
@@ -77,9 +86,8 @@ class Session:
         self._frontend = frontend
         self._route = route
         self.client = client
-        self.record = ConnectionRecord(
-            route.name, client.listener_name, client.name, client.peer, client.server_name
-        )
+        self.start_tls = client.start_tls
+        self.record = ConnectionRecord(route.name, *client.facts())
         self._client: Socket | None = sock
         self._client_watched = False
         self._attempt: Attempt | None = None
@@ -88,7 +96,8 @@ class Session:
         """Whom it is connected to, until both sockets are closed."""
         self.link: Link | None = None
         """What relays, as long as something does."""
-        self._farewell: ResetAfterDelivery | None = None
+        self._part: Part = part
+        self._farewell: Goodbye | ResetAfterDelivery | None = None
         self.mirrors: SessionMirrors | None = None
         """What it is copied to, or has been."""
 
@@ -154,16 +163,18 @@ class Session:
         self.record.connected(target.name, backend.state.name, connect_s)
         self._frontend.connected(self, connect_s)
         tapped = None if self._route.tapping is None else self._tap(self._route.tapping)
+        by_tls = isinstance(self._client, TlsSocket) or isinstance(sock, TlsSocket)
+        self._part = part_from_tls if by_tls else part
         self.link = Link(
             self._reactor,
             self,
             self._client,
             sock,
-            self._route.flow_with(tapped.tap("request") if tapped else None),
-            self._route.flow_with(tapped.tap("response") if tapped else None),
+            self._route.flow_with(tapped.tap("request") if tapped else None, by_tls=by_tls),
+            self._route.flow_with(tapped.tap("response") if tapped else None, by_tls=by_tls),
             self._route.timeouts,
-            self._route.make_client,
-            self._route.make_backend,
+            self._route.client_makers.of(self._client),
+            self._route.backend_makers.of(sock),
         )
         watched, self._client_watched = self._client_watched, False
         self.link.start(client_registered=watched)
@@ -201,17 +212,19 @@ class Session:
         self._frontend.tell(self.record)
         self._frontend.forget(self)
 
-    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(
+        self, target: SocketAddress, backend: Backend, why: str, detail: str = ""
+    ) -> None:
         """Tell that a backend did not answer."""
         self.record.attempts += 1
         self._frontend.connect_failed(backend.state.name, why)
-        self._warn(
-            "connect_failed",
-            backend=backend.state.name,
-            address=target.name,
-            reason=why,
-            remedy=remedy_of_connect(why),
-        )
+        labels = {
+            "backend": backend.state.name,
+            "address": target.name,
+            "reason": why,
+            "remedy": remedy_of_connect(why),
+        }
+        self._warn("connect_failed", **labels, **({"detail": detail} if detail else {}))
 
     def not_connected(self, why: str) -> None:
         """Turn the client away: no backend can be had."""
@@ -268,7 +281,7 @@ class Session:
         self.link = None
         self._note(reason_of(link), link)
         self._client = self._backend = None
-        self._farewell = part(self._reactor, link, self._sockets_closed)
+        self._farewell = self._part(self._reactor, link, self._sockets_closed)
         if self._farewell is None:
             self._sockets_closed()
         else:

@@ -102,6 +102,8 @@ class SessionMirrors:
             session.record.peer,
             session.record.backend_name,
             session.record.server_name,
+            session.record.tls,
+            session.record.tlvs,
         )
 
     def _describe(self) -> dict[str, object]:

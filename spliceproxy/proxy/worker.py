@@ -23,9 +23,9 @@ from spliceproxy.proxy.capacity import mirror_budget_bytes, spare_descriptors
 from spliceproxy.proxy.frontend import Frontend
 from spliceproxy.proxy.health_watch import HealthWatch
 from spliceproxy.proxy.loop_guard import LoopGuard
-from spliceproxy.proxy.preamble import Preamble
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.proxy.publisher import Publisher
+from spliceproxy.proxy.reception import Entering
 from spliceproxy.proxy.route import Route
 from spliceproxy.proxy.route_limits import accept_limits
 from spliceproxy.proxy.route_opener import RouteOpener
@@ -36,6 +36,7 @@ from spliceproxy.proxy.worker_mirrors import WorkerMirrors
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.mirrors import Mirrors
+from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.upstream.checker import Checker
 from spliceproxy.upstream.resolved import LOOKUP_INTERVAL_S, keep_resolved
 
@@ -68,10 +69,12 @@ class Worker:
         self._idle = trio.Event()
         self._mirrors = WorkerMirrors(self.reactor, mirror_budget_bytes(settings), sample_key)
         self.pipes = self._make_pipes(mirrored=any(route.settings.mirrors for route in routes))
+        self._turns = HandshakeTurns(self.reactor)
         self.opener = RouteOpener(
-            self.reactor, settings, tally, self.pipes, self._mirrors, worker=number
+            self.reactor, settings, tally, self.pipes, self._mirrors, self._turns, worker=number
         )
         self._frontends = self._make_frontends(routes)
+        self._tls = [route.tls for route in routes if route.tls is not None]
         self.attachments = WorkerAttachments(
             self.reactor, self._mirrors, self.pipes, self._frontends, _spare_descriptors(routes)
         )
@@ -104,7 +107,7 @@ class Worker:
             routes, dict(zip(by_name, self.opener.pools, strict=True)), tells=self._number == 0
         )
         for route, frontend in zip(routes, frontends, strict=True):
-            frontend.open_reception(route.settings, by_name, self._tally)
+            frontend.open_reception(route.settings, by_name, self._tally, self._turns)
         return frontends
 
     def _make_frontend(self, prepared: PreparedRoute, route: Route) -> Frontend:
@@ -118,8 +121,13 @@ class Worker:
             counters=SessionCounters(self._tally, name, most, route.mirrors),
             tell=self._tell_at(self._settings.log.level),
         )
-        frontend.listen(prepared.listening, shared=self._settings.workers > 1)
+        frontend.listen(prepared.listening, prepared.tls, shared=self._settings.workers > 1)
         return frontend
+
+    def use_tickets(self, secret: bytes) -> None:
+        """Give and take session tickets of TLS by a secret."""
+        for tls in self._tls:
+            tls.use_tickets(secret)
 
     def set_log_level(self, level: LogLevel) -> None:
         """Log what is of this level or above."""
@@ -246,9 +254,9 @@ class Worker:
 
     def reset_all(self, why: str) -> int:
         """Reset what is left; how many connections that were."""
-        left: list[Preamble | Session] = []
+        left: list[Entering | Session] = []
         for frontend in self._frontends:
-            left += frontend.preambles
+            left += frontend.entering
         # First those who wait: else each would be connected to a backend for a moment.
         sessions = sorted(self.sessions, key=lambda session: session.backend is not None)
         left += [*sessions, *self.mirroring]

@@ -19,6 +19,7 @@ from spliceproxy.settings.rate import RateSettings
 from spliceproxy.settings.sni import SniSettings
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
+from spliceproxy.settings.tls import CertificateSettings, ClientRules, TlsDial, TlsListen
 
 
 class RoutesFile(Settings):
@@ -46,8 +47,12 @@ MODELS: tuple[type[BaseModel], ...] = (
     ListenSettings,
     RouteDefaults,
     ListenSettings,
+    TlsListen,
+    CertificateSettings,
+    ClientRules,
     Timeouts,
     BackendSettings,
+    TlsDial,
     QueueSettings,
     HealthCheckSettings,
     EjectionSettings,

@@ -2,9 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from spliceproxy.settings import help_texts
+from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.admin_access import (
     LEAST_TOKEN_LENGTH,
     check_exposure,
@@ -20,9 +28,10 @@ from spliceproxy.settings.attach_grants import (
 )
 from spliceproxy.settings.fields import Flag, described, reads
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.listen_address import LISTEN_FORMS
+from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress
 from spliceproxy.settings.model import Model
 from spliceproxy.settings.shapes import OneOrMany, Shorthand
+from spliceproxy.settings.tls import ClientRules
 
 _SECRET = described("secret", {"type": "string", "minLength": LEAST_TOKEN_LENGTH})
 
@@ -70,6 +79,11 @@ class AdminSettings(Model):
         description="Who else than root and the proxy's own user may give orders by a unix "
         "socket, the statistics socket too: users by name or number, and `group:NAME`.",
     )
+    certificate_operators: ClientRules | None = Field(
+        default=None,
+        description="Who may give orders by the certificate that `tls` of `listen` asks for. "
+        "Others that its `clients` lets in may look. Without it: nobody.",
+    )
     attach: Annotated[tuple[_Grant, ...], OneOrMany()] = Field(
         default=DEFAULT_GRANTS,
         description=f"Which mirrors operators may attach: {GRANT_FORMS} and what is below it. "
@@ -83,12 +97,38 @@ class AdminSettings(Model):
     @model_validator(mode="after")
     def _is_safe(self) -> "AdminSettings":
         check_tokens(self.token, self.viewer_token)
-        check_exposure(
-            [listen.address for listen in self.listen],
-            has_token=self.has_token,
-            insecure=self.insecure,
-        )
+        check_exposure(self.open_addresses, has_token=self.has_token, insecure=self.insecure)
         return self
+
+    @field_validator("listen")
+    @classmethod
+    def _knows_unix_clients(cls, listen: tuple[ListenSettings, ...]) -> tuple[ListenSettings, ...]:
+        for each in listen:
+            if each.tls is not None and isinstance(each.address, UnixAddress):
+                raise ValueError(f"{each.address} has no TLS: who its clients are the kernel says")
+            if each.tls is not None and each.tls.starttls is not None:
+                raise ValueError("HTTP begins with TLS at once: expected no `starttls`")
+        return listen
+
+    @field_validator("certificate_operators")
+    @classmethod
+    def _asks_for_certificates(
+        cls, rules: ClientRules | None, info: ValidationInfo
+    ) -> ClientRules | None:
+        listen = info.data.get("listen")
+        asks = listen is None or any(each.tls and each.tls.asks_clients for each in listen)
+        if rules is not None and not asks:
+            raise ValueError("nobody is asked for a certificate: expected `client_ca` in `tls`")
+        return rules
+
+    @property
+    def open_addresses(self) -> list[ListenAddress]:
+        """Those whose clients need no certificate."""
+        return [
+            each.address
+            for each in self.listen
+            if each.tls is None or not each.tls.requires_certificate
+        ]
 
     @property
     def has_token(self) -> bool:

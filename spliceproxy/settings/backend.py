@@ -16,6 +16,8 @@ from spliceproxy.settings.fields import (
 )
 from spliceproxy.settings.hosts import parse_ip
 from spliceproxy.settings.model import Model
+from spliceproxy.settings.shapes import Switch
+from spliceproxy.settings.tls import TlsDial
 
 MAX_WEIGHT = 256
 SendProxy = Literal["v1", "v2"]
@@ -54,6 +56,10 @@ class BackendSettings(Model):
         description="Connect from this IP address of this machine; of a name's addresses only "
         "those of the same family are used.",
     )
+    tls: Annotated[TlsDial | None, Switch()] = Field(
+        default=None,
+        description="Speak TLS with it: `true`, or a mapping; see [TLS](tls.md).",
+    )
 
     @field_validator("weight")
     @classmethod
@@ -68,3 +74,15 @@ class BackendSettings(Model):
         if source is not None and isinstance(info.data.get("address"), UnixAddress):
             raise ValueError("a unix socket is connected to from no address: expected none")
         return source
+
+    @field_validator("tls")
+    @classmethod
+    def _check_peer_name(cls, tls: TlsDial | None, info: ValidationInfo) -> TlsDial | None:
+        address = info.data.get("address")
+        if tls is not None and tls.verify and tls.name is None:
+            if isinstance(address, UnixAddress):
+                raise ValueError("a unix socket has no name to check: expected `name`")
+            if isinstance(address, SrvAddress):
+                # Whoever answers for DNS chooses the targets' names (RFC 6125, section 6.5).
+                raise ValueError("which names srv: lists is up to DNS: expected `name`")
+        return tls

@@ -43,3 +43,7 @@ LOG_FORMAT = "'auto' is console on a terminal and JSON otherwise."
 LOG_LEVEL = "'info' has one line for each connection."
 ACCESS_LOG_FORMAT = "'auto' is as for the log; 'haproxy-tcp' is HAProxy's 'option tcplog'."
 ADMIN_INSECURE = "Without a token let everybody look who can connect. Nobody gives orders then."
+TLS_KEY = (
+    "The certificate's private key, which others must not be able to read. Without it: in its file."
+)
+SELF_SIGNED = "for trying it out. Its fingerprint is in the log."

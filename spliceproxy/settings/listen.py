@@ -11,6 +11,8 @@ from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.fields import described, reads
 from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress, parse_listen
 from spliceproxy.settings.model import Model
+from spliceproxy.settings.shapes import Shorthand
+from spliceproxy.settings.tls import TlsListen
 
 
 def parse_mode(text: str) -> int:
@@ -61,6 +63,11 @@ class ListenSettings(Model):
         default=None, description="Of a unix socket's file. Without it: who started the command."
     )
     group: Account = Field(default=None, description="Of a unix socket's file.")
+    tls: Annotated[TlsListen | None, Shorthand("certificate")] = Field(
+        default=None,
+        description="Speak TLS with the clients: a mapping, or the file of the certificate and its "
+        "key; see [TLS](tls.md).",
+    )
 
     @field_validator("mode", "owner", "group")
     @classmethod

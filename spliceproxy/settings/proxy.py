@@ -6,7 +6,7 @@ uses the names of the fields, which have their units.
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.admin import AdminSettings
@@ -37,6 +37,7 @@ from spliceproxy.settings.sample_key import SampleKey
 from spliceproxy.settings.shapes import NotEmpty, OneOrMany, Shorthand
 from spliceproxy.settings.stats_socket import StatsSocketSettings
 from spliceproxy.settings.timeouts import Timeouts
+from spliceproxy.settings.tls import FilePath
 
 
 class RouteDefaults(AdmissionSettings, PoolSettings):
@@ -87,6 +88,17 @@ class RouteSettings(PreambleSettings, RouteDefaults):
         "each](#backends-each). A connection goes to another one when a connect fails. May be "
         "left out where `sni` leads elsewhere.",
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _hellos_come_first(
+        cls, listen: tuple[ListenSettings, ...], info: ValidationInfo
+    ) -> tuple[ListenSettings, ...]:
+        if info.data.get("sni") and any(each.tls and each.tls.starttls for each in listen):
+            raise ValueError(
+                "with `sni` a connection begins with a TLS hello: expected no `starttls`"
+            )
+        return listen
 
     @property
     def addresses(self) -> tuple[BackendPlace, ...]:
@@ -159,6 +171,11 @@ class Settings(PrivilegeSettings):
         default=AccessLogSettings(),
         description="Where the lines of connections go, a log destination or a mapping; false: "
         "nowhere. See [access log](access-log.md).",
+    )
+    tls_key_log: FilePath | None = Field(
+        default=None,
+        description="Write the secrets of all TLS connections to this file, in the NSS format, for "
+        "Wireshark and the like. Whoever has it can read what was recorded.",
     )
     routes: Annotated[tuple[RouteSettings, ...], NotEmpty()] = Field(
         description="What is forwarded where."

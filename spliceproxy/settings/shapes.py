@@ -66,6 +66,28 @@ class Shorthand:
         return {"anyOf": [*alone, handler(schema)]}
 
 
+class Switch:
+    """A mapping, or `true` for one that says nothing, or `false` for none."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Make a mapping of `true`."""
+        return core_schema.no_info_before_validator_function(_switch, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell editors of both ways to write it."""
+        return {"anyOf": [{"type": "boolean"}, handler(schema)]}
+
+
+def _switch(value: object) -> object:
+    if isinstance(value, str) and value in ("true", "false"):
+        return {} if value == "true" else None
+    return value
+
+
 def _not_empty(value: object) -> object:
     if value == ():
         raise ValueError("is empty: expected one or more")

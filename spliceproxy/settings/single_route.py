@@ -22,6 +22,8 @@ from spliceproxy.settings.model import Model
 from spliceproxy.settings.privileges import SandboxMode
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.timeouts import Timeouts
+from spliceproxy.settings.tls import TlsDial, TlsListen
+from spliceproxy.settings.tls_texts import TlsBackend
 
 _TIMEOUTS = {
     "connect_timeout_s": "connect_s",
@@ -44,7 +46,8 @@ _GROUPS: dict[str, tuple[type[Model], dict[str, str]]] = {
 }
 """Of `Settings`: a field's model, and what its fields are called here."""
 _OF_ROUTE = {name: name for name in ("backlog", "max_connections", "mirrors")}
-ROUTE_OPTIONS = frozenset({"listen", "backends", *_OF_ROUTE, *_TIMEOUTS})
+_OF_TLS = {"tls_certificate": "certificate", "tls_key": "key", "self_signed": "self_signed"}
+ROUTE_OPTIONS = frozenset({"listen", "backends", *_OF_ROUTE, *_TIMEOUTS, *_OF_TLS})
 """Those that a routes file has for each of its routes."""
 
 
@@ -55,6 +58,9 @@ class Options(TypedDict, total=False):
     connect_timeout_s: float
     idle_timeout_s: float
     tcp_user_timeout_s: float
+    tls_certificate: str | None
+    tls_key: str | None
+    self_signed: bool
     drain_timeout_s: float
     reload_drain_timeout_s: float
     max_generations: int
@@ -82,13 +88,17 @@ class Options(TypedDict, total=False):
 
 
 def single_route(
-    listen: Sequence[ListenAddress], backends: Sequence[Address], **options: Unpack[Options]
+    listen: Sequence[ListenAddress],
+    backends: Sequence[Address | TlsBackend],
+    **options: Unpack[Options],
 ) -> Settings:
     """Return the settings of a proxy with one route."""
     given: dict[str, Any] = dict(options)
+    with_clients = _take(given, _OF_TLS)
+    tls = TlsListen(**with_clients) if any(with_clients.values()) else None
     route = RouteSettings(
-        listen=tuple(ListenSettings(address=address) for address in listen),
-        backends=tuple(BackendSettings(address=address) for address in backends),
+        listen=tuple(ListenSettings(address=address, tls=tls) for address in listen),
+        backends=tuple(map(_backend, backends)),
         timeouts=Timeouts(**_take(given, _TIMEOUTS)),
         **_take(given, _OF_ROUTE),
     )
@@ -96,6 +106,12 @@ def single_route(
         name: model(**_take_group(given, name)) for name, (model, _) in _GROUPS.items()
     }
     return Settings(routes=(route,), **groups, **given)
+
+
+def _backend(backend: Address | TlsBackend) -> BackendSettings:
+    if isinstance(backend, TlsBackend):
+        return BackendSettings(address=backend.address, tls=TlsDial(**backend.options))
+    return BackendSettings(address=backend)
 
 
 def override(settings: Settings, **options: Any) -> Settings:

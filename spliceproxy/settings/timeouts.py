@@ -27,8 +27,8 @@ class Timeouts(Model):
     )
     client_hello_s: Timeout = key(
         "client_hello",
-        "Refuse a client that has not sent its TLS hello, or PROXY header, by then. Only where "
-        "there is `sni` or `accept_proxy`.",
+        "Refuse a client that has not sent its TLS hello, or PROXY header, or agreed on TLS, by "
+        "then. Only where there is `sni`, `accept_proxy` or `tls`.",
         default=5.0,
     )
     half_closed_s: Timeout | None = key(

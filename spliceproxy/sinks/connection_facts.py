@@ -21,6 +21,10 @@ class ConnectionFacts:
     """The same backend as it is configured."""
     server_name: str | None = None
     """What the client's TLS hello asked for."""
+    tls: dict[str, str | bool] | None = None
+    """What a TLS handshake with the client has agreed on, where it has ended here."""
+    tlvs: dict[str, str | bool] | None = None
+    """What a PROXY header has told of the client besides its addresses."""
 
     def line(self) -> dict[str, object]:
         """Return what is known by its names."""

@@ -12,8 +12,11 @@ from spliceproxy.loop.race import Race
 from spliceproxy.loop.timers import Timer
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.tls.dialer import BackendHandshake, TlsDialer
+from spliceproxy.tls.start_tls import StartTls
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.pool import BackendPool
+from spliceproxy.upstream.starttls_dial import StartTlsDial, make_plan
 
 
 class AttemptOwner(Protocol):
@@ -23,13 +26,19 @@ class AttemptOwner(Protocol):
     def client_ip(self) -> bytes:
         """The client's address as its 4 or 16 bytes; empty if it has none."""
 
+    @property
+    def start_tls(self) -> StartTls | None:
+        """What the client has asked this proxy for TLS with, and was greeted; None: it has not."""
+
     def proxied_client(self) -> ProxiedClient:
         """Return what a backend may be told of the client."""
 
     def connected(self, sock: Socket, target: SocketAddress, backend: Backend) -> None:
         """Take the connected socket, and give the backend back to the pool at the end."""
 
-    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(
+        self, target: SocketAddress, backend: Backend, why: str, detail: str = ""
+    ) -> None:
         """Take note of a backend's address that did not answer; the next one is tried."""
 
     def not_connected(self, why: str) -> None:
@@ -66,7 +75,7 @@ class Attempt:
         self._owner = owner
         self._over = False
         self._backend: Backend | None = None
-        self._dial: Dial | Race | None = None
+        self._dial: Dial | Race | StartTlsDial | BackendHandshake | None = None
         self._timer: Timer | None = None
         self.tried: tuple[BackendState, ...] = ()
         """Whom it has asked in vain."""
@@ -177,7 +186,7 @@ class Attempt:
         self._fail(reasons.QUEUE_TIMEOUT)
 
     def connected(self, sock: Socket, target: SocketAddress) -> None:
-        """Write the header, and hand the socket over."""
+        """Write the header, agree on TLS, and hand the socket over."""
         assert self._backend is not None  # noqa: S101
         header = self._backend.header
         why = "" if header is None else _send(sock, header(self._owner.proxied_client()))
@@ -185,7 +194,32 @@ class Attempt:
             self._pool.reactor.close_later(sock)
             self.attempt_failed(target, why)
             self.dial_failed(why)
-            return
+        elif self._backend.tls is not None or self._owner.start_tls is not None:
+            self._secure(self._backend.tls, sock, target)
+        else:
+            self.secured(sock, target)
+
+    def _secure(self, tls: TlsDialer | None, sock: Socket, target: SocketAddress) -> None:
+        plan, timeout_s = make_plan(tls, self._owner.start_tls), self._pool.connect_timeout_s
+        dial: StartTlsDial | BackendHandshake
+        try:
+            if plan is not None:
+                whole = (self._pool.reactor, self, sock, target, timeout_s, tls, plan)
+                dial = StartTlsDial(*whole)
+            elif tls is not None:
+                dial = BackendHandshake(tls, self, sock, target, timeout_s)
+            else:
+                self.secured(sock, target)
+                return
+        except BaseException:
+            self._pool.reactor.close_later(sock)
+            raise
+        self._dial = dial
+        dial.start()
+
+    def secured(self, sock: Socket, target: SocketAddress) -> None:
+        """Hand the socket over."""
+        assert self._backend is not None  # noqa: S101
         self._over = True
         backend, self._backend = self._backend, None
         self._dial = None
@@ -195,11 +229,16 @@ class Attempt:
             backend.health.connect_succeeded()
         self._owner.connected(sock, target, backend)
 
-    def attempt_failed(self, target: SocketAddress, why: str) -> None:
+    def attempt_failed(self, target: SocketAddress, why: str, detail: str = "") -> None:
         """Pass on that an address did not answer."""
         assert self._backend is not None  # noqa: S101
         self._backend.note(target, why)
-        self._owner.connect_failed(target, self._backend, why)
+        self._owner.connect_failed(target, self._backend, why, detail)
+
+    def not_secured(self, target: SocketAddress, why: str, detail: str) -> None:
+        """Go on with another backend: there is no agreeing with this one."""
+        self.attempt_failed(target, why, detail)
+        self.dial_failed(why)
 
     def dial_failed(self, why: str) -> None:
         """Go on with another backend."""

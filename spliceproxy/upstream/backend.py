@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Set
 
 from spliceproxy import reasons
-from spliceproxy.formats.proxy_protocol import version1, version2
+from spliceproxy.formats.proxy_protocol import version1
 from spliceproxy.formats.proxy_protocol.header import ProxiedClient
-from spliceproxy.formats.proxy_protocol.tlvs import pack_hops
+from spliceproxy.formats.proxy_protocol.introduction import introduce
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress, family_of
 from spliceproxy.policy.balance.state import BackendState
+from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.upstream.address_order import AddressOrder
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import (
@@ -29,13 +30,7 @@ def _encode_version1(client: ProxiedClient) -> bytes:
     return version1.encode(client.source, client.destination)
 
 
-def _encode_version2(client: ProxiedClient) -> bytes:
-    # A client that no header has introduced cannot have come round.
-    tlvs = [pack_hops(client.hops)] if client.hops else []
-    return version2.encode(client.source, client.destination, tlvs)
-
-
-HEADERS: dict[str | None, Header] = {"v1": _encode_version1, "v2": _encode_version2}
+HEADERS: dict[str | None, Header] = {"v1": _encode_version1, "v2": introduce}
 
 
 class Backend:
@@ -51,6 +46,7 @@ class Backend:
         "settings",
         "sockets",
         "state",
+        "tls",
     )
 
     def __init__(
@@ -62,9 +58,12 @@ class Backend:
         count: CountTransition = nobody_counts,
         *,
         slot: int = 0,
+        tls: TlsDialer | None = None,
     ) -> None:
         self.settings = settings = member.settings
         self.resolved = member.resolved
+        self.tls = tls
+        """What a connection to it is secured by; None: it speaks no TLS."""
         self.addresses: AddressOrder | None = None
         """Which of several addresses is tried first; None if there is one at most."""
         self.loops = False

@@ -6,6 +6,7 @@ import structlog
 
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Group, Member
 from spliceproxy.upstream.health import CountTransition, judging, nobody_counts
@@ -26,15 +27,18 @@ class Membership:
         *,
         slot: int,
         tells: bool,
+        tls: Sequence[TlsDialer | None] | None = None,
     ) -> None:
-        """One worker tells the log of what comes and goes."""
+        """One worker tells the log of what comes and goes; `tls` is that of each entry."""
         self._table = table
         self._slot = slot
         self._count = count
         self._judging = judging(settings.name, settings)
         self._tells = tells
+        self._tls = tls or [None] * len(groups)
         self._by_entry = [
-            [self._make(member, member.name) for member in group.members] for group in groups
+            [self._make(member, member.name, number) for member in group.members]
+            for number, group in enumerate(groups)
         ]
 
     @property
@@ -54,7 +58,7 @@ class Membership:
             if backend is None:
                 name = _free_name(member.name, names)
                 names.add(name)
-                backend = self._make(member, name)
+                backend = self._make(member, name, number)
             else:
                 backend.update(member)
             after.append(backend)
@@ -72,8 +76,9 @@ class Membership:
         for backend in self.backends:
             backend.health.show()
 
-    def _make(self, member: Member, name: str) -> Backend:
-        return Backend(member, name, self._judging, self._table, self._count, slot=self._slot)
+    def _make(self, member: Member, name: str, number: int) -> Backend:
+        whole = (member, name, self._judging, self._table, self._count)
+        return Backend(*whole, slot=self._slot, tls=self._tls[number])
 
     def _tell(self, before: list[Backend], after: list[Backend]) -> None:
         come = [backend.state.name for backend in after if backend not in before]

@@ -10,6 +10,7 @@ from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
 from spliceproxy.policy.balance.state import BackendState
 from spliceproxy.settings.proxy import RouteSettings
+from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.client_queue import ClientQueue
 from spliceproxy.upstream.group import Group
@@ -35,7 +36,9 @@ class BackendPool:
         *,
         slot: int = 0,
         worker: int = 0,
+        tls: Sequence[TlsDialer | None] | None = None,
     ) -> None:
+        """`tls` is what secures connections to the backends of each entry, where any is to be."""
         self.reactor = reactor
         self.retries = sys.maxsize if settings.retries is None else settings.retries
         limited = any(backend.max_connections for backend in settings.backends)
@@ -51,7 +54,9 @@ class BackendPool:
         self.closes_lost = settings.on_down == "close"
         """Whether connections end when their backend goes down."""
         self._balance = settings.balance
-        self.membership = Membership(groups, settings, table, count, slot=slot, tells=worker == 0)
+        self.membership = Membership(
+            groups, settings, table, count, slot=slot, tells=worker == 0, tls=tls
+        )
         self.changed: Callable[[], None] = _do_nothing
         """Called when backends have other addresses."""
         self._arrange(skipped_turns=worker)

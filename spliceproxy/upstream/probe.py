@@ -1,6 +1,7 @@
 """One check of one backend: connect, and see what it says."""
 
 import errno
+import select
 import socket
 from contextlib import closing, suppress
 
@@ -9,10 +10,14 @@ import trio
 from spliceproxy import reasons
 from spliceproxy.errors import quote
 from spliceproxy.formats.proxy_protocol.header import ProxiedClient
+from spliceproxy.formats.starttls.negotiation import StartTlsError
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket, bind_source, finish_cleanly, prepare_stream
 from spliceproxy.settings.health import HealthCheckSettings
+from spliceproxy.tls.tls_errors import TlsError
+from spliceproxy.tls.tls_socket import TlsSocket
+from spliceproxy.upstream.asking_probe import ask_for_tls
 from spliceproxy.upstream.backend import Backend
 
 CHECK_TIMEOUT = "check_timeout"
@@ -62,10 +67,10 @@ def _open(target: SocketAddress, backend: Backend, check: HealthCheckSettings) -
             finish_cleanly(sock)
         if backend.settings.source is not None:
             bind_source(sock, backend.settings.source)
+        return sock if backend.tls is None else backend.tls.wrap(sock)
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 async def _ask(
@@ -73,8 +78,19 @@ async def _ask(
 ) -> str:
     try:
         await _connect(sock, target)
-        await _send(sock, _greeting(backend) + check.send)
+        if isinstance(sock, TlsSocket):
+            sock.send_before_tls(_greeting(backend))
+            if backend.tls is not None and backend.tls.start_tls is not None:
+                await ask_for_tls(sock, backend.tls.start_tls.with_backend())
+            await _shake_hands(sock)
+            await _send(sock, check.send)
+        else:
+            await _send(sock, _greeting(backend) + check.send)
         return await _expect(sock, check.expect)
+    except StartTlsError as error:
+        return f"{error.why} {quote(str(error))}"
+    except TlsError as error:
+        return f"backend_{error.name} {quote(error.detail)}"
     except OSError as error:
         return reasons.name_error("backend", error.errno or 0)
 
@@ -98,6 +114,15 @@ async def _connect(sock: Socket, target: SocketAddress) -> None:
         raise OSError(errno.ECONNREFUSED, "connected to itself")
 
 
+async def _shake_hands(sock: TlsSocket) -> None:
+    while events := sock.advance():
+        if events & select.EPOLLOUT:
+            await trio.lowlevel.wait_writable(sock.fileno())
+            sock.flush()
+        else:
+            await trio.lowlevel.wait_readable(sock.fileno())
+
+
 async def _send(sock: Socket, data: bytes) -> None:
     while data:
         try:
@@ -113,7 +138,7 @@ async def _expect(sock: Socket, expected: bytes) -> str:
         chunk = await _receive(sock, len(expected) - len(received))
         if not chunk:
             return CLOSED_EARLY
-        received += chunk
+        received += chunk[: len(expected) - len(received)]  # by TLS it may be more
         if not expected.startswith(received):
             text = received.decode("ascii", "backslashreplace")
             return f"unexpected_answer {quote(text)}"

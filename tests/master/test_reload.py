@@ -94,13 +94,13 @@ class Begun:
             lambda: load_configuration(settings, InheritedSockets()), self.parts.logs, lambda: None
         )
 
-    def _make(self, loaded: LoadedConfiguration, sockets: list[list[socket.socket]]) -> Generation:
+    def _make(self, loaded: LoadedConfiguration, change: ListenerChange) -> Generation:
         def be_worker(_generation: Generation, assignment: Assignment) -> int:
             return self._work(assignment.orders)
 
         parts = self.parts
         return make_generation(
-            2, loaded, parts.logs, sockets, parts.slots, parts.admin, be_worker, SampleKeys()
+            2, loaded, parts.logs, change, parts.slots, parts.admin, be_worker, SampleKeys()
         )
 
     def _take_over(self, generation: Generation, change: ListenerChange) -> None:

@@ -10,6 +10,7 @@ from spliceproxy.proxy.worker import Worker
 from spliceproxy.pump.endpoint import Endpoint
 from spliceproxy.pump.link import Link
 from spliceproxy.pump.splice_flow import SpliceFlow
+from spliceproxy.tls.endpoint import TlsEndpoint
 
 _ASKED_FOR = select.EPOLLIN | select.EPOLLOUT
 
@@ -51,6 +52,8 @@ def _check_watched(endpoint: Endpoint, interest: dict[int, int]) -> None:
     waits = isinstance(endpoint, PacedEndpoint) and endpoint._waits
     reads = not endpoint.inbound.done and not endpoint.inbound.paused and not waits
     needed = select.EPOLLIN * reads | select.EPOLLOUT * endpoint.outbound.paused
+    if isinstance(endpoint, TlsEndpoint) and endpoint.sock.unsent:
+        needed |= select.EPOLLOUT
     if endpoint.fd in interest:
         assert interest[endpoint.fd] & _ASKED_FOR == needed
     else:

@@ -3,12 +3,14 @@
 import errno
 import random
 import socket
+import ssl
 from typing import Literal
 
 import trio
 import trio.lowlevel
 
 from tests.streams import RESET_ON_CLOSE, Buffers
+from tests.tls.played import PlayedTls
 
 End = Literal["eof", "reset"]
 """How the other side's stream ended, as this side can see it."""
@@ -17,12 +19,30 @@ End = Literal["eof", "reset"]
 class Peer:
     """A socket whose every step the test decides; it remembers a reset that it has met."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.SocketType) -> None:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.was_reset = False
+
+    async def speak_tls(
+        self,
+        *,
+        server_side: bool,
+        context: ssl.SSLContext | None = None,
+        name: str = "localhost",
+    ) -> None:
+        """From now on what is sent is encrypted, and what is received decrypted."""
+        self.sock = played = PlayedTls(
+            self.sock, server_side=server_side, context=context, name=name
+        )
+        await played.shake_hands()
+
+    @property
+    def encrypted_bytes(self) -> int:
+        """What is on its way beside that of which sending has told: a part of a record."""
+        return self.sock.encrypted_bytes if isinstance(self.sock, PlayedTls) else 0
 
     async def send(self, data: bytes) -> None:
         view = memoryview(data)

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import trio
@@ -16,16 +16,40 @@ from spliceproxy.proxy.worker import Worker
 from spliceproxy.serving import Proxy, serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.single_route import single_route
+from spliceproxy.settings.tls_texts import TlsBackend
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import check_bookkeeping, epoll_interest, listening_descriptors
 from tests.proxy.counters import check_counters
 from tests.proxy.peer import Acceptor, Peer, open_peer
 from tests.streams import KERNEL_CHOICE, Buffers
+from tests.tls.certificates import authority, certificate
 
 PATIENCE_S = 20.0
 
 Transport = Literal["tcp", "unix"]
 
+
+class Mode(NamedTuple):
+    """How a connection is relayed, and with whom TLS is spoken."""
+
+    splice: bool = True
+    tls: tuple[str, ...] = ()
+
+    @property
+    def splices(self) -> bool:
+        """Whether bytes are spliced: what is encrypted or decrypted is copied."""
+        return self.splice and not self.tls
+
+
+SPLICE, COPY = Mode(), Mode(splice=False)
+TLS_MODES = {
+    "tls": Mode(tls=("client",)),
+    "tls-backend": Mode(tls=("backend",)),
+    "tls-both": Mode(tls=("client", "backend")),
+}
+all_modes = pytest.mark.parametrize(
+    "mode", [SPLICE, COPY, *TLS_MODES.values()], ids=["splice", "copy", *TLS_MODES]
+)
 both_modes = pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 both_transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
 
@@ -51,19 +75,30 @@ class Relay:
     log: list[EventDict]
     buffers: Buffers
     peers: list[Peer] = field(default_factory=list)
+    tls: tuple[str, ...] = ()
+    """With which of its peers the proxy speaks TLS."""
 
     @property
     def worker(self) -> Worker:
         return self.proxy.worker
 
-    async def open_client(self) -> Peer:
+    async def open_client_untouched(self) -> Peer:
+        """A client that has not said a word yet."""
         client = await open_peer(self.proxy.addresses[0], self.buffers)
         self.peers.append(client)
+        return client
+
+    async def open_client(self) -> Peer:
+        client = await self.open_client_untouched()
+        if "client" in self.tls:
+            await client.speak_tls(server_side=False)
         return client
 
     async def accept(self) -> Peer:
         backend = await self.acceptor.accept()
         self.peers.append(backend)
+        if "backend" in self.tls:
+            await backend.speak_tls(server_side=True)
         return backend
 
     async def connect(self) -> Connection:
@@ -99,6 +134,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
 async def relay(
     *,
     splice: bool = True,
+    mode: Mode | None = None,
     transport: Transport = "tcp",
     buffers: Buffers = KERNEL_CHOICE,
     backends: Callable[[Address], tuple[Address, ...]] = lambda own: (own,),
@@ -115,11 +151,18 @@ async def relay(
         acceptor = Acceptor(own, buffers, accept_backlog)
         if not isinstance(acceptor.address, str):
             backend = TcpAddress("127.0.0.1", acceptor.address[1])
-        settings = single_route((listen,), backends(backend), workers=1, splice=splice, **limits)
+        mode = Mode(splice) if mode is None else mode
+        there: tuple[Address | TlsBackend, ...] = backends(backend)
+        if "client" in mode.tls:
+            limits = {**limits, "tls_certificate": certificate()}
+        if "backend" in mode.tls:
+            trust = {"ca": authority(), "name": "localhost"}
+            there = tuple(TlsBackend(each, trust) for each in backends(backend))
+        settings = single_route((listen,), there, workers=1, splice=mode.splice, **limits)
         peers: list[Peer] = []
         try:
             async with serve(settings) as proxy:
-                relay = Relay(proxy, acceptor, log, buffers, peers)
+                relay = Relay(proxy, acceptor, log, buffers, peers, mode.tls)
                 yield relay
                 check_bookkeeping(proxy.worker)
                 for peer in peers:

@@ -8,7 +8,7 @@ import trio
 
 from tests.faults import Counted, FailAt
 from tests.proxy.faulty_exchange import PLACES, SMALL, Seam, one_exchange
-from tests.proxy.relay import relay
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Mode, relay
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.streams import Buffers
 
@@ -17,8 +17,18 @@ ROOMY = Buffers(send_bytes=65536, receive_bytes=65536)
 
 FAILURES = [errno.ENOMEM, errno.ECONNRESET, errno.EPIPE]
 
-# The call, and whether it belongs to splicing or to copying.
-calls = pytest.mark.parametrize("call", ["splice", "receive", "send"])
+# The call, and a way to relay in which it is made.
+calls = pytest.mark.parametrize(
+    ("call", "mode"),
+    [
+        ("splice", SPLICE),
+        ("receive", COPY),
+        ("send", COPY),
+        ("receive", TLS_MODES["tls-both"]),
+        ("send", TLS_MODES["tls-both"]),
+    ],
+    ids=["splice", "receive", "send", "receive-tls", "send-tls"],
+)
 
 
 class ShortAt:
@@ -43,13 +53,13 @@ class ShortAt:
 @calls
 @pytest.mark.parametrize("error", FAILURES, ids=errno.errorcode.get)
 async def test_a_call_that_fails_ends_its_connection_alone(
-    call: str, error: int, monkeypatch: pytest.MonkeyPatch
+    call: str, mode: Mode, error: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seam = Seam(monkeypatch, call)
     failed = 0
     shrink_proxy_sockets(monkeypatch, ROOMY)
     with trio.fail_after(55):
-        async with relay(splice=call == "splice", buffers=ROOMY) as proxied:
+        async with relay(mode=mode, buffers=ROOMY) as proxied:
             bystander = await proxied.connect()
             for number in PLACES:
                 seam.put(FailAt, number, error)
@@ -63,23 +73,25 @@ async def test_a_call_that_fails_ends_its_connection_alone(
 
 @calls
 async def test_a_storm_of_eagain_delays_and_loses_nothing(
-    call: str, monkeypatch: pytest.MonkeyPatch
+    call: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seam = Seam(monkeypatch, call)
     shrink_proxy_sockets(monkeypatch, SMALL)
     with trio.fail_after(55):
-        async with relay(splice=call == "splice", buffers=SMALL) as proxied:
+        async with relay(mode=mode, buffers=SMALL) as proxied:
             for number in PLACES:
                 seam.put(FailAt, number, errno.EAGAIN, times=20)
                 assert (await one_exchange(proxied, number))["reason"] == "closed"
 
 
 @calls
-async def test_short_counts_lose_nothing(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_short_counts_lose_nothing(
+    call: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seam = Seam(monkeypatch, call)
     shrink_proxy_sockets(monkeypatch, SMALL)
     with trio.fail_after(55):
-        async with relay(splice=call == "splice", buffers=SMALL) as proxied:
+        async with relay(mode=mode, buffers=SMALL) as proxied:
             for number in PLACES:
                 seam.put(ShortAt, number, times=200)
                 assert (await one_exchange(proxied, number))["reason"] == "closed"

@@ -9,14 +9,14 @@ import trio
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes, relay
+from tests.proxy.relay import Mode, all_modes, relay
 
 
-@both_modes
-async def test_connections_that_finish_in_time_are_not_disturbed(splice: bool) -> None:
+@all_modes
+async def test_connections_that_finish_in_time_are_not_disturbed(mode: Mode) -> None:
     data = random_bytes(8 << 20)
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             reset: list[int] = []
 
@@ -36,10 +36,10 @@ async def test_connections_that_finish_in_time_are_not_disturbed(splice: bool) -
             assert (await proxied.line())["reason"] == "closed"
 
 
-@both_modes
-async def test_what_is_left_at_the_deadline_is_reset(splice: bool) -> None:
+@all_modes
+async def test_what_is_left_at_the_deadline_is_reset(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connections = [await proxied.connect() for _ in range(5)]
             assert await proxied.worker.drain_within(0.05) == 5
             for connection in connections:

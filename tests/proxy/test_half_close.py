@@ -5,20 +5,20 @@ import trio
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Transport, both_modes, both_transports, relay
+from tests.proxy.relay import Mode, Transport, all_modes, both_transports, relay
 
 each_side_first = pytest.mark.parametrize("first", ["client", "backend"])
 
 
-@both_modes
+@all_modes
 @both_transports
 @each_side_first
 async def test_the_other_direction_goes_on_after_one_has_ended(
-    splice: bool, transport: Transport, first: str
+    mode: Mode, transport: Transport, first: str
 ) -> None:
     question, answer = random_bytes(1000), random_bytes(10 << 20, seed=1)
     with trio.fail_after(20):
-        async with relay(splice=splice, transport=transport) as proxied:
+        async with relay(mode=mode, transport=transport) as proxied:
             connection = await proxied.connect()
             early, late = connection.ends(first)
             await early.send(question)
@@ -36,12 +36,12 @@ async def test_the_other_direction_goes_on_after_one_has_ended(
     assert line["request_bytes"] == sizes["client"]
     assert line["response_bytes"] == sizes["backend"]
     assert line["undelivered_bytes"] == 0
-    assert line["spliced_bytes" if splice else "copied_bytes"] == sum(sizes.values())
+    assert line["spliced_bytes" if mode.splices else "copied_bytes"] == sum(sizes.values())
 
 
-@both_modes
+@all_modes
 @both_transports
-async def test_both_directions_end_at_once(splice: bool, transport: Transport) -> None:
+async def test_both_directions_end_at_once(mode: Mode, transport: Transport) -> None:
     data = {name: random_bytes(3 << 20, seed) for seed, name in enumerate(("client", "backend"))}
     received: dict[str, bytes] = {}
 
@@ -50,7 +50,7 @@ async def test_both_directions_end_at_once(splice: bool, transport: Transport) -
         assert end == "eof"
 
     with trio.fail_after(20):
-        async with relay(splice=splice, transport=transport) as proxied:
+        async with relay(mode=mode, transport=transport) as proxied:
             connection = await proxied.connect()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_and_finish, connection.client, data["client"])
@@ -62,12 +62,12 @@ async def test_both_directions_end_at_once(splice: bool, transport: Transport) -
     assert_same(received["backend"], data["client"])
 
 
-@both_modes
+@all_modes
 @both_transports
 @each_side_first
-async def test_a_connection_without_a_byte(splice: bool, transport: Transport, first: str) -> None:
+async def test_a_connection_without_a_byte(mode: Mode, transport: Transport, first: str) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice, transport=transport) as proxied:
+        async with relay(mode=mode, transport=transport) as proxied:
             early, late = (await proxied.connect()).ends(first)
             early.finish()
             assert await late.receive_rest() == (b"", "eof")

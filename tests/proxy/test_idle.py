@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.proxy.payload import random_bytes
-from tests.proxy.relay import both_modes, relay
+from tests.proxy.relay import Mode, all_modes, relay
 from tests.streams import Buffers
 
 IDLE_TIMEOUT_S = 0.5
@@ -16,10 +16,10 @@ STEPS = 7
 senders = pytest.mark.parametrize("sender", ["client", "backend"])
 
 
-@both_modes
-async def test_silence_ends_in_a_reset_on_both_sides(splice: bool) -> None:
+@all_modes
+async def test_silence_ends_in_a_reset_on_both_sides(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+        async with relay(mode=mode, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
             started_s = time.monotonic()
             connection = await proxied.connect()
             assert await connection.client.receive_rest() == (b"", "reset")
@@ -55,14 +55,14 @@ async def test_a_half_closed_connection_may_be_as_long_silent(sender: str) -> No
             assert (await proxied.line())["reason"] == "idle_timeout"
 
 
-@both_modes
+@all_modes
 @senders
-async def test_a_reader_that_stands_still_is_silence(splice: bool, sender: str) -> None:
+async def test_a_reader_that_stands_still_is_silence(mode: Mode, sender: str) -> None:
     """Bytes that wait for it are lost, and counted; it can see that by the reset."""
     small = Buffers(receive_bytes=65536)
     data = random_bytes(64 << 20)  # which takes time that is not to count
     with trio.fail_after(20):
-        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S, buffers=small) as proxied:
+        async with relay(mode=mode, idle_timeout_s=IDLE_TIMEOUT_S, buffers=small) as proxied:
             sends, reads = (await proxied.connect()).ends(sender)
             with pytest.raises(ConnectionError):
                 await sends.send(data)
@@ -74,11 +74,11 @@ async def test_a_reader_that_stands_still_is_silence(splice: bool, sender: str) 
     assert line["undelivered_bytes"] > 0
 
 
-@both_modes
-async def test_a_reader_that_trickles_is_not_silent(splice: bool) -> None:
+@all_modes
+async def test_a_reader_that_trickles_is_not_silent(mode: Mode) -> None:
     data = random_bytes(24 << 20)
     with trio.fail_after(20):
-        async with relay(splice=splice, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+        async with relay(mode=mode, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
             sends, reads = (await proxied.connect()).ends("client")
             sent = sends.send_some(data)
             for _ in range(STEPS):

@@ -42,7 +42,8 @@ each_kind = pytest.mark.parametrize(
 
 
 def preambles(it: Routed) -> list[Preamble]:
-    return list(it.proxy.worker._frontends[0].preambles)
+    entering = it.proxy.worker._frontends[0].entering
+    return [each for each in entering if isinstance(each, Preamble)]
 
 
 async def begun(it: Routed, data: bytes) -> None:

@@ -7,14 +7,14 @@ import trio
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Transport, both_modes, both_transports, relay
+from tests.proxy.relay import Mode, Transport, all_modes, both_transports, relay
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.streams import Buffers
 
 LARGEST_CHUNK_BYTES = 1 << 20
 
 
-@both_modes
+@all_modes
 @both_transports
 @pytest.mark.parametrize(
     ("buffer_bytes", "total_bytes", "seed"),
@@ -29,7 +29,7 @@ LARGEST_CHUNK_BYTES = 1 << 20
 )
 async def test_both_directions_at_once(
     monkeypatch: pytest.MonkeyPatch,
-    splice: bool,
+    mode: Mode,
     transport: Transport,
     buffer_bytes: int,
     total_bytes: int,
@@ -51,7 +51,7 @@ async def test_both_directions_at_once(
         peer.finish()
 
     with trio.fail_after(30):
-        async with relay(splice=splice, transport=transport, buffers=small) as proxied:
+        async with relay(mode=mode, transport=transport, buffers=small) as proxied:
             connection = await proxied.connect()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send, connection.client, request)

@@ -7,18 +7,18 @@ from spliceproxy.kernel import syscalls
 from tests.proxy.bookkeeping import live_links
 from tests.proxy.payload import assert_prefix, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes, eventually, relay
+from tests.proxy.relay import Mode, all_modes, eventually, relay
 from tests.streams import Buffers
 
 either_side_fails = pytest.mark.parametrize("failing", ["client", "backend"])
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_data_and_then_a_reset(splice: bool, failing: str) -> None:
+async def test_data_and_then_a_reset(mode: Mode, failing: str) -> None:
     data = random_bytes(20_000)
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             await fails.send(data)
             fails.reset()
@@ -31,12 +31,12 @@ async def test_data_and_then_a_reset(splice: bool, failing: str) -> None:
     assert line["undelivered_bytes"] == 0
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_all_data_of_a_slow_reader_comes_before_the_reset(splice: bool, failing: str) -> None:
+async def test_all_data_of_a_slow_reader_comes_before_the_reset(mode: Mode, failing: str) -> None:
     data = random_bytes(4 << 20)
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_until_read_then_reset, fails, data)
@@ -55,13 +55,13 @@ async def send_until_read_then_reset(peer: Peer, data: bytes) -> None:
     peer.reset()
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_a_reset_in_the_middle_of_both_streams(splice: bool, failing: str) -> None:
+async def test_a_reset_in_the_middle_of_both_streams(mode: Mode, failing: str) -> None:
     """The failing peer reads nothing, so that bytes for it are held everywhere on their way."""
     data = random_bytes(32 << 20)
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             accepted = await send_until_stuck(survives, data)
             await fails.send(data[:100_000])
@@ -87,11 +87,11 @@ async def send_until_stuck(peer: Peer, data: bytes) -> int:
     return sent
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_a_reset_after_the_other_side_has_finished(splice: bool, failing: str) -> None:
+async def test_a_reset_after_the_other_side_has_finished(mode: Mode, failing: str) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             survives.finish()
             assert await fails.receive_rest() == (b"", "eof")
@@ -101,12 +101,12 @@ async def test_a_reset_after_the_other_side_has_finished(splice: bool, failing: 
             assert (await proxied.line())["reason"] == f"{failing}_reset"
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_a_reset_by_the_side_that_has_finished(splice: bool, failing: str) -> None:
+async def test_a_reset_by_the_side_that_has_finished(mode: Mode, failing: str) -> None:
     """The end that it had sent was true; what is sent to it from now on meets the reset."""
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             await fails.send(b"all of it")
             fails.finish()
@@ -118,10 +118,10 @@ async def test_a_reset_by_the_side_that_has_finished(splice: bool, failing: str)
     assert line["reason"] == f"{failing}_reset"
 
 
-@both_modes
-async def test_both_sides_reset_at_once(splice: bool) -> None:
+@all_modes
+async def test_both_sides_reset_at_once(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             await send_until_stuck(connection.client, bytes(16 << 20))
             await send_until_stuck(connection.backend, bytes(16 << 20))
@@ -134,14 +134,12 @@ async def test_both_sides_reset_at_once(splice: bool) -> None:
     assert line["undelivered_bytes"] > 0
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_a_survivor_that_is_gone_as_well_is_not_waited_for(
-    splice: bool, failing: str
-) -> None:
+async def test_a_survivor_that_is_gone_as_well_is_not_waited_for(mode: Mode, failing: str) -> None:
     """The proxy's socket holds bytes for it that nobody will ever acknowledge."""
     with trio.fail_after(20):
-        async with relay(splice=splice, buffers=Buffers(receive_bytes=2048)) as proxied:
+        async with relay(mode=mode, buffers=Buffers(receive_bytes=2048)) as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             await fails.send(bytes(50_000))
             fails.reset()
@@ -153,12 +151,12 @@ async def test_a_survivor_that_is_gone_as_well_is_not_waited_for(
                 assert (await proxied.line())["reason"] == f"{failing}_reset"
 
 
-@both_modes
+@all_modes
 @either_side_fails
-async def test_a_unix_peer_that_leaves_bytes_unread_is_counted(splice: bool, failing: str) -> None:
+async def test_a_unix_peer_that_leaves_bytes_unread_is_counted(mode: Mode, failing: str) -> None:
     """A unix socket knows no reset, but an error where the other has not read everything."""
     with trio.fail_after(20):
-        async with relay(splice=splice, transport="unix") as proxied:
+        async with relay(mode=mode, transport="unix") as proxied:
             fails, survives = (await proxied.connect()).ends(failing)
             await send_until_stuck(survives, bytes(16 << 20))
             fails.close()

@@ -55,6 +55,8 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "client": client,
         "peer": None,
         "server_name": None,
+        "tls": None,
+        "tlvs": None,
         "backend": backend,
         "attempts": 1,
         "queue_s": None,

@@ -12,7 +12,7 @@ from spliceproxy.pump.flow import Flow
 from tests.proxy.bookkeeping import check_bookkeeping, live_links
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Relay, both_modes, relay
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Mode, Relay, all_modes, relay
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.streams import Buffers
 
@@ -35,13 +35,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-@both_modes
+@all_modes
 @fast_senders
 async def test_the_sender_is_stopped_and_every_byte_is_read_later(
-    splice: bool, sender: str, pauses: Counter[str]
+    mode: Mode, sender: str, pauses: Counter[str]
 ) -> None:
     with trio.fail_after(30):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             sends, reads = (await proxied.connect()).ends(sender)
             sent = await send_until_stopped(proxied, sends)
             assert held_bytes(proxied) <= FULL_CAPACITY_BYTES
@@ -58,11 +58,11 @@ async def test_the_sender_is_stopped_and_every_byte_is_read_later(
     assert pauses["paused"] == pauses["resumed"] > 0
 
 
-@both_modes
+@all_modes
 @fast_senders
-async def test_other_connections_are_served_meanwhile(splice: bool, sender: str) -> None:
+async def test_other_connections_are_served_meanwhile(mode: Mode, sender: str) -> None:
     with trio.fail_after(30):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             sends, _ = (await proxied.connect()).ends(sender)
             await send_until_stopped(proxied, sends)
             other = await proxied.connect()
@@ -73,10 +73,10 @@ async def test_other_connections_are_served_meanwhile(splice: bool, sender: str)
                 assert await other.client.receive_exactly(6) == b"answer"
 
 
-@both_modes
-async def test_the_other_direction_of_the_same_connection_is_served(splice: bool) -> None:
+@all_modes
+async def test_the_other_direction_of_the_same_connection_is_served(mode: Mode) -> None:
     with trio.fail_after(30):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             await send_until_stopped(proxied, connection.client)
             data = random_bytes(MIB)
@@ -88,9 +88,16 @@ async def test_the_other_direction_of_the_same_connection_is_served(splice: bool
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("splice", "sender"), [(True, "client"), (True, "backend"), (False, "client")]
+    ("mode", "sender"),
+    [
+        (SPLICE, "client"),
+        (SPLICE, "backend"),
+        (COPY, "client"),
+        (TLS_MODES["tls"], "client"),
+        (TLS_MODES["tls"], "backend"),
+    ],
 )
-async def test_a_gigabyte_behind_a_trickle_costs_no_memory(splice: bool, sender: str) -> None:
+async def test_a_gigabyte_behind_a_trickle_costs_no_memory(mode: Mode, sender: str) -> None:
     chunk = random_bytes(MIB)
     sent = 0
 
@@ -101,7 +108,7 @@ async def test_a_gigabyte_behind_a_trickle_costs_no_memory(splice: bool, sender:
             sent += len(chunk)
 
     with trio.fail_after(30):
-        async with relay(splice=splice, buffers=Buffers(receive_bytes=4096)) as proxied:
+        async with relay(mode=mode, buffers=Buffers(receive_bytes=4096)) as proxied:
             sends, reads = (await proxied.connect()).ends(sender)
             memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             async with trio.open_nursery() as nursery:

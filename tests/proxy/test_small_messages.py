@@ -8,16 +8,17 @@ import trio.lowlevel
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes, relay
+from tests.proxy.relay import Mode, all_modes, relay
 
 # What the kernel makes a tail wait when it is told that more will come (MSG_MORE).
 STALL_S = 0.2
 
 
 @pytest.mark.slow
-@both_modes
-async def test_one_byte_writes_by_the_thousand_both_ways(splice: bool) -> None:
-    request, response = random_bytes(100_000, seed=1), random_bytes(100_000, seed=2)
+@all_modes
+async def test_one_byte_writes_by_the_thousand_both_ways(mode: Mode) -> None:
+    size = 20_000 if mode.tls else 100_000  # each of them is a record
+    request, response = random_bytes(size, seed=1), random_bytes(size, seed=2)
     received: dict[str, bytes] = {}
 
     async def send_bytes(peer: Peer, data: bytes) -> None:
@@ -31,7 +32,7 @@ async def test_one_byte_writes_by_the_thousand_both_ways(splice: bool) -> None:
         received[name], _ = await peer.receive_rest()
 
     with trio.fail_after(50):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_bytes, connection.client, request)
@@ -42,12 +43,12 @@ async def test_one_byte_writes_by_the_thousand_both_ways(splice: bool) -> None:
     assert_same(received["response"], response)
 
 
-@both_modes
+@all_modes
 @pytest.mark.parametrize("size", [1, 10, 700])
-async def test_no_burst_of_segments_waits_for_more(splice: bool, size: int) -> None:
+async def test_no_burst_of_segments_waits_for_more(mode: Mode, size: int) -> None:
     """A stall is always there; a wait that comes from a busy machine is not there each time."""
     with trio.fail_after(50):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             for segments in range(1, 65):
                 waits_s: list[float] = []
@@ -61,10 +62,10 @@ async def test_no_burst_of_segments_waits_for_more(splice: bool, size: int) -> N
                 assert min(waits_s) < STALL_S / 2, f"{segments} segments"
 
 
-@both_modes
+@all_modes
 @pytest.mark.parametrize("size", [1, 700, 40_000, 1_500_000])
 @pytest.mark.parametrize("sender", ["client", "backend"])
-async def test_the_last_bytes_do_not_wait_for_the_end(splice: bool, size: int, sender: str) -> None:
+async def test_the_last_bytes_do_not_wait_for_the_end(mode: Mode, size: int, sender: str) -> None:
     """The end of the stream arrives with its last bytes, first in one direction, then in both."""
     data = random_bytes(size)
 
@@ -78,7 +79,7 @@ async def test_the_last_bytes_do_not_wait_for_the_end(splice: bool, size: int, s
         return time.monotonic() - started_s
 
     with trio.fail_after(50):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             waits_s: list[float] = []
             while not waits_s or (min(waits_s) > STALL_S / 2 and len(waits_s) < 5):
                 first, second = (await proxied.connect()).ends(sender)
@@ -91,10 +92,10 @@ async def send_and_finish(peer: Peer, data: bytes) -> None:
     peer.finish()
 
 
-@both_modes
-async def test_ping_pong(splice: bool) -> None:
+@all_modes
+async def test_ping_pong(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             for number in range(500):
                 byte = bytes([number % 256])

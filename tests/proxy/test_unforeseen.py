@@ -11,14 +11,23 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.loop.reactor import Reactor
 from tests.faults import CrashAt
 from tests.proxy.faulty_exchange import Seam, one_exchange
-from tests.proxy.relay import Connection, relay
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Connection, Mode, relay
 
 
-@pytest.mark.parametrize("call", ["splice", "receive", "send"])
-async def test_in_the_data_plane(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("call", "mode"),
+    [
+        ("splice", SPLICE),
+        ("receive", COPY),
+        ("send", COPY),
+        ("receive", TLS_MODES["tls-both"]),
+        ("send", TLS_MODES["tls-both"]),
+    ],
+)
+async def test_in_the_data_plane(call: str, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     seam = Seam(monkeypatch, call)
     with trio.fail_after(55):
-        async with relay(splice=call == "splice") as proxied:
+        async with relay(mode=mode) as proxied:
             bystander = await proxied.connect()
             for number in range(1, 13):
                 seam.put(CrashAt, number)

@@ -124,7 +124,7 @@ VALUES = [
         "routes: [{listen: [{a: 1}], backends: b:1}]",
         [
             "1:20: routes[0].listen[0].address: is missing",
-            "1:21: routes[0].listen[0].a: key 'a' is not known: expected address, mode, owner or group",
+            "1:21: routes[0].listen[0].a: key 'a' is not known: expected address, mode, owner, group or tls",
         ],
     ),
     ("routes: [{listen: [80, ~], backends: b:1}]", ["1:24: routes[0].listen[1]: is empty: expected a value, or no such key"]),

@@ -21,7 +21,7 @@ BALANCE = [
 
 BACKENDS = [
     (f"{BACKEND}weight: 0", ["5:13: routes[0].backends[0].weight: '0' is not understood: expected 1 to 256"]),
-    (f"{BACKEND}weigth: 1", ["5:5: routes[0].backends[0].weigth: key 'weigth' is not known; did you mean 'weight'? (address, weight, backup, max_connections, send_proxy, source)"]),
+    (f"{BACKEND}weigth: 1", ["5:5: routes[0].backends[0].weigth: key 'weigth' is not known; did you mean 'weight'? (address, weight, backup, max_connections, send_proxy, source, tls)"]),
     (f"{BACKEND}backup: yes", ["5:13: routes[0].backends[0].backup: 'yes' is not a flag: expected true"]),
     (f"{BACKEND}max_connections: many", ["5:22: routes[0].backends[0].max_connections: 'many' is not understood: expected 1 to 10000000"]),
     (f"{BACKEND}send_proxy: 2", ["5:17: routes[0].backends[0].send_proxy: '2' is not known; did you mean 'v2'? (v1, v2)"]),

@@ -39,6 +39,7 @@ class Caller:
     """Keeps what it hears."""
 
     client_ip = b""
+    start_tls = None
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -50,7 +51,9 @@ class Caller:
         sock.close()
         self.heard.append("connected")
 
-    def connect_failed(self, target: SocketAddress, backend: Backend, why: str) -> None:
+    def connect_failed(
+        self, target: SocketAddress, backend: Backend, why: str, detail: str = ""
+    ) -> None:
         self.heard.append(why)
 
     def not_connected(self, why: str) -> None:

@@ -20,6 +20,11 @@ KEYS = {
     "peer": "who connected to the listener, if that is such a proxy; else null",
     "server_name": "the name that the client's TLS hello asks for; null where nobody looks for it, "
     "or there is none",
+    "tls": "what the TLS handshake with the client has agreed on, where it ends in this proxy: "
+    "`version`, `cipher`, and `alpn`, `client_cn`, `resumed` if there is any; else null",
+    "tlvs": "what the PROXY header (version 2) of the proxy before has told of the client besides "
+    "its addresses; see [behind another proxy](operations.md#behind-another-proxy); null if there "
+    "is nothing",
     "backend": "the address that was connected; empty if none was",
     "attempts": "how many connects were tried",
     "queue_s": "seconds in the queue for room at a backend; null without a queue",

@@ -81,7 +81,15 @@ def _one_of_everything() -> Status:
     backend = BackendStatus("b", "up", "", 1, backup=False, connect_seconds=times)
     backend.failed = {"backend_refused": 1}
     mirror = MirrorStatus("m", "both", "detach", 1.0, "ok", dropped={"lag": 1})
-    route = RouteStatus("r", ["l"], "round_robin", [backend], [mirror], duration_seconds=times)
+    route = RouteStatus(
+        "r",
+        ["l"],
+        "round_robin",
+        [backend],
+        [mirror],
+        duration_seconds=times,
+        certificates={"/etc/ssl/site.pem": 0.0},
+    )
     backend.transitions = {"down": 1}
     route.ended, route.refused = {"closed": 1}, {"denied": 1}
     worker = WorkerStatus(0, 0, 1, 1, "serving", 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, times)

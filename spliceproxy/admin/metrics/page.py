@@ -10,7 +10,12 @@ from prometheus_client.registry import Collector
 from spliceproxy.admin.messages import Response
 from spliceproxy.admin.metrics.families import PREFIX, counter, gauge, histogram
 from spliceproxy.admin.metrics.processes import process_metrics
-from spliceproxy.admin.metrics.routes import backend_metrics, mirror_metrics, route_metrics
+from spliceproxy.admin.metrics.routes import (
+    backend_metrics,
+    certificate_metrics,
+    mirror_metrics,
+    route_metrics,
+)
 from spliceproxy.observe.status import Gone, Status
 
 
@@ -32,7 +37,7 @@ class _Page(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _proxy(self._status)
-        for metrics in (route_metrics, backend_metrics, mirror_metrics):
+        for metrics in (route_metrics, certificate_metrics, backend_metrics, mirror_metrics):
             yield from metrics(self._status.routes, self._gone)
         yield from _workers(self._status)
         yield from process_metrics(self._status)

@@ -143,6 +143,19 @@ def route_metrics(current: Sequence[RouteStatus], gone: Gone) -> Iterator[Metric
     )
 
 
+def certificate_metrics(routes: Sequence[RouteStatus], _: Gone) -> Iterator[Metric]:
+    """Metrics of the certificates that are shown in TLS."""
+    expires = gauge(
+        "tls_certificate_expires_timestamp_seconds",
+        "When a certificate expires, since 1970.",
+        ("route", "file"),
+    )
+    for route in routes:
+        for file, expires_s in route.certificates.items():
+            expires.add_metric([route.name, file], expires_s)
+    yield expires
+
+
 def backend_metrics(routes: Sequence[RouteStatus], gone: Gone) -> Iterator[Metric]:
     """Metrics of backends."""
     labels = ("route", "backend")

@@ -78,7 +78,7 @@ def _describe(connection: "Connection") -> dict[str, object]:
         "began": timestamp_at(connection.began_ns / 1e9),
         "last": timestamp_at(connection.last_ns / 1e9),
         "duration_s": _duration_s(connection),
-        **{name: connection.facts.get(name) for name in _FACTS},
+        **{name: connection.facts.get(name) for name in (*_FACTS, "tls", "tlvs")},
         "request_bytes": connection.request_bytes,
         "response_bytes": connection.response_bytes,
         "missing_bytes": connection.missing_bytes,

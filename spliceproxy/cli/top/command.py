@@ -1,12 +1,11 @@
 """The subcommand that shows a running proxy live."""
 
 import sys
-from typing import Any
 
 import click
 
 from spliceproxy.cli.admin_client import AdminClient
-from spliceproxy.cli.asking import asking
+from spliceproxy.cli.asking import AskedProxy, asking
 from spliceproxy.cli.readers import reads
 from spliceproxy.errors import ExitStatus, StartProblem
 from spliceproxy.settings.units import format_duration, parse_duration
@@ -41,12 +40,12 @@ def parse_interval(text: str) -> float:
     type=click.IntRange(1, 1_000_000),
     help="Print so many looks as text, and end. Without a terminal: one.",
 )
-def top(*, address: Any, token: str | None, interval_s: float, count: int | None) -> int:
+def top(*, asked: AskedProxy, interval_s: float, count: int | None) -> int:
     """Show routes, backends, mirrors and connections live, with their rates.
 
     Text when its output is no terminal.
     """
-    client = AdminClient(address, token, timeout_s=_TIMEOUT_S)
+    client = asked.client(_TIMEOUT_S)
     if count is None and sys.stdin.isatty() and sys.stdout.isatty():
         _show(client, interval_s)
     else:

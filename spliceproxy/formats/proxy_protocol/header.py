@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake
+
+Tlvs = tuple[tuple[int, bytes], ...]
+"""Types and values, in their order."""
+
 PeerAddress = tuple[str, int] | str
 """An IP address and port, or the path of a unix socket (empty: it has none)."""
 
@@ -20,6 +25,10 @@ class ProxiedClient:
     """Where it connected to."""
     hops: int = 0
     """How many proxies of this kind it has come through by PROXY headers, this one among them."""
+    tls: ClientHandshake | None = None
+    """How it came by TLS, which has ended here; None: it did not."""
+    tlvs: Tlvs = ()
+    """What the header that has introduced it told besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +44,4 @@ class ProxyHeader:
     source: PeerAddress | None = None
     destination: PeerAddress | None = None
     local: bool = False
-    tlvs: tuple[tuple[int, bytes], ...] = ()
-    """Types and values in the order that they came in."""
+    tlvs: Tlvs = ()

@@ -4,13 +4,25 @@ import struct
 from collections.abc import Iterable
 
 from spliceproxy.formats.crc32c import crc32c
-from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError
+from spliceproxy.formats.proxy_protocol.header import ProxyProtocolError, Tlvs
 
 ALPN = 0x01
 AUTHORITY = 0x02
 """The server name that the client asked for (SNI)."""
 CRC32C = 0x03
+NOOP = 0x04
+"""Fills up; to be passed over."""
 UNIQUE_ID = 0x05
+SSL = 0x20
+"""How the client came by TLS: see `client_handshake`."""
+NETNS = 0x30
+"""The network namespace of the proxy's, by name."""
+GCP = 0xE0
+"""https://cloud.google.com/vpc/docs/configure-private-service-connect-producer#proxy-protocol"""
+AWS = 0xEA
+"""https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html"""
+AZURE = 0xEE
+"""https://learn.microsoft.com/azure/private-link/private-link-service-overview"""
 HOPS = 0xE5
 """How many proxies of this kind have passed a connection on; of the types that are free for uses of
 one's own (2.2.7), so the value begins with a name."""
@@ -20,10 +32,7 @@ MAX_TLVS = 64
 """In a header that is accepted; proxies send a dozen at most. Each costs a microsecond."""
 
 _HEAD = struct.Struct("!BH")
-_CRC_BYTES = 4
-
-
-Tlvs = tuple[tuple[int, bytes], ...]
+CRC_BYTES = 4
 
 
 def unpack_tlvs(header: bytes, start: int) -> Tlvs:
@@ -60,6 +69,11 @@ def hops_of(tlvs: Tlvs) -> int:
     return 0
 
 
+def fill_in_crc32c(header: bytes, at: int) -> bytes:
+    """Return a header with its checksum, which takes the place of zeros at this offset."""
+    return header[:at] + crc32c(header).to_bytes(CRC_BYTES) + header[at + CRC_BYTES :]
+
+
 def check_crc32c(header: bytes, start: int, tlvs: Tlvs) -> None:
     """Compare the header with its checksum, if there is one among its TLVs, which begin at `start`.
 
@@ -70,8 +84,8 @@ def check_crc32c(header: bytes, start: int, tlvs: Tlvs) -> None:
         start += _HEAD.size
         if kind == CRC32C:
             # Of the whole header, with zeros in place of the checksum itself.
-            zeroed = header[:start] + bytes(_CRC_BYTES) + header[start + _CRC_BYTES :]
-            if len(value) != _CRC_BYTES or crc32c(zeroed) != int.from_bytes(value):
+            zeroed = header[:start] + bytes(CRC_BYTES) + header[start + CRC_BYTES :]
+            if len(value) != CRC_BYTES or crc32c(zeroed) != int.from_bytes(value):
                 raise ProxyProtocolError("a checksum that does not match")
             return
         start += len(value)

@@ -151,7 +151,7 @@ def test_a_signal_leaves_nothing_half_written(
     path.write_bytes(b"before")
     before = signal.getsignal(number)
 
-    def pieces(_: object) -> Iterator[bytes]:
+    def pieces(*_: object) -> Iterator[bytes]:
         yield b"first"
         assert len(list(tmp_path.glob(".out*"))) == 1
         os.kill(os.getpid(), number)
@@ -200,3 +200,16 @@ def test_compressing_where_there_is_nothing_or_another_one_is_at_it(
         status, out, err = capture("compress", directory)
     assert (status, out, len(err.splitlines())) == (2, "", 1)
     assert "another process compresses there" in err
+
+
+def test_secrets_that_are_none(directory: Path, tmp_path: Path, capture: Run) -> None:
+    keys, out = tmp_path / "keys", tmp_path / "out"
+    keys.write_bytes(b"# nothing\n")
+    for path, what in ((keys, "holds no secrets"), (tmp_path / "gone", "No such file")):
+        status, _, err = capture("pcapng", directory, "-o", out, "--tls-secrets", path)
+        assert (status, len(err.splitlines())) == (2, 1)
+        assert what in err
+    assert not out.exists()
+    keys.write_bytes(b"CLIENT_RANDOM " + b"00" * 32 + b" " + b"11" * 48 + b"\n")
+    assert capture("pcapng", directory, "-o", out, "--tls-secrets", keys) == (0, "", "")
+    assert b"CLIENT_RANDOM" not in out.read_bytes()
