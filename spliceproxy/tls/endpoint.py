@@ -48,8 +48,11 @@ class TlsEndpoint(Endpoint):
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events, and on an end that was read together with bytes."""
-        if events & select.EPOLLOUT and self.sock.unsent and not self.outbound.paused:
-            self._send_what_waits()
+        if events & select.EPOLLOUT and not self.outbound.paused:
+            if self.sock.unsent:
+                self._send_what_waits()
+            else:  # a flow has sent it meanwhile; room is reported for as long as it is asked for
+                self.update()
             if not self._events:
                 return
         super().on_events(events)

@@ -2,7 +2,10 @@
 
 import hashlib
 import ssl
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from spliceproxy.formats.starttls import postgres
 from spliceproxy.settings.tls import ClientRules, TlsListen
@@ -85,9 +88,29 @@ def make_server_tls(
             context.keylog_filename = key_log
     choice = CertificateChoice(contexts)
     choice.default.sni_callback = choice.choose
+    _hush_wrong_names()
     choice.default.sslobject_class = NamedConnection
     purpose, start_tls = _purpose(settings, files, place), make_start_tls(settings.starttls)
     return ServerTls(choice.default, settings.clients, purpose, start_tls)
+
+
+def _hush_wrong_names() -> None:
+    """Have nothing printed about server names that are not ASCII.
+
+    `ssl` fails the handshake then, which is told as any other; but it also hands a traceback to
+    `sys.unraisablehook`, so that any stranger could fill the log with them.
+    """
+    hook = sys.unraisablehook
+    if not (isinstance(hook, partial) and hook.func is _pass_on):
+        sys.unraisablehook = partial(_pass_on, hook)
+
+
+def _pass_on(
+    hook: "Callable[[sys.UnraisableHookArgs], object]", told: "sys.UnraisableHookArgs"
+) -> None:
+    is_name = isinstance(told.exc_value, UnicodeDecodeError) and isinstance(told.object, bytes)
+    if not is_name:
+        hook(told)
 
 
 def _purpose(settings: TlsListen, files: ServerFiles, place: str) -> bytes:

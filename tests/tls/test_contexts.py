@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,24 @@ def test_backends_that_are_spoken_to_alike_share_a_context(authority: Authority)
     assert (one.server_hostname, two.server_hostname) == ("a", "b")
     other = TlsDial(ca=authority.path, alpn=("h2",))
     assert contexts.make(other, files, TcpAddress("a", 1)).context is not one.context
+
+
+def test_a_name_that_is_no_text_fails_without_a_traceback(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    pair = authority.issue("one.example")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for _ in range(2):
+        server = server_tls(listening(pair)).context.wrap_bio(
+            incoming, ssl.MemoryBIO(), server_side=True
+        )
+        hello = client.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="one.example")
+        with pytest.raises(ssl.SSLWantReadError):
+            hello.do_handshake()
+        incoming.write(outgoing.read().replace(b"one.example", b"\xffne.example"))
+        with pytest.raises(ssl.SSLError, match="CALLBACK_FAILED"):
+            server.do_handshake()
+    assert printed == []
