@@ -1,9 +1,11 @@
 """What a finished handshake with a client has agreed on, and whether the client is let in."""
 
 import ssl
+import time
 from collections.abc import Mapping
 
 from spliceproxy.formats.proxy_protocol.client_handshake import ClientHandshake
+from spliceproxy.reasons import CLIENT_CERTIFICATE_REFUSED
 from spliceproxy.tls.client_rules import refuse_client
 from spliceproxy.tls.server_contexts import ServerTls
 from spliceproxy.tls.tls_socket import TlsSocket
@@ -30,10 +32,17 @@ def agreed_with(sock: TlsSocket) -> ClientHandshake:
 
 def refuse(sock: TlsSocket, tls: ServerTls) -> str | None:
     """Return why a client with whom TLS is agreed on is not let in; None: it is."""
+    told = sock.tls.getpeercert()
+    if told and sock.tls.session_reused and _has_expired(told):
+        return CLIENT_CERTIFICATE_REFUSED
     if tls.rules is None:
         return None
-    certificate = sock.tls.getpeercert(binary_form=True)
-    return refuse_client(tls.rules, sock.tls.getpeercert(), certificate)
+    return refuse_client(tls.rules, told, sock.tls.getpeercert(binary_form=True))
+
+
+def _has_expired(told: Mapping[str, object]) -> bool:
+    """Look at a certificate that a session has brought along: OpenSSL looks at new ones alone."""
+    return ssl.cert_time_to_seconds(str(told["notAfter"])) < time.time()
 
 
 def _common_name(told: Mapping[str, object]) -> str | None:
