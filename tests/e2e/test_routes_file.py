@@ -11,6 +11,7 @@ import spliceproxy
 from tests.ports import free_port
 
 from .conftest import StartProxy
+from .example_files import with_files
 from .peers import receive_exactly
 from .proxy_command import Launcher, clean_environment
 
@@ -111,7 +112,9 @@ def test_statuses_of_check(tmp_path: Path) -> None:
 def test_the_examples_run(path: Path, start_proxy: StartProxy, tmp_path: Path) -> None:
     names = {"AUDIT_DIR": "audit", "CAPTURE_DIR": "capture", "ACCESS_LOG": "log"}
     variables = {variable: str(tmp_path / name) for variable, name in names.items()}
-    shown = check("--show", str(path), **variables)
+    example = tmp_path / path.name
+    example.write_text(with_files(path.read_text(), tmp_path))
+    shown = check("--show", str(example), **variables)
     assert shown.returncode == 0, shown.stderr
     content = yaml.safe_load(shown.stdout)
     for account in ("user", "group"):  # being another user takes rights

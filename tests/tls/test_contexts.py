@@ -1,7 +1,6 @@
 """Handshakes with contexts as settings ask for them."""
 
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from spliceproxy.tls.certificate_files import read_client_files
 from spliceproxy.tls.client_context import ClientContexts
 from spliceproxy.tls.file_problem import TlsFileError
 from tests.tls.authority import Authority, Pair, client_tls, server_tls, shake_hands
+from tests.tls.revoking_authority import RevokingAuthority
 
 
 def listening(pair: Pair, **more: object) -> TlsListen:
@@ -111,7 +111,7 @@ def test_clients_are_asked_for_certificates(authority: Authority, tmp_path: Path
 
 
 def test_a_revoked_client_is_refused(tmp_path: Path) -> None:
-    made = Openssl(tmp_path)
+    made = RevokingAuthority(tmp_path)
     for name in ("server", "good", "bad"):
         made.issue(name)
     made.revoke("bad")
@@ -134,46 +134,6 @@ def test_a_revoked_client_is_refused(tmp_path: Path) -> None:
         else:
             with pytest.raises(ssl.SSLError, match="revoked"):
                 shake_hands(client, server)
-
-
-class Openssl:
-    """An authority that revokes: openssl's own."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        (directory / "index.txt").touch()
-        (directory / "crlnumber").write_text("01")
-        (directory / "ca.cnf").write_text(
-            "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\nnew_certs_dir = .\ncrlnumber = "
-            "crlnumber\nrand_serial = yes\ndefault_md = sha256\npolicy = p\ndefault_days = 2\n"
-            "default_crl_days = 2\ncertificate = ca.pem\nprivate_key = ca.key\n[p]\n"
-            "commonName = supplied\n"
-        )
-        own = ["req", "-x509", "-subj", "/CN=ca", "-days", "2"]
-        self._run(*own, *self._new_key("ca"), "-out", "ca.pem")
-
-    def path(self, name: str) -> str:
-        return str(self._directory / name)
-
-    def issue(self, name: str) -> None:
-        self._run("req", "-subj", f"/CN={name}", *self._new_key(name), "-out", f"{name}.csr")
-        ca = ("ca", "-batch", "-config", "ca.cnf")
-        self._run(*ca, "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext")
-        Path(self.path(f"{name}.key")).chmod(0o600)
-
-    def revoke(self, name: str) -> None:
-        self._run("ca", "-config", "ca.cnf", "-revoke", f"{name}.pem")
-        self._run("ca", "-config", "ca.cnf", "-gencrl", "-out", "crl.pem")
-
-    def _new_key(self, name: str) -> list[str]:
-        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"]
-        return [*new, f"{name}.key"]
-
-    def _run(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["openssl", *arguments], cwd=self._directory, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
 
 
 def test_a_backend_is_checked_by_its_name(authority: Authority) -> None:
