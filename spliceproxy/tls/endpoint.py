@@ -48,6 +48,11 @@ class TlsEndpoint(Endpoint):
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events, and on an end that was read together with bytes."""
+        if events == select.EPOLLIN and self._events & events:  # nearly always
+            self.inbound.pump()
+            if self.sock.knows_more:
+                self.look_at_rest()
+            return
         if events & select.EPOLLOUT and not self.outbound.paused:
             if self.sock.unsent:
                 self._send_what_waits()

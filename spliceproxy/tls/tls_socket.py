@@ -25,6 +25,8 @@ from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
 
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
+MOST_AT_ONCE_BYTES = 64 << 10
+"""Encrypted before any of it is sent. OpenSSL keeps the memory for as long as the connection."""
 MOST_HANDSHAKE_BYTES = 128 << 10
 """Of a peer; with the chains of certificates that OpenSSL takes, of 100 KiB (max_cert_list)."""
 
@@ -229,20 +231,30 @@ class TlsSocket(Socket):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         done, self._owed_bytes = self._owed_bytes, 0
         size = len(data)
-        with memoryview(data) as view:
-            while done < size:
-                with view[done : done + RECORD_BYTES] as piece:
-                    self._encrypt(piece)
-                    count = len(piece)
-                if not self.flush(flags):
-                    self._owed_bytes = count
-                    break
-                done += count
+        if not done and 0 < size <= MOST_AT_ONCE_BYTES:  # nearly always
+            done = self._send_encrypted(data, flags)
+        else:
+            with memoryview(data) as view:
+                while done < size and not self._owed_bytes:
+                    with view[done : done + MOST_AT_ONCE_BYTES] as piece:
+                        done += self._send_encrypted(piece, flags)
         if not done:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return done
 
-    def _encrypt(self, piece: memoryview) -> None:
+    def _send_encrypted(self, data: bytes | memoryview, flags: int) -> int:
+        """Send as few records as possible, all at once; how many bytes of whole ones are sent."""
+        self._encrypt(data)
+        encrypted, size = self._outgoing.pending, len(data)
+        if self.flush(flags):
+            return size
+        records = -(-size // RECORD_BYTES)
+        record = RECORD_BYTES + (encrypted - size) // records
+        sent = (encrypted - len(self._unsent)) // record * RECORD_BYTES
+        self._owed_bytes = size - sent
+        return sent
+
+    def _encrypt(self, piece: bytes | memoryview) -> None:
         try:
             self.tls.write(piece)
         except ssl.SSLError as error:
