@@ -12,7 +12,7 @@ RECORD_BYTES = 16 << 10
 HEADER_BYTES = 5
 LEAST_BYTES = RECORD_BYTES + 1024
 """What the socket is asked for at least: a record can be decrypted only as a whole."""
-MOST_BYTES = 64 << 10
+MOST_BYTES = 128 << 10
 _MOST_RECORDS = 64
 """Of one event, and without bytes in them."""
 
