@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 COPY_BYTES = 112 << 10
 """Most that one event moves, and that a paused flow holds: seven records of TLS. From 128 KiB on
-malloc(3) maps each buffer anew, also for a message of a few bytes (M_MMAP_THRESHOLD, mallopt(3))."""
+malloc maps each buffer anew, also for a message of a few bytes (M_MMAP_THRESHOLD, mallopt(3))."""
 
 
 class CopyFlow(Flow):
