@@ -48,11 +48,6 @@ class TlsEndpoint(Endpoint):
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events, and on an end that was read together with bytes."""
-        if events == select.EPOLLIN and self._events & events:  # nearly always
-            self.inbound.pump()
-            if self.sock.knows_more:
-                self.look_at_rest()
-            return
         if events & select.EPOLLOUT and not self.outbound.paused:
             if self.sock.unsent:
                 self._send_what_waits()
@@ -61,7 +56,8 @@ class TlsEndpoint(Endpoint):
             if not self._events:
                 return
         super().on_events(events)
-        self.look_at_rest()
+        if self.sock.knows_more:
+            self.look_at_rest()
 
     def _send_what_waits(self) -> None:
         try:
