@@ -28,8 +28,8 @@ _MAJOR_VERSION = 3
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
 MOST_AT_ONCE_BYTES = 7 * RECORD_BYTES
-"""Encrypted before any of it is sent: all that a copying flow has read, as with two calls bulk took a
-tenth more CPU. OpenSSL keeps the memory, a third more than that, for as long as the connection."""
+"""Encrypted before any of it is sent: all that a copying flow has read. With two calls bulk took a
+tenth more CPU. OpenSSL keeps the memory, and a third more, for as long as the connection."""
 MOST_HANDSHAKE_BYTES = 128 << 10
 """Of a peer; with the chains of certificates that OpenSSL takes, of 100 KiB (max_cert_list)."""
 
