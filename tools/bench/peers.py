@@ -122,7 +122,8 @@ def version(peer: Peer) -> str:
     except (OSError, subprocess.SubprocessError):
         raise BenchError(f"{peer.name}: not found ({peer.missing})") from None
     lines = answer.stdout.strip().splitlines()
-    return next((line for line in lines if "version" in line), lines[0] if lines else "")
+    telling = (line for line in lines if "version" in line or line.startswith(f"{peer.name} "))
+    return next(telling, lines[0] if lines else "")
 
 
 @dataclass(frozen=True)
