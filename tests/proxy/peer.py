@@ -72,7 +72,8 @@ class Peer:
             await trio.lowlevel.checkpoint()
 
     def send_urgent(self, byte: bytes) -> None:
-        self.sock.send(byte, socket.MSG_OOB)
+        """Send it out of band, which is outside of TLS."""
+        socket.SocketType.send(self.sock, byte, socket.MSG_OOB)
 
     async def receive_some(self, most: int = 1 << 20) -> bytes:
         """What has arrived, after waiting for it; empty at the end of the stream."""

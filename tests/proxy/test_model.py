@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 from tests.proxy.bookkeeping import check_bookkeeping
 from tests.proxy.payload import assert_prefix, assert_same, random_bytes
 from tests.proxy.peer import End, Peer
-from tests.proxy.relay import Relay, both_modes, relay
+from tests.proxy.relay import Mode, Relay, all_modes, relay
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.streams import KERNEL_CHOICE, Buffers
 
@@ -50,7 +50,7 @@ class Side:
 
     @property
     def sent(self) -> bytes:
-        return STREAMS[self.name][: self.sent_bytes]
+        return STREAMS[self.name][: self.sent_bytes + self.peer.encrypted_bytes]
 
     def act(self, action: Action, size: int) -> None:
         if self.has_reset:
@@ -80,16 +80,16 @@ class Side:
             self.received += rest
 
 
-@both_modes
+@all_modes
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(script=scripts, small=buffers)
 async def test_what_arrives_is_what_was_sent_or_a_reset_says_so(
-    splice: bool, script: list[Step], small: Buffers
+    mode: Mode, script: list[Step], small: Buffers
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, trio.fail_after(20):
         shrink_proxy_sockets(patch, small)
-        async with relay(splice=splice, buffers=small) as proxied:
+        async with relay(mode=mode, buffers=small) as proxied:
             connection = await proxied.connect()
             client = Side("client", connection.client)
             backend = Side("backend", connection.backend)
@@ -125,14 +125,14 @@ def check_received(receiver: Side, sender: Side) -> None:
 
 
 def check_line(client: Side, backend: Side, line: EventDict) -> None:
-    assert len(backend.received) <= line["request_bytes"] <= client.sent_bytes
-    assert len(client.received) <= line["response_bytes"] <= backend.sent_bytes
+    assert len(backend.received) <= line["request_bytes"] <= len(client.sent)
+    assert len(client.received) <= line["response_bytes"] <= len(backend.sent)
     if client.has_reset or backend.has_reset:
         assert line["reason"] in {"closed", "client_reset", "backend_reset"}
     else:
         assert line["reason"] == "closed"
         assert (line["request_bytes"], line["response_bytes"]) == (
-            client.sent_bytes,
-            backend.sent_bytes,
+            len(client.sent),
+            len(backend.sent),
         )
         assert line["undelivered_bytes"] == 0
