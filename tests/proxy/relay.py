@@ -50,6 +50,10 @@ TLS_MODES = {
 all_modes = pytest.mark.parametrize(
     "mode", [SPLICE, COPY, *TLS_MODES.values()], ids=["splice", "copy", *TLS_MODES]
 )
+three_modes = pytest.mark.parametrize(
+    "mode", [SPLICE, COPY, TLS_MODES["tls-both"]], ids=["splice", "copy", "tls-both"]
+)
+"""Where each side plays each part, so that TLS with both is TLS with either."""
 both_modes = pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 both_transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
 
