@@ -1,7 +1,7 @@
 """Out-of-band data neither stops the stream, nor ends it early, nor makes the worker spin.
 
-The urgent byte itself is not forwarded; no ordinary byte may be lost with it. To TLS it is no byte at
-all: it may be in the middle of a record.
+The urgent byte itself is not forwarded; no ordinary byte may be lost with it. To TLS it is no byte
+at all: it may be in the middle of a record.
 """
 
 import socket
