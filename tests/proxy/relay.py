@@ -54,6 +54,10 @@ three_modes = pytest.mark.parametrize(
     "mode", [SPLICE, COPY, TLS_MODES["tls-both"]], ids=["splice", "copy", "tls-both"]
 )
 """Where each side plays each part, so that TLS with both is TLS with either."""
+plain_and_tls = pytest.mark.parametrize(
+    "mode", [SPLICE, TLS_MODES["tls-both"]], ids=["plain", "tls-both"]
+)
+"""Where nothing is relayed that could be spliced or copied."""
 both_modes = pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 both_transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
 
