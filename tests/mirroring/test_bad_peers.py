@@ -16,7 +16,7 @@ from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes
+from tests.proxy.relay import Mode, three_modes
 
 REQUEST, RESPONSE = random_bytes(1_500_000, seed=1), random_bytes(300_000, seed=2)
 BUFFER_BYTES = 100_000
@@ -48,36 +48,36 @@ async def assert_traffic_is_right(proxied: Mirrored) -> EventDict:
 
 
 @both_kinds
-@both_modes
+@three_modes
 @never_blocking
-async def test_nobody_listens(kind: str, splice: bool, overflow: str, tmp_path: Path) -> None:
+async def test_nobody_listens(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     with trio.fail_after(30), refusing(kind, tmp_path) as text:
-        async with mirrored(with_policy(text, overflow), splice=splice) as proxied:
+        async with mirrored(with_policy(text, overflow), mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["dropped_bytes"] == len(REQUEST)
     assert account["reason"] == {"tcp": "mirror_refused", "unix": "mirror_absent"}[kind]
 
 
 @both_kinds
-@both_modes
+@three_modes
 @never_blocking
 @pytest.mark.usefixtures("impatient")
-async def test_the_connect_hangs(kind: str, splice: bool, overflow: str) -> None:
+async def test_the_connect_hangs(kind: str, mode: Mode, overflow: str) -> None:
     with trio.fail_after(30), never_answering(kind) as text:
-        async with mirrored(with_policy(text, overflow), splice=splice) as proxied:
+        async with mirrored(with_policy(text, overflow), mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["dropped_bytes"] == len(REQUEST)
     assert account["reason"] in {"connect_timeout", "buffer_full", "flush_timeout"}
 
 
 @both_kinds
-@both_modes
+@three_modes
 @pytest.mark.usefixtures("impatient")
-async def test_it_accepts_and_never_reads(kind: str, splice: bool, tmp_path: Path) -> None:
+async def test_it_accepts_and_never_reads(kind: str, mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, "detach"), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, "detach"), mode=mode) as proxied,
         ):
             account = await assert_traffic_is_right(proxied)
     assert account["reason"] == "buffer_full"
@@ -87,14 +87,14 @@ async def test_it_accepts_and_never_reads(kind: str, splice: bool, tmp_path: Pat
 
 
 @both_kinds
-@both_modes
+@three_modes
 async def test_what_was_detached_is_a_prefix_for_the_mirror(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, "detach"), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, "detach"), mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             await exchange(connection, REQUEST, RESPONSE, seed=1, largest=LARGEST)
@@ -108,13 +108,13 @@ async def test_what_was_detached_is_a_prefix_for_the_mirror(
 
 
 @both_kinds
-@both_modes
-async def test_spilled_bytes_come_later_in_order(kind: str, splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_spilled_bytes_come_later_in_order(kind: str, mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
         text = f"?overflow=spill&buffer={BUFFER_BYTES}"
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + text, splice=splice) as proxied,
+            mirrored(bad.text + text, mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             peer = await bad.accept()
@@ -130,15 +130,13 @@ async def test_spilled_bytes_come_later_in_order(kind: str, splice: bool, tmp_pa
 
 
 @both_kinds
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "spill"])
-async def test_it_reads_byte_by_byte(
-    kind: str, splice: bool, overflow: str, tmp_path: Path
-) -> None:
+async def test_it_reads_byte_by_byte(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, overflow), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, overflow), mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             received: list[bytes] = []
@@ -155,11 +153,9 @@ async def test_it_reads_byte_by_byte(
 
 
 @both_kinds
-@both_modes
+@three_modes
 @never_blocking
-async def test_it_fails_in_the_middle(
-    kind: str, splice: bool, overflow: str, tmp_path: Path
-) -> None:
+async def test_it_fails_in_the_middle(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     async def fail(peer: Peer) -> None:
         await peer.receive_exactly(50_000)
         peer.reset()
@@ -167,7 +163,7 @@ async def test_it_fails_in_the_middle(
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, overflow), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, overflow), mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
 

@@ -14,7 +14,7 @@ from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_prefix, assert_same
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import both_modes
+from tests.proxy.relay import Mode, three_modes
 
 pytestmark = pytest.mark.usefixtures("small_mirror_sockets")
 
@@ -22,14 +22,14 @@ both_kinds = pytest.mark.parametrize("kind", ["tcp", "unix"])
 
 
 @both_kinds
-@both_modes
+@three_modes
 async def test_a_mirror_that_reads_nothing_holds_the_source_back(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + BLOCK, splice=splice) as proxied,
+            mirrored(bad.text + BLOCK, mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             connection = await proxied.connect()
@@ -52,9 +52,9 @@ async def test_a_mirror_that_reads_nothing_holds_the_source_back(
 
 
 @both_kinds
-@both_modes
+@three_modes
 async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     data = DATA[:4_000_000]
     copies: list[bytes] = []
@@ -71,7 +71,7 @@ async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + BLOCK, splice=splice) as proxied,
+            mirrored(bad.text + BLOCK, mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(read_slowly, bad)

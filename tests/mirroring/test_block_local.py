@@ -8,7 +8,7 @@ from tests.mirroring.holding import BLOCK, BUFFER_BYTES, DATA, KERNEL_BYTES, ONE
 from tests.mirroring.mirrored import mirrored
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 from tests.sinks.places import FilePlace, make_place
 
 
@@ -22,23 +22,23 @@ async def test_a_command_that_ends_takes_its_connection_with_it() -> None:
             assert (await proxied.line())["reason"] == "mirror_failed"
 
 
-@both_modes
-async def test_a_file_that_keeps_up_holds_nothing_for_good(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_a_file_that_keeps_up_holds_nothing_for_good(mode: Mode, tmp_path: Path) -> None:
     place = FilePlace(tmp_path)
     with trio.fail_after(30):
-        async with mirrored(f"{place.text}?overflow=block&buffer=1", splice=splice) as proxied:
+        async with mirrored(f"{place.text}?overflow=block&buffer=1", mode=mode) as proxied:
             connection = await proxied.connect()
             await exchange(connection, DATA[:3_000_000], b"", seed=1, largest=300_000)
             assert (await proxied.account(direction="request"))["state"] == "complete"
     assert_same(place.stream("request"), DATA[:3_000_000])
 
 
-@both_modes
-async def test_a_slow_command_holds_back_and_gets_all(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_a_slow_command_holds_back_and_gets_all(mode: Mode, tmp_path: Path) -> None:
     place = make_place("exec", tmp_path, held=True)
     with trio.fail_after(30):
         async with (
-            mirrored(place.text + BLOCK, splice=splice) as proxied,
+            mirrored(place.text + BLOCK, mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             connection = await proxied.connect()
