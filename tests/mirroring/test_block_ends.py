@@ -18,7 +18,7 @@ from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import Connection, Mode, eventually, three_modes
+from tests.proxy.relay import TLS_MODES, Connection, Mode, eventually, three_modes
 
 both_sides = pytest.mark.parametrize("sender", ["client", "backend"])
 DATA = random_bytes(300_000)
@@ -125,10 +125,13 @@ async def test_an_end_whose_record_fails_is_a_reset(
             assert route.ended == {"mirror_failed": 1}
 
 
-async def test_the_last_bytes_do_not_wait_for_the_end(tmp_path: Path, names: SlowNames) -> None:
+@three_modes
+async def test_the_last_bytes_do_not_wait_for_the_end(
+    mode: Mode, tmp_path: Path, names: SlowNames
+) -> None:
     """They and the end have come together, and the end is not handed on with them."""
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block") as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             await eventually(
                 lambda: (
@@ -146,6 +149,28 @@ async def test_the_last_bytes_do_not_wait_for_the_end(tmp_path: Path, names: Slo
             names.give()
             connection.backend.finish()
             await proxied.line()
+
+
+@both_sides
+async def test_a_goodbye_by_tls_that_no_fin_follows(
+    sender: str, tmp_path: Path, names: SlowNames
+) -> None:
+    """It is known before it may be handed on, and no event tells of it again."""
+    text = f"file:{tmp_path}?overflow=block"
+    with trio.fail_after(30):
+        async with mirrored(text, mode=TLS_MODES["tls-both"]) as proxied:
+            connection = await proxied.connect()
+            speaker, listener = connection.ends(sender)
+            await speaker.send(b"last words")
+            speaker.finish_tls()
+            assert await listener.receive_exactly(10) == b"last words"
+            await assert_quiet()
+            no_end(listener)
+            names.give()
+            assert await listener.receive_rest() == (b"", "eof")
+            listener.finish()
+            assert await speaker.receive_rest() == (b"", "eof")
+            assert (await proxied.line())["reason"] == "closed"
 
 
 @three_modes

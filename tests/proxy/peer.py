@@ -114,6 +114,11 @@ class Peer:
         """Send nothing more."""
         self.sock.shutdown(socket.SHUT_WR)
 
+    def finish_tls(self) -> None:
+        """Send nothing more, which TCP does not tell."""
+        assert isinstance(self.sock, PlayedTls)
+        self.sock.shutdown_tls()
+
     def close(self) -> None:
         self.sock.close()
 

@@ -27,7 +27,7 @@ from tests.streams import KERNEL_CHOICE, Buffers
 MOST_BYTES = 4 << 20
 STREAMS = {name: random_bytes(MOST_BYTES, seed) for seed, name in enumerate(("client", "backend"))}
 
-Action = Literal["write", "urgent", "read", "finish", "cut", "reset", "wait"]
+Action = Literal["write", "urgent", "read", "finish", "goodbye", "cut", "reset", "wait"]
 Step = tuple[Action, str, int]
 
 sizes = st.sampled_from([1, 100, 5_000, 70_000, 400_000])
@@ -36,7 +36,7 @@ moves: st.SearchStrategy[Step] = st.tuples(
     st.sampled_from(["write"] * 6 + ["read"] * 4 + ["wait"] * 2 + ["urgent"]), sides, sizes
 )
 ends: st.SearchStrategy[Step] = st.tuples(
-    st.sampled_from(["finish", "finish", "finish", "reset", "reset", "cut"]), sides, st.just(0)
+    st.sampled_from(["finish", "finish", "goodbye", "reset", "reset", "cut"]), sides, st.just(0)
 )
 scripts = st.lists(st.one_of(moves, moves, moves, ends), max_size=16)
 buffers = st.sampled_from([Buffers(8192, 8192, 536), Buffers(65536, 4096, 536), KERNEL_CHOICE])
@@ -76,6 +76,9 @@ class Side:
             elif action == "finish" and not self.finished:
                 self.finished = True
                 self.peer.finish()
+            elif action == "goodbye" and not self.finished:
+                self.finished = True
+                (self.peer.finish_tls if self.peer.speaks_tls else self.peer.finish)()
             elif action == "cut" and not self.finished:
                 self.cut()
             elif action == "urgent" and not self.finished:
