@@ -181,6 +181,32 @@ async def test_an_end_without_a_goodbye_is_no_end(side: str) -> None:
         assert (line["reason"], line["closed_by"]) == (f"{side}_tls_truncated", side)
 
 
+@pytest.mark.parametrize("tickets", ["true", "false"])
+async def test_a_client_that_only_sends_and_closes(tickets: str) -> None:
+    """Tickets that it has not read make a reset of that, by its own kernel (RFC 2525, 2.17)."""
+    routes = f"""
+  - listen: {{address: '127.0.0.1:0', tls: {{certificate: {certificate()}, tickets: {tickets}}}}}
+    backends: ${{one}}
+"""
+    data = random_bytes(100_000)
+    async with routed(routes) as it:
+        client = await it.open_client()
+        await client.speak_tls(server_side=False)
+        backend = await it.accept()
+        await client.send(data)
+        client.finish_tls()
+        socket.SocketType.close(client.sock)
+        received, end = await backend.receive_rest()
+        assert received == data
+        if tickets == "false":
+            assert end == "eof"
+        backend.finish()
+        await eventually(lambda: bool(it.events("connection")))
+        (line,) = it.events("connection")
+        assert line["reason"] == ("client_reset" if tickets == "true" else "closed")
+        assert (line["request_bytes"], line["undelivered_bytes"]) == (len(data), 0)
+
+
 async def test_names_that_lead_elsewhere_are_passed_on_untouched() -> None:
     """One listener: `localhost` ends here, and another name at the backend that has it."""
     both = f"""
