@@ -5,7 +5,7 @@ import trio
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import SPLICE, Mode, eventually, plain_and_tls, three_modes
+from tests.proxy.relay import SPLICE, TLS_MODES, Mode, eventually, plain_and_tls, three_modes
 from tests.proxy.routed import Routed, routed
 from tests.tls.certificates import authority, certificate
 
@@ -126,6 +126,23 @@ async def test_a_client_that_resets_while_it_is_made_to_wait(mode: Mode) -> None
         received, end = await backend.receive_rest()
         assert (len(received), end) == (49_999, "reset")
         await closed(it, "client_reset")
+
+
+@pytest.mark.parametrize("sender", ["client", "backend"])
+async def test_a_goodbye_by_tls_that_is_made_to_wait(sender: str) -> None:
+    """It is read together with the last bytes, and no FIN comes to tell of it."""
+    mode = TLS_MODES["tls-both"]
+    async with routed(route("{connection: 1MiB/s}", mode=mode)) as it:
+        client, backend = await connect(it, mode)
+        speaker, listener = (client, backend) if sender == "client" else (backend, client)
+        for size in (200_000, 100_000, 50_000):
+            await speaker.send(DATA[:size])
+            if size == 50_000:
+                speaker.finish_tls()
+            assert await listener.receive_exactly(size) == DATA[:size]
+        assert await listener.receive_rest() == (b"", "eof")
+        listener.finish()
+        await closed(it, "closed")
 
 
 async def closed(it: Routed, reason: str) -> None:

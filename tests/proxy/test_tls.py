@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.tls import handshake_turns
 from tests.proxy.payload import random_bytes
 from tests.proxy.relay import TLS_MODES, eventually, relay
@@ -205,6 +206,43 @@ async def test_a_client_that_only_sends_and_closes(tickets: str) -> None:
         (line,) = it.events("connection")
         assert line["reason"] == ("client_reset" if tickets == "true" else "closed")
         assert (line["request_bytes"], line["undelivered_bytes"]) == (len(data), 0)
+
+
+BEHIND_A_PROXY = f"""
+  - listen: {{address: '127.0.0.1:0', tls: {certificate()}}}
+    backends: ${{one}}
+    accept_proxy: required
+    trusted: 127.0.0.1
+"""
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.05])
+async def test_who_another_proxy_speaks_for_begins_with_tls_behind_the_header(
+    pause_s: float,
+) -> None:
+    header = version2.encode(("192.0.2.7", 40112), ("198.51.100.1", 443))
+    async with routed(BEHIND_A_PROXY) as it:
+        client = await it.open_client()
+        await client.send(header)
+        await trio.sleep(pause_s)
+        await client.speak_tls(server_side=False)
+        backend = await it.accept()
+        await client.send(header)  # inside of TLS it is data
+        assert await backend.receive_exactly(len(header)) == header
+        client.finish()
+        backend.finish()
+        await client.receive_rest()
+        await eventually(lambda: bool(it.events("connection")))
+        (line,) = it.events("connection")
+        assert (line["client"], line["server_name"]) == ("192.0.2.7:40112", "localhost")
+
+
+async def test_a_header_inside_of_tls_is_none() -> None:
+    async with routed(BEHIND_A_PROXY) as it:
+        client = await it.open_client()
+        await client.send(hello())
+        await it.turns_away(client)
+        await it.refused("bad_proxy_header")
 
 
 async def test_names_that_lead_elsewhere_are_passed_on_untouched() -> None:
