@@ -1,4 +1,4 @@
-"""curl and h2load in front, by protocols that TLS agrees on; nginx behind, by TLS or in plaintext."""
+"""curl and h2load in front, by protocols that TLS agrees on; nginx behind, by TLS or without."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -33,8 +33,8 @@ HTTP = """
     }}
 """
 REQUESTS = 3000
-# curl 7.88 says no goodbye by HTTP/2, and nginx none to a client that has closed between requests:
-# both are told of as what they are, behind all bytes.
+# curl 7.88 says no goodbye by HTTP/2, and nginx none to whoever has said it first: both
+# are told of as what they are, behind all bytes.
 ENDS = {"closed", "client_tls_truncated", "backend_tls_truncated"}
 
 
