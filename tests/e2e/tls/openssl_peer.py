@@ -1,5 +1,6 @@
 """openssl's s_client and s_server, whose commands of one letter a test may type."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class OpensslPeer:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        while chunk := self._process.stdout.read1():
+        while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
             with self._changed:
                 self._said += chunk
                 self._changed.notify_all()
