@@ -41,9 +41,9 @@ class StreamSink(Sink):
 
     def meet(self, others: Sequence[Sink], budget: Budget) -> None:
         """Find the capture that is to have the answers."""
-        own: StreamOptions = self.settings.own
-        if own.answers is not None:
-            directory = own.answers.value
+        own: StreamOptions | None = self.settings.own
+        if own is not None and own.answers is not None:
+            directory = own.answers
             recorder = next(sink for sink in others if sink.keeps_answers_in(directory))
             self._recorder = recorder, budget.open_share()
             self.records_answers = True

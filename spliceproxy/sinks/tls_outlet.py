@@ -17,8 +17,8 @@ _READ_BYTES = 1 << 16
 class TlsOutlet(StreamOutlet):
     """Ends a stream in a close_notify and a FIN.
 
-    An end of the mirror's own that it has not said, as by a close_notify, is an end all the same:
-    nobody looks at its answers.
+    A mirror that has all of it may close without a close_notify of its own, for nobody looks at its
+    answers. Before that it has been cut off: OpenSSL says no more goodbye then, either.
     """
 
     _sock: TlsSocket | None
@@ -44,7 +44,7 @@ class TlsOutlet(StreamOutlet):
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno != errno.ENODATA:
+            if error.errno != errno.ENODATA or not self._has_all(sock):
                 self._fail(error)
                 return
             data = b""

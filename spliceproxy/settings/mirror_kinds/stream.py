@@ -1,7 +1,7 @@
 """What `tcp:`, `tls:` and `unix:` have alike: a peer that may answer, and where its answers go."""
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,33 +19,31 @@ _PREFIX = f"{CaptureKind.name}:"
 
 
 @dataclass(frozen=True, slots=True)
-class OwnOption:
-    """The value of an option that only these kinds have."""
+class DialOption:
+    """How TLS is spoken, in one respect."""
 
+    name: str
     value: Any
     written: Any
-    """The same as the user wrote it."""
+    """The value as the user wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
     """What only these kinds have."""
 
-    answers: OwnOption | None = None
+    answers: str | None = None
     """The directory of the capture that answers are recorded in; None: they are discarded."""
-    tls: tuple[tuple[str, OwnOption], ...] = ()
+    written: str = ""
+    """The same as the user wrote it."""
+    tls: tuple[DialOption, ...] = ()
     """How TLS is spoken with the peer, if it is."""
 
 
-def own_option(name: str, parse: Callable[[str], Any]) -> Option:
-    """Return an option of these kinds that is kept as it was written, too."""
-    return Option(name, lambda text: OwnOption(parse(text), written_in(text)))
-
-
-def _parse_answers(text: str) -> str:
+def _parse_answers(text: str) -> StreamOptions:
     if not text.startswith(_PREFIX):
         raise ValueError(f"{quote(text)} is no capture: expected {CaptureKind.form}")
-    return parse_path(CaptureKind.name, text.removeprefix(_PREFIX))
+    return StreamOptions(parse_path(CaptureKind.name, text.removeprefix(_PREFIX)), written_in(text))
 
 
 class StreamKind(MirrorKind, ABC):
@@ -53,11 +51,12 @@ class StreamKind(MirrorKind, ABC):
 
     granted = True
     overflows = ("detach", "spill", "block")  # a stream cannot have a hole that nobody would see
-    options: ClassVar[Mapping[str, Option]] = {"answers": own_option("answers", _parse_answers)}
+    options: ClassVar[Mapping[str, Option]] = {"answers": Option("answers", _parse_answers)}
 
-    def take_own(self, options: dict[str, Any]) -> StreamOptions:
-        """Take the own options out of those that were given."""
-        return StreamOptions(options.pop("answers", None))
+    def take_own(self, options: dict[str, Any]) -> StreamOptions | None:
+        """Take the own options out of those that were given; None: there are none."""
+        own: StreamOptions | None = options.pop("answers", None)
+        return own
 
     def find_conflict(self, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """See `MirrorKind.find_conflict`."""
@@ -68,14 +67,14 @@ class StreamKind(MirrorKind, ABC):
 
     def where_answers_go(self, mirror: "MirrorSettings") -> str | None:
         """See `MirrorKind.where_answers_go`."""
-        own: StreamOptions = mirror.own
-        return None if own.answers is None else str(own.answers.value)
+        own: StreamOptions | None = mirror.own
+        return None if own is None else own.answers
 
     def reserved_options(self, mirror: "MirrorSettings") -> list[str]:
         """See `MirrorKind.reserved_options`."""
-        return [] if mirror.own.answers is None else ["answers"]
+        return [] if self.where_answers_go(mirror) is None else ["answers"]
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
-        own: StreamOptions = mirror.own
-        return {} if own.answers is None else {"answers": own.answers.written}
+        own: StreamOptions | None = mirror.own
+        return {} if own is None or own.answers is None else {"answers": own.written}

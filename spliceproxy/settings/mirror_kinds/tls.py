@@ -1,14 +1,21 @@
 """`tls://HOST:PORT`: as `tcp:`, by TLS."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spliceproxy.settings.mirror_kinds.stream import StreamOptions, own_option
+from spliceproxy.settings.mirror_kinds.option import Option
+from spliceproxy.settings.mirror_kinds.stream import DialOption, StreamOptions
 from spliceproxy.settings.mirror_kinds.tcp import TcpKind
 from spliceproxy.settings.tls_texts import DIAL_OPTIONS, find_dial_conflict
+from spliceproxy.settings.written import written_in
 
 if TYPE_CHECKING:
     from spliceproxy.settings.mirror import MirrorSettings
+
+
+def _option(name: str, parse: Callable[[str], Any]) -> Option:
+    return Option(name, lambda text: DialOption(name, parse(text), written_in(text)))
 
 
 class TlsKind(TcpKind):
@@ -18,15 +25,17 @@ class TlsKind(TcpKind):
     form = "tls://HOST:PORT"
     options = {  # noqa: RUF012
         **TcpKind.options,
-        **{name: own_option(name, parse) for name, parse in DIAL_OPTIONS.items()},
+        **{name: _option(name, parse) for name, parse in DIAL_OPTIONS.items()},
     }
     granted = False
     is_attachable = False  # workers can't read the files of certificates
 
     def take_own(self, options: dict[str, Any]) -> StreamOptions:
         """See `StreamKind.take_own`."""
-        tls = tuple((name, options.pop(name)) for name in DIAL_OPTIONS if name in options)
-        return StreamOptions(options.pop("answers", None), tls)
+        own = super().take_own(options) or StreamOptions()
+        return replace(
+            own, tls=tuple(options.pop(name) for name in DIAL_OPTIONS if name in options)
+        )
 
     def find_conflict(self, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """See `MirrorKind.find_conflict`."""
@@ -36,9 +45,10 @@ class TlsKind(TcpKind):
     def tls_options(self, mirror: "MirrorSettings") -> dict[str, Any] | None:
         """See `MirrorKind.tls_options`."""
         own: StreamOptions = mirror.own
-        return {name: option.value for name, option in own.tls}
+        return {option.name: option.value for option in own.tls}
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
         own: StreamOptions = mirror.own
-        return super().write_options(mirror) | {name: option.written for name, option in own.tls}
+        tls = {option.name: option.written for option in own.tls}
+        return super().write_options(mirror) | tls
