@@ -115,13 +115,16 @@ def _parse_options(query: str) -> dict[str, Any]:
             raise ValueError(f"option {not_known(name, tuple(DIAL_OPTIONS))}")
         if name in options:
             raise ValueError(f"option {name!r} is given twice: expected it once")
-        options[name] = DIAL_OPTIONS[name](value)
+        try:
+            options[name] = DIAL_OPTIONS[name](value)
+        except ValueError as problem:
+            raise ValueError(f"{name}={problem}") from None
     return options
 
 
 def _parse_verify(text: str) -> bool:
     if text not in _FLAGS:
-        raise ValueError(f"verify={quote(text)} is not understood: expected true or false")
+        raise ValueError(f"{quote(text)} is not understood: expected true or false")
     return _FLAGS[text]
 
 

@@ -126,7 +126,7 @@ async def test_pipes_that_cannot_grow_at_first(
 
 
 @pytest.mark.parametrize("error", [errno.EINTR, errno.EAGAIN, errno.ENOMEM])
-@pytest.mark.parametrize("kind", ["tcp", "tls", "exec"])
+@pytest.mark.parametrize("kind", ["tcp", "exec"])
 async def test_writes_of_copies_in_memory_that_fail(
     kind: Any, error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,18 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from spliceproxy.settings.fields import ENVIRONMENT_SCHEMA
 from spliceproxy.settings.mirror_kinds.option import Option
 from spliceproxy.settings.mirror_kinds.stream import DialOption, StreamOptions
 from spliceproxy.settings.mirror_kinds.tcp import TcpKind
 from spliceproxy.settings.tls_texts import DIAL_OPTIONS, find_dial_conflict
-from spliceproxy.settings.written import written_in
+from spliceproxy.settings.written import Written, written_in
 
 if TYPE_CHECKING:
     from spliceproxy.settings.mirror import MirrorSettings
 
 
 def _option(name: str, parse: Callable[[str], Any]) -> Option:
-    return Option(name, lambda text: DialOption(name, parse(text), written_in(text)))
+    kind = {"type": "boolean" if name == "verify" else "string"}
+    schema = {"anyOf": [kind, ENVIRONMENT_SCHEMA]}
+    return Option(name, lambda text: DialOption(name, parse(text), written_in(text)), schema=schema)
 
 
 class TlsKind(TcpKind):
@@ -50,5 +53,8 @@ class TlsKind(TcpKind):
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
         own: StreamOptions = mirror.own
-        tls = {option.name: option.written for option in own.tls}
+        tls = {
+            option.name: option.written if isinstance(option.written, Written) else option.value
+            for option in own.tls
+        }
         return super().write_options(mirror) | tls
