@@ -25,7 +25,8 @@ pytestmark = pytest.mark.usefixtures("small_mirror_sockets")
 KERNEL_BYTES = 200_000  # what small socket buffers hold, generously
 LARGEST = 100_000
 
-both_kinds = pytest.mark.parametrize("kind", ["tcp", "unix"])
+all_kinds = pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
+by_tcp = pytest.mark.parametrize("kind", ["tcp", "tls"])
 never_blocking = pytest.mark.parametrize("overflow", ["detach", "spill"])
 
 
@@ -47,7 +48,7 @@ async def assert_traffic_is_right(proxied: Mirrored) -> EventDict:
     return dict(account)
 
 
-@both_kinds
+@all_kinds
 @three_modes
 @never_blocking
 async def test_nobody_listens(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
@@ -55,10 +56,10 @@ async def test_nobody_listens(kind: str, mode: Mode, overflow: str, tmp_path: Pa
         async with mirrored(with_policy(text, overflow), mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["dropped_bytes"] == len(REQUEST)
-    assert account["reason"] == {"tcp": "mirror_refused", "unix": "mirror_absent"}[kind]
+    assert account["reason"] == {"unix": "mirror_absent"}.get(kind, "mirror_refused")
 
 
-@both_kinds
+@all_kinds
 @three_modes
 @never_blocking
 @pytest.mark.usefixtures("impatient")
@@ -70,7 +71,7 @@ async def test_the_connect_hangs(kind: str, mode: Mode, overflow: str) -> None:
     assert account["reason"] in {"connect_timeout", "buffer_full", "flush_timeout"}
 
 
-@both_kinds
+@all_kinds
 @three_modes
 @pytest.mark.usefixtures("impatient")
 async def test_it_accepts_and_never_reads(kind: str, mode: Mode, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ async def test_it_accepts_and_never_reads(kind: str, mode: Mode, tmp_path: Path)
     assert account["dropped_bytes"] >= len(REQUEST) - KERNEL_BYTES
 
 
-@both_kinds
+@all_kinds
 @three_modes
 async def test_what_was_detached_is_a_prefix_for_the_mirror(
     kind: str, mode: Mode, tmp_path: Path
@@ -103,11 +104,11 @@ async def test_what_was_detached_is_a_prefix_for_the_mirror(
             account = await proxied.account()
     assert account["reason"] == "buffer_full"
     assert_same(received, REQUEST[: account["delivered_bytes"]])
-    if kind == "tcp":
+    if kind != "unix":
         assert end == "reset"
 
 
-@both_kinds
+@all_kinds
 @three_modes
 async def test_spilled_bytes_come_later_in_order(kind: str, mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
@@ -129,7 +130,7 @@ async def test_spilled_bytes_come_later_in_order(kind: str, mode: Mode, tmp_path
     assert end == "eof"
 
 
-@both_kinds
+@all_kinds
 @three_modes
 @pytest.mark.parametrize("overflow", ["detach", "spill"])
 async def test_it_reads_byte_by_byte(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ async def test_it_reads_byte_by_byte(kind: str, mode: Mode, overflow: str, tmp_p
     assert_same(b"".join(received), REQUEST[: account["delivered_bytes"]])
 
 
-@both_kinds
+@all_kinds
 @three_modes
 @never_blocking
 async def test_it_fails_in_the_middle(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
@@ -176,10 +177,11 @@ async def test_it_fails_in_the_middle(kind: str, mode: Mode, overflow: str, tmp_
     assert account["dropped_bytes"] > 0
 
 
-async def test_a_mirror_that_ends_early_in_good_order(tmp_path: Path) -> None:
+@by_tcp
+async def test_a_mirror_that_ends_early_in_good_order(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
-            reader("tcp", tmp_path) as bad,
+            reader(kind, tmp_path) as bad,
             mirrored(with_policy(bad.text, "detach")) as proxied,
             trio.open_nursery() as nursery,
         ):
@@ -195,9 +197,10 @@ async def test_a_mirror_that_ends_early_in_good_order(tmp_path: Path) -> None:
     assert account["state"] == "incomplete"
 
 
-async def test_a_mirror_that_half_closes_still_gets_everything(tmp_path: Path) -> None:
+@by_tcp
+async def test_a_mirror_that_half_closes_still_gets_everything(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
-        async with reader("tcp", tmp_path) as good, mirrored(good.text) as proxied:
+        async with reader(kind, tmp_path) as good, mirrored(good.text) as proxied:
             connection = await proxied.connect()
             peer = await good.accept()
             peer.finish()

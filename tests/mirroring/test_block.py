@@ -18,10 +18,10 @@ from tests.proxy.relay import Mode, three_modes
 
 pytestmark = pytest.mark.usefixtures("small_mirror_sockets")
 
-both_kinds = pytest.mark.parametrize("kind", ["tcp", "unix"])
+all_kinds = pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
 
 
-@both_kinds
+@all_kinds
 @three_modes
 async def test_a_mirror_that_reads_nothing_holds_the_source_back(
     kind: str, mode: Mode, tmp_path: Path
@@ -43,7 +43,7 @@ async def test_a_mirror_that_reads_nothing_holds_the_source_back(
             traffic.stop()
             await trio.lowlevel.checkpoint()
             # The mirror fails: nobody gets away without a record.
-            close = peer.reset if kind == "tcp" else peer.close
+            close = peer.reset if kind != "unix" else peer.close
             close()
             line = await proxied.line()
             assert line["reason"] == "mirror_failed"
@@ -51,7 +51,7 @@ async def test_a_mirror_that_reads_nothing_holds_the_source_back(
             assert await connection.client.receive_rest() == (b"", "reset")
 
 
-@both_kinds
+@all_kinds
 @three_modes
 async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
     kind: str, mode: Mode, tmp_path: Path
@@ -83,7 +83,7 @@ async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
     assert_same(copies[0], data)
 
 
-@both_kinds
+@all_kinds
 async def test_without_its_mirror_a_connection_is_reset(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30), refusing(kind, tmp_path) as text:
         async with mirrored(text + BLOCK) as proxied:

@@ -90,7 +90,7 @@ async def test_a_peer_that_is_not_there_or_resets(tmp_path: Path) -> None:
 
 
 @three_modes
-@pytest.mark.parametrize("kind", ["file", "tcp", "unix", "exec"])
+@pytest.mark.parametrize("kind", ["file", "tcp", "tls", "unix", "exec"])
 async def test_a_mirror_that_works_has_all_when_the_client_sees_the_end(
     kind: str, mode: Mode, tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ async def test_mirrors_of_all_kinds_do_not_see_one_another(mode: Mode, tmp_path:
             for place in places:
                 received = await place.received()
                 assert received is None or received == REQUEST
-            assert len(line["mirrors"]) == 9  # three of them in both directions
+            assert len(line["mirrors"]) == 10  # three of them in both directions
 
 
 @pytest.mark.parametrize("direction", ["request", "response", "both"])

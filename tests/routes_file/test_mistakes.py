@@ -177,9 +177,9 @@ OLD_YAML = [
 ]  # fmt: skip
 
 MIRRORS = [
-    (f"{IN_ROUTE}mirrors: tpc://h:1", ["5:12: routes[0].mirrors: scheme 'tpc' in 'tpc://h:1' is not known (did you mean 'tcp'?): expected file:DIR, capture:DIR, tcp://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
+    (f"{IN_ROUTE}mirrors: tpc://h:1", ["5:12: routes[0].mirrors: scheme 'tpc' in 'tpc://h:1' is not known (did you mean 'tcp'?): expected file:DIR, capture:DIR, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
     (f"{IN_ROUTE}mirrors: [\"null:?sample=1\"]", ["5:13: routes[0].mirrors[0]: 'null:': sample='1' is not a percentage: expected one such as 10% or 0.5%"]),
-    (f"{IN_ROUTE}mirrors: [{{overflow: gap}}]", ["5:13: routes[0].mirrors[0]: the mirror has no place: expected to: file:DIR, capture:DIR, tcp://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
+    (f"{IN_ROUTE}mirrors: [{{overflow: gap}}]", ["5:13: routes[0].mirrors[0]: the mirror has no place: expected to: file:DIR, capture:DIR, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
     (
         f"{IN_ROUTE}mirrors: [{{to: \"file:/a\", overflow: spil, buffer: 8M, smaple: 1%}}]",
         [
