@@ -65,15 +65,20 @@ def acting_as(identity: Identity | None) -> Iterator[None]:
         yield
         return
     groups, gids, uids = os.getgroups(), os.getresgid(), os.getresuid()
+    hidden = is_memory_hidden()
     os.setgroups(identity.groups)
     try:
         os.setresgid(identity.gid, identity.gid, gids[1])
         os.setresuid(identity.uid, identity.uid, uids[1])
+        if hidden:  # see `become`
+            hide_memory()
         yield
     finally:
         os.setresuid(*uids)  # first: root alone may set the others
         os.setresgid(*gids)
         os.setgroups(groups)
+        if hidden:
+            hide_memory()
 
 
 def make_directories(paths: Iterable[Path], identity: Identity) -> None:

@@ -27,6 +27,7 @@ from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
 from spliceproxy.tls.admin_tls import AdminFiles, read_admin_files
 from spliceproxy.tls.client_context import ClientContexts
+from spliceproxy.tls.hidden_keys import has_keys
 from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
@@ -34,6 +35,8 @@ _LAST_LINES_S = 1.0
 _DEATH_S = 0.5
 _MAX_RESULT_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
+_SECRET, _PLAIN = b"s", b"p"
+"""The first byte of a result: whether there are keys in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,8 @@ def load_configuration(
     return loaded
 
 
-def _hiding_keys(loaded: LoadedConfiguration) -> LoadedConfiguration:
-    """See to it that nobody else reads the keys in this process's memory."""
-    if any(loaded.tls) or any(loaded.admin_tls):
-        hide_memory()
-    return loaded
+def _holds_keys(content: LoadedConfiguration | ReloadRefused) -> bool:
+    return isinstance(content, LoadedConfiguration) and has_keys(content.settings)
 
 
 def _is_used(mirror: MirrorSettings, directories: set[str]) -> bool:
@@ -120,12 +120,13 @@ class LoaderProcess:
             forget()
             content: LoadedConfiguration | ReloadRefused
             try:
-                content = _hiding_keys(load())
+                content = load()
             except RefusedFile as problem:
                 content = ReloadRefused(str(problem), problem.mistakes)
             except Problem as problem:
                 content = ReloadRefused(str(problem))
             with contextlib.suppress(BrokenPipeError):  # the master is gone
+                result.sendall(_SECRET if _holds_keys(content) else _PLAIN)
                 result.sendall(pickle.dumps(content))
             logs.close(_LAST_LINES_S)
             return 0
@@ -133,6 +134,7 @@ class LoaderProcess:
         self._child = fork_child(0, body, socket.SOCK_STREAM)
         self._child.orders.setblocking(False)
         self._received = bytearray()
+        self._has_begun = False
         self._is_over = False
         self.deadline_s = time.monotonic() + LOAD_TIMEOUT_S
 
@@ -147,6 +149,8 @@ class LoaderProcess:
             ReloadRefused: it will not come.
         """
         try:
+            if not self._has_begun:
+                self._begin(self._child.orders.recv(1))
             while chunk := self._child.orders.recv(_READ_BYTES):
                 self._received += chunk
                 if len(self._received) > _MAX_RESULT_BYTES:
@@ -162,6 +166,12 @@ class LoaderProcess:
         except ConnectionResetError:
             pass
         return self._finish()
+
+    def _begin(self, first: bytes) -> None:
+        """Hide this process's memory before there are keys in it."""
+        self._has_begun = True
+        if first == _SECRET:
+            hide_memory()
 
     def _finish(self) -> LoadedConfiguration:
         # It has closed its end, and exits.

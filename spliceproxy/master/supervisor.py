@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -22,6 +23,7 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.proxy.capacity import raise_limit
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.tls.admin_tls import AdminFiles
+from spliceproxy.tls.hidden_keys import read_hidden
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -46,7 +48,8 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         signal_fd = on_exit.enter_context(signals_to_pipe())
         listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
         privileges = find_privileges(settings)
-        loaded = load_configuration(lambda: settings, inherited, (), privileges.identity)
+        source = partial(read_hidden, lambda: settings)
+        loaded = load_configuration(source, inherited, (), privileges.identity)
         raise_limit(loaded.settings, loaded.listeners)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited, loaded.admin_tls))

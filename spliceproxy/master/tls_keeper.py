@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from spliceproxy.kernel.hidden_memory import hide_memory
 from spliceproxy.master.certificate_expiry import CertificateExpiry
 from spliceproxy.master.file_watch import FileWatch
 from spliceproxy.master.generation import Generation
@@ -24,15 +23,7 @@ class TlsKeeper:
         self._shown: dict[str, str] = {}
 
     def prepare(self, generation: Generation) -> Generation:
-        """Return a generation that has no worker yet, ready for some.
-
-        From its first key on, what is forked hides its memory as the master does.
-
-        Raises:
-            OSError: a filter of system calls does not let memory be hidden.
-        """
-        if any(route.tls for route in generation.routes) or any(generation.admin_tls):
-            hide_memory()
+        """Return a generation that has no worker yet, ready for some."""
         self._tickets.give_to(generation)
         return generation
 

@@ -44,16 +44,19 @@ class StartTlsClient:
         self._reactor = reactor
         self._owner = owner
         self.received = received
-        self._negotiator = Negotiator(reactor, self, received.sock, negotiation, "client")
+        self._negotiator: Negotiator | None = Negotiator(
+            reactor, self, received.sock, negotiation, "client"
+        )
         self._timer = reactor.timers.after(timeout_s, self)
 
     def start(self) -> None:
         """Greet the client, or wait for its first word."""
-        self._negotiator.start()
+        if self._negotiator is not None:
+            self._negotiator.start()
 
     def negotiated(self, turn: Turn) -> None:
         """Go on with the handshake, or without TLS."""
-        self._timer.cancel()
+        self._forget()
         self._owner.starttls_agreed(self, turn)
 
     def negotiation_failed(self, why: str, detail: str, *, was_told: bool) -> None:
@@ -68,16 +71,23 @@ class StartTlsClient:
 
     def close(self, why: str) -> None:
         """Turn the client away."""
-        self._negotiator.cancel()
+        if self._negotiator is not None:
+            self._negotiator.cancel()
         self._refuse(Refusal(why))
 
     def on_crash(self, error: Exception) -> None:
         """Turn the client away after an exception that nobody foresaw."""
-        self._negotiator.cancel()
+        if self._negotiator is not None:
+            self._negotiator.cancel()
         self._owner.starttls_crashed(self, error)
         self._refuse(Refusal(reasons.INTERNAL_ERROR))
 
     def _refuse(self, refusal: Refusal, close: Close = close_with_reset) -> None:
-        self._timer.cancel()
+        self._forget()
         close(self._reactor, self.received.sock)
         self._owner.starttls_refused(self, refusal)
+
+    def _forget(self) -> None:
+        """Undo the cycles, so that all is freed when the connection ends."""
+        self._timer.cancel()
+        self._negotiator = None

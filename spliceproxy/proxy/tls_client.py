@@ -54,14 +54,17 @@ class TlsClient:
         self._sock = TlsSocket(received.sock, tls.context, server_side=True)
         received.sock = self._sock
         self._alpn = alpn
-        self._handshake = Handshake(reactor, turns, self, self._sock, timeout_s)
+        # Forgotten when it is over, for the two know each other, and are to be freed then.
+        self._handshake: Handshake | None = Handshake(reactor, turns, self, self._sock, timeout_s)
 
     def start(self) -> None:
         """Wait for the hello."""
-        self._handshake.start()
+        if self._handshake is not None:
+            self._handshake.start()
 
     def handshake_done(self, sock: TlsSocket) -> None:
         """Let the client in, unless its certificate is none of those that are."""
+        self._handshake = None
         why = refuse(sock, self._tls)
         if why is not None:
             self._refuse(Refusal(why))
@@ -89,9 +92,11 @@ class TlsClient:
 
     def close(self, why: str) -> None:
         """Turn the client away."""
-        self._handshake.cancel()
+        if self._handshake is not None:
+            self._handshake.cancel()
         self._refuse(Refusal(why))
 
     def _refuse(self, refusal: Refusal) -> None:
+        self._handshake = None
         close_with_reset(self._reactor, self._sock)
         self._owner.tls_refused(self, refusal)

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from spliceproxy.pump.endpoint import Endpoint
     from spliceproxy.pump.link import Link
 
-COPY_BYTES = 64 << 10
-"""Most that one event moves, and most that a paused flow holds in memory."""
+COPY_BYTES = 112 << 10
+"""Most that one event moves, and that a paused flow holds: seven records of TLS. From 128 KiB on
+malloc maps each buffer anew, also for a message of a few bytes (M_MMAP_THRESHOLD, mallopt(3))."""
 
 
 class CopyFlow(Flow):

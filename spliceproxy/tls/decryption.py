@@ -12,9 +12,9 @@ RECORD_BYTES = 16 << 10
 HEADER_BYTES = 5
 LEAST_BYTES = RECORD_BYTES + 1024
 """What the socket is asked for at least: a record can be decrypted only as a whole."""
-MOST_BYTES = 64 << 10
+MOST_BYTES = 128 << 10
 _MOST_RECORDS = 64
-"""At once, and without bytes in them. An event's worth of bulk is four to seventeen records."""
+"""Of one event, and without bytes in them."""
 
 # Shared by all sockets of a process, which has one thread that relays: each call leaves them empty.
 # What is decrypted is no longer than what was encrypted, of which a part may have been here before.
@@ -51,6 +51,8 @@ class Decryption:
 
     def room(self) -> memoryview:
         """Return where to receive `MOST_BYTES` at most; `take` is to follow at once."""
+        if not self._held:
+            return _encrypted
         held = len(self._held)
         _encrypted[:held] = self._held
         return _encrypted[held:]
@@ -60,67 +62,78 @@ class Decryption:
 
         What is returned is empty when no record is whole, or the end was met, or both.
         """
-        if received:
-            size = self._take_records(self._find_records(len(self._held) + received))
-        else:
+        if not received:
             self._incoming.write_eof()
-            size = self._decrypt(0)
-        return bytes(_decrypted[:size])
+            return self._read()
+        count = len(self._held) + received
+        if count == self._end_of_record(0, count):  # most messages
+            self._skip_bytes, self._held = 0, b""
+            self._incoming.write(_encrypted[:count])
+            return self._read()
+        return bytes(_decrypted[: self._take_records(count)])
 
-    def _find_records(self, count: int) -> list[int]:
-        """Return where the records of what was received end; a header that is cut off is held."""
-        at = self._skip_bytes
-        ends = [at] if at else []
-        while at + HEADER_BYTES <= count:
-            at += HEADER_BYTES + (_encrypted[at + 3] << 8 | _encrypted[at + 4])
-            ends.append(at)
-        if at >= count:
-            self._skip_bytes, self._held = at - count, b""
-            ends[-1:] = [count]
-        else:
-            self._skip_bytes, self._held = 0, bytes(_encrypted[at:count])
-        return ends
+    def _end_of_record(self, start: int, count: int) -> int:
+        """Return where the record there ends; 0: its header is cut off."""
+        if start == 0 and self._skip_bytes:
+            return self._skip_bytes
+        if start + HEADER_BYTES > count:
+            return 0
+        return start + HEADER_BYTES + (_encrypted[start + 3] << 8 | _encrypted[start + 4])
 
-    def _take_records(self, ends: list[int]) -> int:
-        """Decrypt what was received; how many bytes.
+    def _take_records(self, count: int) -> int:
+        """Decrypt what was received, and hold a header that is cut off; how many bytes.
 
-        Many records are taken one by one, for what OpenSSL answers by itself, such as a request
-        for other keys, costs it 20 us and no more than 27 bytes of the peer: an event's worth of
-        them would hold up everybody else for 50 ms.
+        Records are taken one by one, so that OpenSSL's memory is that of a single one. What it
+        answers by itself, such as a request for other keys, costs it 20 us and no more than 27
+        bytes of the peer: an event's worth of them would hold up everybody else for 50 ms.
         """
-        if len(ends) <= _MOST_RECORDS:
-            self._incoming.write(_encrypted[: ends[-1] if ends else 0])
-            return self._decrypt(0)
         size = start = without_bytes = 0
-        for end in ends:
-            self._incoming.write(_encrypted[start:end])
-            before, size, start = size, self._decrypt(size), end
-            without_bytes += size == before
-            if without_bytes > _MOST_RECORDS:
-                self.break_off("too many records without bytes")
-            if self.end is not None:
+        while start < count and self.end is None:
+            end = self._end_of_record(start, count)
+            if not end:
                 break
+            self._incoming.write(_encrypted[start : min(end, count)])
+            self._skip_bytes, start = max(end - count, 0), end
+            if end <= count:
+                taken = self._read_into(size)
+                size += taken
+                without_bytes += not taken
+                if without_bytes > _MOST_RECORDS:
+                    self.break_off("too many records without bytes")
+        self._held = bytes(_encrypted[start:count])
         return size
 
-    def _decrypt(self, size: int) -> int:
-        """Decrypt all records that are whole, behind what is there; how many bytes there are then.
-
-        The end is noted if one is met.
-        """
-        read = self._tls.read
+    def _read(self) -> bytes:
+        """Return what the one record has that was written last, or note how the stream ends."""
         try:
-            while count := read(RECORD_BYTES, _decrypted[size:]):
-                size += int(count)
-            self.end = StreamEnd.CLEAN
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:  # as 0, after a goodbye of ours
-            self.end = StreamEnd.CLEAN
-        except ssl.SSLEOFError:
-            self.end = StreamEnd.TRUNCATED
+            data = self._tls.read(RECORD_BYTES)
         except ssl.SSLError as error:
+            self._note(error)
+            return b""
+        if not data:
+            self.end = StreamEnd.CLEAN
+        return data
+
+    def _read_into(self, start: int) -> int:
+        """As `_read`, behind what is decrypted; how many bytes."""
+        try:
+            count = self._tls.read(RECORD_BYTES, _decrypted[start:])
+        except ssl.SSLError as error:
+            self._note(error)
+            return 0
+        if not count:
+            self.end = StreamEnd.CLEAN
+        return int(count)
+
+    def _note(self, error: ssl.SSLError) -> None:
+        if isinstance(error, ssl.SSLWantReadError):
+            return
+        if isinstance(error, ssl.SSLZeroReturnError):  # as nothing, after a goodbye of ours
+            self.end = StreamEnd.CLEAN
+        elif isinstance(error, ssl.SSLEOFError):
+            self.end = StreamEnd.TRUNCATED
+        else:
             self.break_off(detail_of(error))
-        return size
 
     def break_off(self, why: str) -> None:
         """Take nothing more, unless there is an end already."""

@@ -59,24 +59,30 @@ class BackendHandshake:
         self._owner = owner
         self._target = target
         self._sock = dialer.wrap(sock)
-        self._handshake = Handshake(dialer.reactor, dialer.turns, self, self._sock, timeout_s)
+        # Forgotten when it is over, for the two know each other, and are to be freed then.
+        self._handshake: Handshake | None = Handshake(
+            dialer.reactor, dialer.turns, self, self._sock, timeout_s
+        )
 
     def start(self) -> None:
         """Begin."""
-        self._handshake.start()
+        if self._handshake is not None:
+            self._handshake.start()
 
     def cancel(self) -> None:
         """Give up, and close the socket."""
-        self._handshake.cancel()
-        self._reactor.close_later(self._sock)
+        if self._handshake is not None:
+            self._handshake.cancel()
+        self._close()
 
     def handshake_done(self, sock: TlsSocket) -> None:
         """Hand the socket over."""
+        self._handshake = None
         self._owner.secured(sock, self._target)
 
     def handshake_failed(self, error: TlsError | OSError) -> None:
         """Tell why, and close the socket."""
-        self._reactor.close_later(self._sock)
+        self._close()
         if isinstance(error, TlsError):
             why, detail = f"backend_{error.name}", error.detail
         else:
@@ -85,5 +91,9 @@ class BackendHandshake:
 
     def handshake_crashed(self, error: Exception) -> None:
         """Report what went wrong."""
-        self._reactor.close_later(self._sock)
+        self._close()
         self._owner.dial_crashed(error)
+
+    def _close(self) -> None:
+        self._handshake = None
+        self._reactor.close_later(self._sock)

@@ -56,7 +56,8 @@ class TlsEndpoint(Endpoint):
             if not self._events:
                 return
         super().on_events(events)
-        self.look_at_rest()
+        if self.sock.knows_more:
+            self.look_at_rest()
 
     def _send_what_waits(self) -> None:
         try:

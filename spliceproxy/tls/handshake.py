@@ -59,17 +59,16 @@ class Handshake:
 
     def _step(self) -> None:
         began_s = time.monotonic()
-        error: TlsError | OSError | None = None
         try:
             wanted = self._sock.advance()
-        except (TlsError, OSError) as problem:
-            error, wanted = problem, 0
+        except (TlsError, OSError) as error:
+            self._turns.spend(began_s)
+            self._fail(error)
+            return
         if wanted:
             self._wait_for(wanted)
         self._turns.spend(began_s)
-        if error is not None:
-            self._fail(error)
-        elif not wanted:
+        if not wanted:
             self.cancel()
             self._owner.handshake_done(self._sock)
 

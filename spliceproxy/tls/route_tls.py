@@ -23,6 +23,7 @@ from spliceproxy.tls.certificate_files import (
 )
 from spliceproxy.tls.client_context import ClientContexts, ClientTls
 from spliceproxy.tls.file_problem import TlsFileError
+from spliceproxy.tls.hidden_keys import hide_before_keys, uses_tls
 from spliceproxy.tls.server_contexts import ServerTls, make_server_tls
 
 Path = tuple[str | int, ...]
@@ -78,12 +79,6 @@ class RouteTls:
         """Give and take session tickets by a secret; only where `keys_can_be_set`."""
         for server in filter(None, self.listen):
             server.use_tickets(secret)
-
-
-def uses_tls(route: RouteSettings) -> bool:
-    """Whether a route speaks TLS to anybody."""
-    servers, backends = (one.tls for one in route.listen), (one.tls for one in route.backends)
-    return any(servers) or any(backends) or any(dial is not None for _, dial in _mirrors(route))
 
 
 def _mirrors(route: RouteSettings) -> Iterator[tuple[MirrorSettings, TlsDial | None]]:
@@ -162,7 +157,11 @@ def find_mistakes(settings: Settings) -> Iterator[tuple[int | None, Path, str]]:
     """Look at all files; yield a route's number, the path within it, and a message. Blocks.
 
     What is of no route has no number, and a path from the root.
+
+    Raises:
+        StartProblem: see `hide_before_keys`.
     """
+    hide_before_keys(settings)
     yield from find_admin_mistakes(settings)
     contexts = ClientContexts()
     for number, route in enumerate(settings.routes):

@@ -23,8 +23,12 @@ from spliceproxy.tls.decryption import (
 from spliceproxy.tls.server_contexts import NamedConnection
 from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
 
+_CHANGE_CIPHER_SPEC = 20  # content types, and what all versions begin with: RFC 8446, section 5.1
+_MAJOR_VERSION = 3
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
+MOST_AT_ONCE_BYTES = 64 << 10
+"""Encrypted before any of it is sent. OpenSSL keeps the memory for as long as the connection."""
 MOST_HANDSHAKE_BYTES = 128 << 10
 """Of a peer; with the chains of certificates that OpenSSL takes, of 100 KiB (max_cert_list)."""
 
@@ -41,6 +45,7 @@ class TlsSocket(Socket):
     __slots__ = (
         "_decryption",
         "_incoming",
+        "_is_agreed",
         "_is_closing",
         "_is_shut",
         "_kept",
@@ -82,6 +87,7 @@ class TlsSocket(Socket):
         self._unsent = b""
         self._owed_bytes = 0  # plaintext of what is unsent, which `send` has not told of
         self._decryption = Decryption(self.tls, self._incoming)
+        self._is_agreed = False
         self._is_closing = False
         self._is_shut = False
         self._write_error = 0
@@ -141,43 +147,57 @@ class TlsSocket(Socket):
             TlsError: there is no agreeing with the peer.
             OSError: as recv(2) and send(2); ECONNRESET also when the peer has closed.
         """
-        while True:
+        if self._unsent:
+            self.flush()
+        is_to_begin = not (self._taken_bytes or self.tls.server_side)
+        while not self._is_agreed and (is_to_begin or self._take_of_handshake()):
+            is_to_begin = False
             try:
                 self.tls.do_handshake()
             except ssl.SSLWantReadError:
-                self.flush()
-                if not self._take_of_handshake():
+                if self._outgoing.pending:
+                    self.flush()  # it is the peer's turn
                     break
             except ssl.SSLError as error:
                 self._send_alert()
                 raise failure_of(error) from None
             else:
                 self.flush()
-                return 0
+                self._is_agreed = True
+        if self._is_agreed:
+            return 0
         return select.EPOLLIN | select.EPOLLOUT if self._unsent else select.EPOLLIN
 
     def _take_of_handshake(self) -> bool:
-        """Take the header of a record, or its rest, or a part of them; False: nothing is there."""
-        wanted = HEADER_BYTES - len(self._record)
-        if wanted <= 0:
-            length = int.from_bytes(self._record[3:5], "big")
-            wanted += length
-        try:
-            data = super().recv(min(max(wanted, 1), LEAST_BYTES))
-        except BlockingIOError:
-            return False
-        if not data:
-            raise ConnectionResetError(errno.ECONNRESET, "closed before the handshake was done")
-        self._taken_bytes += len(data)
-        if self._taken_bytes > MOST_HANDSHAKE_BYTES:
-            raise TlsError(FAILED, "its handshake is too long")
-        self._incoming.write(data)
-        self._record += data
-        if len(self._record) >= HEADER_BYTES:
-            length = int.from_bytes(self._record[3:5], "big")
-            if len(self._record) == HEADER_BYTES + length:
-                self._record.clear()
-        return True
+        """Take the rest of a record, or a part of what cannot be one; False: more is to come.
+
+        A change of ciphers is taken together with the record behind it, which it announces.
+        """
+        record = self._record
+        while True:
+            wanted = HEADER_BYTES - len(record)
+            if wanted <= 0:
+                wanted += int.from_bytes(record[3:5], "big")
+            try:
+                data = super().recv(min(max(wanted, 1), LEAST_BYTES))
+            except BlockingIOError:
+                return False
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "closed before the handshake was done")
+            self._taken_bytes += len(data)
+            if self._taken_bytes > MOST_HANDSHAKE_BYTES:
+                raise TlsError(FAILED, "its handshake is too long")
+            self._incoming.write(data)
+            record += data
+            if len(record) < HEADER_BYTES:
+                continue
+            kind, length = record[0], int.from_bytes(record[3:5], "big")
+            if len(record) == HEADER_BYTES + length:
+                record.clear()
+                if kind != _CHANGE_CIPHER_SPEC:
+                    return True
+            elif record[1] != _MAJOR_VERSION or length > RECORD_BYTES:
+                return True  # OpenSSL says what is wrong with it
 
     def _send_alert(self) -> None:
         """Tell the peer what is wrong, if it can be told now."""
@@ -229,20 +249,30 @@ class TlsSocket(Socket):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         done, self._owed_bytes = self._owed_bytes, 0
         size = len(data)
-        with memoryview(data) as view:
-            while done < size:
-                with view[done : done + RECORD_BYTES] as piece:
-                    self._encrypt(piece)
-                    count = len(piece)
-                if not self.flush(flags):
-                    self._owed_bytes = count
-                    break
-                done += count
+        if not done and 0 < size <= MOST_AT_ONCE_BYTES:  # nearly always
+            done = self._send_encrypted(data, flags)
+        else:
+            with memoryview(data) as view:
+                while done < size and not self._owed_bytes:
+                    with view[done : done + MOST_AT_ONCE_BYTES] as piece:
+                        done += self._send_encrypted(piece, flags)
         if not done:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return done
 
-    def _encrypt(self, piece: memoryview) -> None:
+    def _send_encrypted(self, data: bytes | memoryview, flags: int) -> int:
+        """Send as few records as possible, all at once; how many bytes of whole ones are sent."""
+        self._encrypt(data)
+        encrypted, size = self._outgoing.pending, len(data)
+        if self.flush(flags):
+            return size
+        records = -(-size // RECORD_BYTES)
+        record = RECORD_BYTES + (encrypted - size) // records
+        sent = (encrypted - len(self._unsent)) // record * RECORD_BYTES
+        self._owed_bytes = size - sent
+        return sent
+
+    def _encrypt(self, piece: bytes | memoryview) -> None:
         try:
             self.tls.write(piece)
         except ssl.SSLError as error:

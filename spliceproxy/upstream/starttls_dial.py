@@ -85,8 +85,8 @@ class StartTlsDial:
 
     def cancel(self) -> None:
         """Give up, and close the socket."""
-        part, self._part = self._part, None
-        self._stop_timer()
+        part = self._part
+        self._forget()
         if part is not None:
             part.cancel()
         if not isinstance(part, BackendHandshake):  # which has closed it
@@ -94,7 +94,7 @@ class StartTlsDial:
 
     def negotiated(self, turn: Turn) -> None:
         """Go on with the handshake, if there is to be one."""
-        self._stop_timer()
+        self._forget()
         if self._tls is None:
             self._owner.secured(self._sock, self._target)
         else:
@@ -111,6 +111,7 @@ class StartTlsDial:
 
     def secured(self, sock: Socket, target: SocketAddress) -> None:
         """Hand the socket over, unless a greeting is to be read first."""
+        self._forget()
         self._sock = sock
         before, by_tls = self._plan.before_tls, self._plan.by_tls
         assert isinstance(sock, TlsSocket)  # noqa: S101 - of the handshake
@@ -123,7 +124,7 @@ class StartTlsDial:
 
     def greeting_read(self) -> None:
         """Hand the socket over."""
-        self._stop_timer()
+        self._forget()
         self._owner.secured(self._sock, self._target)
 
     def greeting_refused(self, why: str, detail: str) -> None:
@@ -132,6 +133,7 @@ class StartTlsDial:
 
     def not_secured(self, target: SocketAddress, why: str, detail: str) -> None:
         """Pass on why; the socket is closed."""
+        self._forget()
         self._owner.not_secured(target, why, detail)
 
     def on_deadline(self) -> None:
@@ -143,12 +145,13 @@ class StartTlsDial:
 
     def on_crash(self, error: Exception) -> None:
         """Report what went wrong."""
-        self._stop_timer()
+        self._forget()
         self._reactor.close_later(self._sock)
         self._owner.dial_crashed(error)
 
     def dial_crashed(self, error: Exception) -> None:
         """Pass on what went wrong; the socket is closed."""
+        self._forget()
         self._owner.dial_crashed(error)
 
     def _begin(self, part: Negotiator | GreetingReader) -> None:
@@ -157,11 +160,13 @@ class StartTlsDial:
         part.start()
 
     def _fail(self, why: str, detail: str) -> None:
-        self._stop_timer()
+        self._forget()
         self._reactor.close_later(self._sock)
         self._owner.not_secured(self._target, why, detail)
 
-    def _stop_timer(self) -> None:
+    def _forget(self) -> None:
+        """Undo the cycles with the part that is over, so that all is freed with the connection."""
+        self._part = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

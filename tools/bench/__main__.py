@@ -9,7 +9,7 @@ import click
 if not __package__:  # started as a file: the repository's root is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench.commands import mirror, origin, proxy, replay, scrape, transfer
+from tools.bench.commands import mirror, origin, proxy, replay, scrape, tls, transfer
 
 
 @click.group()
@@ -22,6 +22,7 @@ main.add_command(mirror.command, "mirror")
 main.add_command(origin.command, "origin")
 main.add_command(replay.command, "replay")
 main.add_command(scrape.command, "scrape")
+main.add_command(tls.command, "tls")
 main.add_command(transfer.command, "transfer")
 
 if __name__ == "__main__":

@@ -78,7 +78,18 @@ def _refusing(_where: placement.Placement, _directory: Path) -> Iterator[Place]:
         yield _tcp(port)
 
 
-def _mirroring(name: str, command: Sequence[str], open_place: OpenPlace, policy: str = "") -> Peer:
+def capturing(name: str, command: Sequence[str], options: Sequence[str]) -> Peer:
+    """Return spliceproxy with these options and a capture, which loses nothing."""
+    return _mirroring(name, command, _capture, BLOCK, options)
+
+
+def _mirroring(
+    name: str,
+    command: Sequence[str],
+    open_place: OpenPlace,
+    policy: str = "",
+    options: Sequence[str] = (),
+) -> Peer:
     """Return spliceproxy with one mirror; what that has written is removed with the block."""
 
     @contextmanager
@@ -87,7 +98,8 @@ def _mirroring(name: str, command: Sequence[str], open_place: OpenPlace, policy:
             TemporaryDirectory(dir=directory, prefix=f"{name}-") as own,
             open_place(where, Path(own)) as place,
         ):
-            peer = peers.spliceproxy(name, command, [*OPTIONS, "--mirror", place.url + policy])
+            mirror = ("--mirror", place.url + policy)
+            peer = peers.spliceproxy(name, command, [*OPTIONS, *options, *mirror])
             with peers.started(peer, backend_port, where, Path(own)) as target:
                 yield target
             log = Path(own, f"{name}.out").read_text(errors="replace")

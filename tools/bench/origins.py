@@ -85,9 +85,29 @@ def http(where: placement.Placement, directory: Path) -> Iterator[Origin]:
 @contextmanager
 def pong(where: placement.Placement, directory: Path) -> Iterator[Origin]:
     """A server that answers once and then holds the connection: cheap enough for thousands."""
+    with _of_loads("pong", where, directory) as origin:
+        yield origin
+
+
+@contextmanager
+def flood(where: placement.Placement, directory: Path) -> Iterator[Origin]:
+    """A server that sends for as long as it is read, to one connection after the other."""
+    with _of_loads("flood", where, directory) as origin:
+        yield origin
+
+
+@contextmanager
+def drain(where: placement.Placement, directory: Path) -> Iterator[Origin]:
+    """A server that throws away what it gets, and closes when that ends."""
+    with _of_loads("drain", where, directory) as origin:
+        yield origin
+
+
+@contextmanager
+def _of_loads(name: str, where: placement.Placement, directory: Path) -> Iterator[Origin]:
     port = ports.free_port()
-    argv = [sys.executable, "-m", "tools.bench.loads.pong", str(port)]
-    with started("pong", argv, port, where, directory) as origin:
+    argv = [sys.executable, "-m", f"tools.bench.loads.{name}", str(port)]
+    with started(name, argv, port, where, directory) as origin:
         yield origin
 
 

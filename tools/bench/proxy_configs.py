@@ -32,7 +32,7 @@ defaults
   timeout server 1h
   {splice}
 listen relay
-  bind {host}:{listen_port} backlog 4096
+  bind {host}:{listen_port} backlog 4096 {tls}
   server origin {host}:{backend_port}
 """
 
@@ -59,11 +59,22 @@ events {{ worker_connections {worker_connections}; }}
 stream {{
   access_log off;
   server {{
-    listen {host}:{listen_port} backlog=4096;
+    listen {host}:{listen_port} backlog=4096{tls};
     proxy_pass {host}:{backend_port};
     proxy_timeout 1h;
   }}
 }}
+"""
+
+
+STUNNEL = """\
+foreground = yes
+pid =
+debug = crit
+[relay]
+accept = {host}:{listen_port}
+connect = {host}:{backend_port}
+cert = {pem}
 """
 
 
@@ -91,7 +102,12 @@ def haproxy_large_pipes(relay: Relay) -> list[str]:
     return _haproxy(relay, SPLICE_ALWAYS, "tune.pipesize 1048576")
 
 
-def _haproxy(relay: Relay, splice: str, tuning: str = "") -> list[str]:
+def haproxy_tls(relay: Relay, pem: Path) -> list[str]:
+    """HAProxy that terminates TLS; its file has the certificate and the key."""
+    return _haproxy(relay, "", tls=f"ssl crt {pem}")
+
+
+def _haproxy(relay: Relay, splice: str, tuning: str = "", tls: str = "") -> list[str]:
     config = relay.directory / "haproxy.cfg"
     config.write_text(
         HAPROXY.format(
@@ -102,12 +118,23 @@ def _haproxy(relay: Relay, splice: str, tuning: str = "") -> list[str]:
             pipes=PIPES,
             splice=splice,
             tuning=tuning,
+            tls=tls,
         )
     )
     return ["haproxy", "-q", "-db", "-f", str(config)]
 
 
 def nginx_stream(relay: Relay) -> list[str]:
+    return _nginx_stream(relay)
+
+
+def nginx_tls(relay: Relay, pem: Path) -> list[str]:
+    """Terminate TLS; of itself nginx 1.22 speaks no TLS 1.3, as all others do."""
+    files = f"ssl_certificate {pem}; ssl_certificate_key {pem}"
+    return _nginx_stream(relay, f" ssl; ssl_protocols TLSv1.2 TLSv1.3; {files}")
+
+
+def _nginx_stream(relay: Relay, tls: str = "") -> list[str]:
     config = relay.directory / "nginx-stream.conf"
     config.write_text(
         NGINX_STREAM.format(
@@ -116,6 +143,7 @@ def nginx_stream(relay: Relay) -> list[str]:
             backend_port=relay.backend_port,
             directory=relay.directory,
             load_module=_load_stream_module(),
+            tls=tls,
             # nginx counts both sides of a relayed connection.
             worker_connections=2 * most_connections() + 100,
         )
@@ -133,6 +161,20 @@ def _load_stream_module() -> str:
     if not module.exists():
         raise BenchError("nginx: no stream module (apt install libnginx-mod-stream)")
     return f"load_module {module};"
+
+
+def stunnel(relay: Relay, pem: Path) -> list[str]:
+    """Terminate TLS in a thread for each connection."""
+    config = relay.directory / "stunnel.conf"
+    config.write_text(
+        STUNNEL.format(
+            host=ports.HOST,
+            listen_port=relay.listen_port,
+            backend_port=relay.backend_port,
+            pem=pem,
+        )
+    )
+    return ["stunnel4", str(config)]
 
 
 def socat(relay: Relay) -> list[str]:

@@ -1,12 +1,13 @@
 """Connections that were used once and are then held open without a word.
 
-Started as a program: python -m tools.bench.loads.idle_connections PORT
+Started as a program: python -m tools.bench.loads.idle_connections PORT [tls]
 It reads a count per line on stdin, opens connections until it holds that many, and says so.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.bench import children, placement, ports
+from tools.bench.loads import tls_client
 
 QUESTION = b"PING\r\n"  # understood by redis-server as well
 ANSWER_TIMEOUT_S = 10.0
@@ -37,32 +39,37 @@ class Holder:
 
 
 @contextmanager
-def holding(port: int, where: placement.Placement, directory: Path) -> Iterator[Holder]:
+def holding(
+    port: int, where: placement.Placement, directory: Path, *, tls: bool = False
+) -> Iterator[Holder]:
     argv = [*placement.taskset(where.load_cpus), sys.executable, "-m", __name__, str(port)]
+    argv += ["tls"] if tls else []
     with children.running("idle-connections", argv, directory) as child:
         holder = Holder(child)
         holder.hold(0)
         yield holder
 
 
-def _answered_connection(port: int) -> socket.socket:
+def _answered_connection(port: int, context: ssl.SSLContext | None) -> socket.socket:
     connection = socket.create_connection((ports.HOST, port), timeout=ANSWER_TIMEOUT_S)
+    if context is not None:
+        connection = context.wrap_socket(connection)
     connection.sendall(QUESTION)
     if not connection.recv(1024):
         raise ConnectionError("closed without an answer")
     return connection
 
 
-def _serve_counts(port: int) -> None:
+def _serve_counts(port: int, context: ssl.SSLContext | None) -> None:
     held: list[socket.socket] = []
     for line in sys.stdin:
         while len(held) < int(line):
             try:
-                held.append(_answered_connection(port))
+                held.append(_answered_connection(port, context))
             except OSError as error:
                 sys.exit(f"connection {len(held) + 1} of {int(line)}: {error}")
         print(f"holding {len(held)}", flush=True)
 
 
 if __name__ == "__main__":
-    _serve_counts(int(sys.argv[1]))
+    _serve_counts(int(sys.argv[1]), tls_client.context() if "tls" in sys.argv[2:] else None)

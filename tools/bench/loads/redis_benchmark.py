@@ -3,7 +3,7 @@
 import csv
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,11 +95,12 @@ class Load:
     directory: Path
     counters: ServerCounters
     proxy_cpu_s: Callable[[], float]
+    options: Sequence[str] = ()
 
     def argv(self, command: str, requests: int) -> list[str]:
         argv = [*placement.taskset(self.where.load_cpus), "redis-benchmark", "--csv"]
         argv += ["-h", ports.HOST, "-p", str(self.port), "-c", str(self.connections)]
-        return [*argv, "-t", command, "-n", str(requests)]
+        return [*argv, *self.options, "-t", command, "-n", str(requests)]
 
     def run(self, command: str, seconds: float) -> Window:
         """Run for about this long: a short probe warms the proxy and tells the rate."""

@@ -47,7 +47,7 @@ def _bulk(name: str, pace: str, size_bytes: int, bytes_per_s: int = 0) -> Work:
         transfer = iperf3.run_bytes(
             setting.target.port, size_bytes, setting.where, setting.directory, bytes_per_s
         )
-        _settle(setting)
+        settle(setting)
         cpu_s = setting.proxy_cpu_s() - cpu_before_s
         return {
             bulk.THROUGHPUT.name: transfer.bytes_per_s,
@@ -74,7 +74,7 @@ def relate_to_copy(sample: Sample) -> Sample:
     return {**sample, CPU_PER_COPIED.name: sample[CPU_S] / (copied_bytes / 1e9)}
 
 
-def _settle(setting: Setting) -> None:
+def settle(setting: Setting) -> None:
     """Wait until a mirror that lagged has caught up: that is part of the cost."""
     pids = (setting.target.proxy_pid or 0, *setting.target.helper_pids)
     deadline = time.monotonic() + SETTLE_S

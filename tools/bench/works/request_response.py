@@ -1,5 +1,6 @@
 """Request and answer in turn: many small messages over connections that stay open."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from tools.bench import origins
@@ -28,7 +29,9 @@ def combine(windows: list[redis_benchmark.Window]) -> Sample:
     }
 
 
-def work(connections: int) -> Work:
+def work(connections: int, options: Sequence[str] = ()) -> Work:
+    """Return the load; the options are redis-benchmark's, such as `--tls`."""
+
     def measure(setting: Setting) -> Sample:
         with closing(redis_benchmark.ServerCounters(setting.origin.port)) as counters:
             load = redis_benchmark.Load(
@@ -38,6 +41,7 @@ def work(connections: int) -> Work:
                 setting.directory,
                 counters,
                 setting.proxy_cpu_s,
+                options,
             )
             seconds = setting.seconds / len(COMMANDS)
             sample = combine([load.run(command, seconds) for command in COMMANDS])
