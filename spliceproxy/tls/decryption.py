@@ -16,10 +16,19 @@ MOST_BYTES = 64 << 10
 _MOST_RECORDS = 64
 """At once, and without bytes in them. An event's worth of bulk is four to seventeen records."""
 
-# Shared by all sockets of a process, which has one thread that relays: each call leaves them empty.
-# What is decrypted is no longer than what was encrypted, of which a part may have been here before.
-_encrypted = memoryview(bytearray(MOST_BYTES + HEADER_BYTES))
-_decrypted = memoryview(bytearray(MOST_BYTES + 3 * LEAST_BYTES))
+
+class RecordBuffers:
+    """What the sockets of one thread receive and decrypt into: each call leaves it empty.
+
+    What is decrypted is no longer than what was encrypted, of which a part may have been here
+    before.
+    """
+
+    __slots__ = ("decrypted", "encrypted")
+
+    def __init__(self) -> None:
+        self.encrypted = memoryview(bytearray(MOST_BYTES + HEADER_BYTES))
+        self.decrypted = memoryview(bytearray(MOST_BYTES + 3 * LEAST_BYTES))
 
 
 class StreamEnd(Enum):
@@ -36,9 +45,20 @@ class StreamEnd(Enum):
 class Decryption:
     """Decrypts what was received into `room`; all of it at once, so that no event is missed."""
 
-    __slots__ = ("_held", "_incoming", "_skip_bytes", "_tls", "_why", "end", "is_told")
+    __slots__ = (
+        "_decrypted",
+        "_encrypted",
+        "_held",
+        "_incoming",
+        "_skip_bytes",
+        "_tls",
+        "_why",
+        "end",
+        "is_told",
+    )
 
-    def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
+    def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, buffers: RecordBuffers) -> None:
+        self._encrypted, self._decrypted = buffers.encrypted, buffers.decrypted
         self._tls = tls
         self._incoming = incoming
         self._skip_bytes = 0  # of the record that was received in part
@@ -52,8 +72,8 @@ class Decryption:
     def room(self) -> memoryview:
         """Return where to receive `MOST_BYTES` at most; `take` is to follow at once."""
         held = len(self._held)
-        _encrypted[:held] = self._held
-        return _encrypted[held:]
+        self._encrypted[:held] = self._held
+        return self._encrypted[held:]
 
     def take(self, received: int) -> bytes:
         """Decrypt so many bytes that were received; 0: the peer has closed.
@@ -65,20 +85,20 @@ class Decryption:
         else:
             self._incoming.write_eof()
             size = self._decrypt(0)
-        return bytes(_decrypted[:size])
+        return bytes(self._decrypted[:size])
 
     def _find_records(self, count: int) -> list[int]:
         """Return where the records of what was received end; a header that is cut off is held."""
         at = self._skip_bytes
         ends = [at] if at else []
         while at + HEADER_BYTES <= count:
-            at += HEADER_BYTES + (_encrypted[at + 3] << 8 | _encrypted[at + 4])
+            at += HEADER_BYTES + (self._encrypted[at + 3] << 8 | self._encrypted[at + 4])
             ends.append(at)
         if at >= count:
             self._skip_bytes, self._held = at - count, b""
             ends[-1:] = [count]
         else:
-            self._skip_bytes, self._held = 0, bytes(_encrypted[at:count])
+            self._skip_bytes, self._held = 0, bytes(self._encrypted[at:count])
         return ends
 
     def _take_records(self, ends: list[int]) -> int:
@@ -89,11 +109,11 @@ class Decryption:
         them would hold up everybody else for 50 ms.
         """
         if len(ends) <= _MOST_RECORDS:
-            self._incoming.write(_encrypted[: ends[-1] if ends else 0])
+            self._incoming.write(self._encrypted[: ends[-1] if ends else 0])
             return self._decrypt(0)
         size = start = without_bytes = 0
         for end in ends:
-            self._incoming.write(_encrypted[start:end])
+            self._incoming.write(self._encrypted[start:end])
             before, size, start = size, self._decrypt(size), end
             without_bytes += size == before
             if without_bytes > _MOST_RECORDS:
@@ -109,7 +129,7 @@ class Decryption:
         """
         read = self._tls.read
         try:
-            while count := read(RECORD_BYTES, _decrypted[size:]):
+            while count := read(RECORD_BYTES, self._decrypted[size:]):
                 size += int(count)
             self.end = StreamEnd.CLEAN
         except ssl.SSLWantReadError:

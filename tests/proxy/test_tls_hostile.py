@@ -346,3 +346,16 @@ async def test_what_nobody_foresaw_with_a_backend(monkeypatch: pytest.MonkeyPatc
         await it.turns_away(client)
         await eventually(lambda: bool(it.events("connection")))
         assert it.events("connection")[0]["reason"] == "internal_error"
+
+
+async def test_each_worker_has_its_own_buffers() -> None:
+    """What one thread decrypts would be in the hands of another one's client otherwise."""
+    async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+        await proxied.connect()
+        (session,) = proxied.worker.sessions
+        assert session.link is not None
+        own = proxied.worker._turns.buffers
+        for end in (session.link.client, session.link.backend):
+            assert isinstance(end.sock, TlsSocket)
+            assert end.sock._decryption.room().obj is own.encrypted.obj
+        assert HandshakeTurns(proxied.worker.reactor).buffers.encrypted.obj is not own.encrypted.obj
