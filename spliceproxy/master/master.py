@@ -27,7 +27,7 @@ from spliceproxy.master.loader import (
     LoadedConfiguration,
     LoaderProcess,
     ReloadRefused,
-    load_configuration,
+    load_hidden,
 )
 from spliceproxy.master.log_reopening import reopen_logs
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
@@ -46,7 +46,6 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
-from spliceproxy.tls.hidden_keys import read_hidden
 
 
 class Master:
@@ -259,8 +258,7 @@ class Master:
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
         used, who = self._generations.mirror_directories, self._privileges.identity
-        source = partial(read_hidden, self._source)
-        load = partial(load_configuration, source, self._inherited, used, who)
+        load = partial(load_hidden, self._source, self._inherited, used, who)
         return LoaderProcess(load, self.logs, self._forget_all)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:

@@ -1,7 +1,6 @@
 """Whoever reads keys hides its memory before, so that there is no moment at which it shows them."""
 
 import os
-from collections.abc import Callable
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.hidden_memory import hide_memory
@@ -36,14 +35,3 @@ def hide_before_keys(settings: Settings) -> None:
             f"TLS: the memory that keys are in cannot be hidden ({os.strerror(error.errno or 0)})",
             "let the filter of system calls allow prctl(PR_SET_DUMPABLE)",
         ) from None
-
-
-def read_hidden(source: Callable[[], Settings]) -> Settings:
-    """Return settings; whatever reads the keys that they name does so out of sight.
-
-    Raises:
-        Problem: they are refused, or see `hide_before_keys`.
-    """
-    settings = source()
-    hide_before_keys(settings)
-    return settings

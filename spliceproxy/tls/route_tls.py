@@ -50,6 +50,12 @@ class RouteTlsFiles:
                 yield client.certificate.facts
 
     @property
+    def contexts(self) -> int:
+        """How many contexts are made of them, at most."""
+        servers = sum(len(server.certificates) for server in filter(None, self.listen))
+        return servers + sum(client is not None for client in self.backends)
+
+    @property
     def watched(self) -> Iterator[tuple[str, Signature]]:
         """Files whose change is to cause a reload."""
         parts: list[ServerFiles | ClientFiles | None] = [*self.listen, *self.backends]
