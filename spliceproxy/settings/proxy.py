@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from spliceproxy.settings import help_texts
+from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
@@ -26,7 +27,7 @@ from spliceproxy.settings.fields import (
     Workers,
 )
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.listen_address import LISTEN_FORMS
+from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import key
@@ -98,12 +99,21 @@ class RouteSettings(PreambleSettings, RouteDefaults):
             raise ValueError(
                 "with `sni` a connection begins with a TLS hello: expected no `starttls`"
             )
+        if info.data.get("accept_proxy") and any(_is_abstract(each.address) for each in listen):
+            raise ValueError(
+                "whoever shares its network namespace may connect to an abstract socket, and could "
+                "name any address: expected no `accept_proxy`, or unix:PATH"
+            )
         return listen
 
     @property
     def addresses(self) -> tuple[BackendPlace, ...]:
         """The addresses of the backends, as they were written."""
         return tuple(backend.address for backend in self.backends)
+
+
+def _is_abstract(address: ListenAddress) -> bool:
+    return isinstance(address, UnixAddress) and address.is_abstract
 
 
 class Settings(PrivilegeSettings):
