@@ -20,7 +20,7 @@ MAX_GENERATIONS = (
     "Earlier generations that may keep connections, and so their workers; when a reload "
     "makes one more, the connections of the oldest are reset within 3s."
 )
-WORKERS = "Worker processes; 'auto' is one for each CPU that may be used."
+WORKERS = "Worker processes; 'auto' is one for each CPU that affinity and control groups allow."
 BACKLOG = "Connections that may wait to be accepted; net.core.somaxconn is the ceiling."
 USER = (
     "Run workers, the admin process and commands of mirrors as this user, a name or number, "

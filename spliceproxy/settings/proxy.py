@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings import help_texts
 from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.dns import BackendPlace, DnsSettings
 from spliceproxy.settings.fields import (
     Backlog,

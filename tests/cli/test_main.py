@@ -11,8 +11,8 @@ import spliceproxy
 from spliceproxy.cli.main import command, run
 from spliceproxy.cli.options import SECTIONS
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.log_destination import LogDestination, parse_log_destination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import Options, single_route
