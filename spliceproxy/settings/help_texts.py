@@ -12,6 +12,10 @@ DRAIN_TIMEOUT = (
     "When asked to stop, let connections finish for this long; during the last third the rest "
     "is reset bit by bit."
 )
+DRAIN_DELAY = (
+    "When asked to stop, serve new clients for this long before, while /readyz says 503: a "
+    "balancer is to send no more of them."
+)
 RELOAD_DRAIN_TIMEOUT = (
     "After a reload, let the connections from before it go on for this long; during the last "
     "third the rest is reset bit by bit."

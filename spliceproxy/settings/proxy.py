@@ -129,6 +129,11 @@ class Settings(PrivilegeSettings):
         help_texts.DRAIN_TIMEOUT,
         default=30.0,
     )
+    drain_delay_s: DrainTimeout = key(
+        "drain_delay",
+        help_texts.DRAIN_DELAY,
+        default=0.0,
+    )
     reload_drain_timeout_s: DrainTimeout = key(
         "reload_drain_timeout",
         help_texts.RELOAD_DRAIN_TIMEOUT,
