@@ -143,6 +143,10 @@ LISTEN = [
     ),
     ("routes: [{listen: {address: 80, mode: '0660'}, backends: b:1}]", ["1:39: routes[0].listen.mode: has no effect on 80: expected it with unix:PATH only"]),
     ("routes: [{listen: {address: 'fd:3', owner: root}, backends: b:1}]", ["1:44: routes[0].listen.owner: has no effect on fd:3: expected it with unix:PATH only"]),
+    ("routes: [{listen: {address: 'unix:@a', mode: '0660'}, backends: b:1}]", ["1:46: routes[0].listen.mode: has no effect on unix:@a, which has no file: expected it with unix:PATH only"]),
+    ("routes: [{listen: 'unix:@a', accept_proxy: required, trusted: 10.0.0.0/8, backends: b:1}]", ["1:19: routes[0].listen: whoever shares its network namespace may connect to an abstract socket, and could name any address: expected no `accept_proxy`, or unix:PATH"]),
+    ("admin: {listen: 'unix:@a'}\nroutes: [{listen: 80, backends: b:1}]", ["1:17: admin.listen: unix:@a is open to whoever shares its network namespace: expected unix:PATH, whose mode says who may connect"]),
+    ("stats_socket: unix:@a\nroutes: [{listen: 80, backends: b:1}]", ["1:15: stats_socket: cannot be unix:@a: expected unix:PATH"]),
     ("routes: [{listen: {address: 'unix:/a', mode: '0690'}, backends: b:1}]", ["1:46: routes[0].listen.mode: '0690' is not a mode: expected three octal digits, as in '0660'"]),
     (
         "routes: [{listen: {address: 'unix:/a', mode: 0660}, backends: b:1}]",
