@@ -192,9 +192,10 @@ class Reactor:
         Callers that act outside of a batch call it themselves.
         """
         self._in_batch = False
-        callbacks, self._at_batch_end = self._at_batch_end, []
-        for callback in callbacks:
-            callback()
+        if self._at_batch_end:
+            callbacks, self._at_batch_end = self._at_batch_end, []
+            for callback in callbacks:
+                callback()
         while self._to_close:
             self._to_close.pop().close()
 

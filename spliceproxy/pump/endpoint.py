@@ -55,16 +55,18 @@ class Endpoint:
             self.link.reactor.modify(self.fd, events)
         self._events = events
 
-    def unwatch(self, *, closes: bool = False) -> None:
-        """Leave the epoll set: by the close of the socket, where that is to follow."""
+    def unwatch(self) -> None:
+        """Leave the epoll set."""
         if self._watched:
-            leave = self.link.reactor.retire if closes else self.link.reactor.unregister
-            leave(self.fd)
+            self.link.reactor.unregister(self.fd)
             self._watched, self._events = False, 0
 
     def leave(self, *, closes: bool) -> None:
         """Leave the epoll set for good: the link is over, and its owner `closes` now or later."""
-        self.unwatch(closes=closes)
+        if self._watched:
+            leave = self.link.reactor.retire if closes else self.link.reactor.unregister
+            leave(self.fd)
+            self._watched, self._events = False, 0
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events: first make room, then read."""
