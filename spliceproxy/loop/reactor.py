@@ -12,7 +12,7 @@ from typing import Protocol
 
 import trio
 
-from spliceproxy.kernel.sockets import Socket
+from spliceproxy.kernel.sockets import Socket, close_all
 from spliceproxy.loop.timers import TimerWheel
 
 _BATCH_EVENTS = 256
@@ -196,8 +196,9 @@ class Reactor:
             callbacks, self._at_batch_end = self._at_batch_end, []
             for callback in callbacks:
                 callback()
-        while self._to_close:
-            self._to_close.pop().close()
+        if self._to_close:
+            to_close, self._to_close = self._to_close, []
+            close_all(to_close)
 
     def close(self) -> None:
         """Close the epoll set and what was to be closed later."""

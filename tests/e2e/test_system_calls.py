@@ -37,12 +37,12 @@ SHORT = {
     "splice": 4,
     "recvfrom": 2,  # the ends
     "shutdown": 1,
-    "close": 2,
+    "close_range": 1,
 }
 """A connection with a request, and an answer whose end comes with it."""
 
 SHORT_MIRRORED = {
-    **{name: count for name, count in SHORT.items() if name != "splice"},
+    **{name: count for name, count in SHORT.items() if name not in ("splice", "close_range")},
     "recvfrom": 4,
     "sendto": 2,
     "getpid": 1,  # for the names of its files
@@ -62,8 +62,8 @@ _BY_TIME = re.compile(
     r"epoll_wait\(|epoll_ctl\(.*EPOLLONESHOT|accept4\(.*EAGAIN|fcntl\(.*F_SETLK"
     r"|(brk|mmap|munmap|mremap|madvise|restart_syscall)\("
 )
-# Turns between the worker and the thread of a mirror.
-_WITH_THREADS = {"futex", "read", "write"}
+# Turns between the worker and the thread of a mirror, whose descriptors come between others, too.
+_WITH_THREADS = {"futex", "read", "write", "close_range"}
 _CALL = re.compile(r"(\w+)\(")
 
 
