@@ -115,10 +115,15 @@ def traced(worker: int, path: Path) -> Iterator[Counter[str]]:
 
 def _wait_until_attached(worker: int, strace: "subprocess.Popen[str]") -> None:
     status = Path(f"/proc/{worker}/status")
-    while f"TracerPid:\t{strace.pid}\n" not in status.read_text():
-        if strace.poll() is not None:
-            assert strace.stderr is not None
-            pytest.skip(f"strace may not look at the worker: {strace.stderr.read().strip()}")
+
+    def is_decided() -> bool:
+        attached = f"TracerPid:\t{strace.pid}\n" in status.read_text()
+        return attached or strace.poll() is not None
+
+    wait_until(is_decided, 20, "strace looks, or may not")
+    if strace.poll() is not None:
+        assert strace.stderr is not None
+        pytest.skip(f"strace may not look at the worker: {strace.stderr.read().strip()}")
 
 
 def short_connection(proxy: ProxyCommand, origin: Origin) -> None:
