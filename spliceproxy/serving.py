@@ -67,6 +67,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             slots = WorkerSlots(table)
             tally = Tally(table, slots.take())
             worker = Worker(settings, routes, tally, access_log, sample_key)
+            worker.reactor.expect_forks()  # by the embedding program
             addresses = [_address(sock) for sockets in opened.sockets for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)

@@ -30,6 +30,7 @@ class ExecSink(Sink):
         self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
         super().__init__(settings, reactor, disk, peer)
+        reactor.expect_forks()
         self._commands = Commands(
             reactor,
             disk,

@@ -8,6 +8,7 @@ import trio
 from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.kernel import sockets
 from spliceproxy.serving import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
@@ -85,7 +86,7 @@ async def test_the_level_of_the_log_turns_the_lines_off() -> None:
 @plain_and_tls
 async def test_both_sockets_have_their_options(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(mode=mode, tcp_user_timeout_s=7.5) as proxied:
+        async with relay(mode=mode, tcp_user_timeout_s=7.5, idle_timeout_s=86400.0) as proxied:
             await proxied.connect()
             (link,) = live_links(proxied.worker)
             for sock in (link.client.sock, link.backend.sock):
@@ -94,6 +95,17 @@ async def test_both_sockets_have_their_options(mode: Mode) -> None:
                 assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
                 assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == RESET_ON_CLOSE
                 assert sock.gettimeout() == 0
+
+
+async def test_a_backend_is_not_probed_where_silence_ends_the_connection_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "_KEEPALIVE_TIME_S", 7200)
+    with trio.fail_after(20):
+        async with relay(idle_timeout_s=7200.0) as proxied:
+            await proxied.connect()
+            (link,) = live_links(proxied.worker)
+            assert not link.backend.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @all_modes
