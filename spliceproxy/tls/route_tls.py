@@ -8,8 +8,6 @@ from functools import partial
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.file_state import Signature
 from spliceproxy.settings.dns import BackendPlace
-from spliceproxy.settings.mirror import MirrorSettings
-from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.tls import TlsDial, TlsListen
 from spliceproxy.tls.admin_tls import find_admin_mistakes
@@ -23,7 +21,7 @@ from spliceproxy.tls.certificate_files import (
 )
 from spliceproxy.tls.client_context import ClientContexts, ClientTls
 from spliceproxy.tls.file_problem import TlsFileError
-from spliceproxy.tls.hidden_keys import hide_before_keys, uses_tls
+from spliceproxy.tls.hidden_keys import hide_before_keys, mirrors_of, uses_tls
 from spliceproxy.tls.server_contexts import ServerTls, make_server_tls
 
 Path = tuple[str | int, ...]
@@ -53,7 +51,7 @@ class RouteTlsFiles:
     def contexts(self) -> int:
         """How many contexts are made of them, at most."""
         servers = sum(len(server.certificates) for server in filter(None, self.listen))
-        return servers + sum(client is not None for client in self.backends)
+        return servers + sum(client is not None for client in (*self.backends, *self.mirrors))
 
     @property
     def watched(self) -> Iterator[tuple[str, Signature]]:
@@ -87,13 +85,6 @@ class RouteTls:
             server.use_tickets(secret)
 
 
-def _mirrors(route: RouteSettings) -> Iterator[tuple[MirrorSettings, TlsDial | None]]:
-    """Return the mirrors, and how TLS is spoken with each."""
-    for mirror in route.mirrors:
-        options = KINDS[mirror.kind].tls_options(mirror)
-        yield mirror, None if options is None else TlsDial(**options)
-
-
 def read_files(route: RouteSettings, contexts: ClientContexts) -> RouteTlsFiles | None:
     """Read what a route's TLS settings name, and try it out; None: it has none. Blocks.
 
@@ -113,7 +104,7 @@ def read_files(route: RouteSettings, contexts: ClientContexts) -> RouteTlsFiles 
             with _told_of(route, "backends", index):
                 backends[index] = read_client_files(backend.tls)
     mirrors: list[ClientFiles | None] = [None] * len(route.mirrors)
-    for index, (_, dial) in enumerate(_mirrors(route)):
+    for index, (_, dial) in enumerate(mirrors_of(route)):
         if dial is not None:
             with _told_of(route, "mirrors", index):
                 mirrors[index] = read_client_files(dial)
@@ -145,7 +136,7 @@ def make_route_tls(
             with _told_of(route, "backends", index):
                 backends[index] = contexts.make(backend.tls, client_files, backend.address)
     mirrors: list[ClientTls | None] = [None] * len(route.mirrors)
-    for index, (mirror, dial) in enumerate(_mirrors(route)):
+    for index, (mirror, dial) in enumerate(mirrors_of(route)):
         client_files = files.mirrors[index]
         if dial is not None and client_files is not None and mirror.address is not None:
             with _told_of(route, "mirrors", index):
@@ -190,7 +181,7 @@ def _looks(
                 ("backends", index, "tls"),
                 partial(_look_at_peer, backend.tls, backend.address, contexts),
             )
-    for index, (mirror, dial) in enumerate(_mirrors(route)):
+    for index, (mirror, dial) in enumerate(mirrors_of(route)):
         if dial is not None and mirror.address is not None:
             look = partial(_look_at_peer, dial, mirror.address, contexts)
             yield ("mirrors", index), look
