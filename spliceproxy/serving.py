@@ -53,11 +53,12 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
         UsageProblem: a mirror cannot work, such as a directory that is not writable.
     """
     loaded = await trio.to_thread.run_sync(load_configuration, lambda: settings, find_inherited())
-    check_limit(settings, loaded.listeners)
+    kept = loaded.listeners + loaded.key_logs
+    check_limit(settings, kept)
     with open_listeners(settings.routes, loaded.targets) as opened:
         # The worker closes what it serves; the names of unix sockets are removed here.
         served = [[sock.dup() for sock in sockets] for sockets in opened.sockets]
-        capacity = fit_routes(settings, loaded.listeners)
+        capacity = fit_routes(settings, kept)
         tls = make_tls(settings, loaded.tls, opened.entries)
         routes = prepare(settings.routes, loaded.upstreams, served, capacity, tls)
         with closing(SharedTable(TABLE_ROWS)) as table:
@@ -66,6 +67,7 @@ async def serve(settings: Settings) -> AsyncIterator[Proxy]:
             slots = WorkerSlots(table)
             tally = Tally(table, slots.take())
             worker = Worker(settings, routes, tally, access_log, sample_key)
+            worker.reactor.expect_forks()  # by the embedding program
             addresses = [_address(sock) for sockets in opened.sockets for sock in sockets]
             async with trio.open_nursery() as nursery:
                 await nursery.start(worker.run)

@@ -84,7 +84,7 @@ class AdminClient:
 
     def _connection(self) -> http.client.HTTPConnection:
         if isinstance(self._address, UnixAddress):
-            return _UnixConnection(self._address.path, self._timeout_s)
+            return _UnixConnection(self._address.sun_path, self._timeout_s)
         assert isinstance(self._address, TcpAddress)  # noqa: S101 - there are no others to connect to
         host, port = self._address.host or "localhost", self._address.port
         if self._tls is not None:

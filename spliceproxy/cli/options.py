@@ -44,6 +44,7 @@ SECTIONS = {
         "connect_timeout_s",
         "idle_timeout_s",
         "drain_timeout_s",
+        "drain_delay_s",
         "reload_drain_timeout_s",
         "tcp_user_timeout_s",
     ),
@@ -133,6 +134,13 @@ PROXY_OPTIONS = (
         "30s",
         parse_drain_timeout,
         help_texts.DRAIN_TIMEOUT,
+    ),
+    duration(
+        "--drain-delay",
+        "drain_delay_s",
+        "0s",
+        parse_drain_timeout,
+        help_texts.DRAIN_DELAY,
     ),
     duration(
         "--reload-drain-timeout",

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from pathlib import Path
 
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.kernel.pipes import FULL_SIZE_PIPES
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of
 from spliceproxy.sinks.kinds import sink_of

@@ -74,4 +74,12 @@ def place_of(address: object) -> tuple[str, int] | str:
 def name_listener(sock: socket.socket) -> str:
     """Name where a listening socket is bound, in the form that ``--listen`` takes."""
     address = sock.getsockname()
-    return name_peer(address) if isinstance(address, tuple) else f"unix:{address}"
+    if isinstance(address, tuple):
+        return name_peer(address)
+    return f"unix:{unix_name(address)}"
+
+
+def unix_name(address: str | bytes) -> str:
+    """Write the name of a unix socket as users do: an abstract one begins with ``@``."""
+    name = os.fsdecode(address)
+    return f"@{name[1:]}" if name.startswith("\0") else name

@@ -61,8 +61,8 @@ _ADDED = {2: FileAccess.REFER, 3: FileAccess.TRUNCATE, 5: FileAccess.IOCTL_DEV}
 """By the ABI that has them first. Without `REFER` moves between directories are all refused."""
 _NETWORK_ABI, _SCOPE_ABI = 4, 6
 """The ABIs that made the description of a ruleset longer."""
-_SCOPES = 0b11
-"""No abstract unix sockets, and no signals to processes, outside of what is held back."""
+_SCOPE_ABSTRACT_UNIX_SOCKET, _SCOPE_SIGNAL = 1 << 0, 1 << 1
+"""Neither is possible any more towards processes outside of what is held back."""
 
 # The same numbers on every architecture that Python runs on (asm-generic/unistd.h).
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -124,7 +124,9 @@ def handled_access(abi: int) -> FileAccess:
     return FileAccess(sum(added, start=_FIRST_ABI))
 
 
-def restrict_files(allowed: Mapping[str, FileAccess], abi: int) -> None:
+def restrict_files(
+    allowed: Mapping[str, FileAccess], abi: int, *, reach_abstract_sockets: bool = False
+) -> None:
     """Give up all files but those at and below these paths, with what may be done to them.
 
     A path that is not there, or that this user cannot reach, allows nothing. It concerns the
@@ -134,7 +136,8 @@ def restrict_files(allowed: Mapping[str, FileAccess], abi: int) -> None:
         OSError: as landlock_create_ruleset(2) and its neighbours.
     """
     handled = handled_access(abi)
-    attributes = _RulesetAttr(handled, 0, _SCOPES if abi >= _SCOPE_ABI else 0)
+    scopes = _SCOPE_SIGNAL | (0 if reach_abstract_sockets else _SCOPE_ABSTRACT_UNIX_SOCKET)
+    attributes = _RulesetAttr(handled, 0, scopes if abi >= _SCOPE_ABI else 0)
     words = 1 + (abi >= _NETWORK_ABI) + (abi >= _SCOPE_ABI)
     ruleset_fd = system_call(_CREATE_RULESET, attributes, 8 * words, 0)
     try:

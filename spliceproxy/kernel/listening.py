@@ -125,6 +125,25 @@ def listen_unix(
     return sock, file
 
 
+def listen_abstract(name: str, backlog: int) -> socket.socket:
+    """Listen on a unix socket without a file: whoever shares the network namespace may connect.
+
+    ``name`` begins with a NUL; it is gone with the last descriptor (unix(7)).
+
+    Raises:
+        OSError: as bind(2); nothing stays open.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(name)
+        sock.listen(backlog)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def change_permissions(path: str, file: FileId, permissions: Permissions) -> None:
     """Change who may connect to a unix socket.
 

@@ -1,7 +1,10 @@
 """Socket options, and the ways in which a socket may end."""
 
+import os
 import socket
 import struct
+from collections.abc import Iterable
+from pathlib import Path
 
 from spliceproxy.kernel import syscalls
 
@@ -15,12 +18,33 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _FIN_ON_CLOSE = struct.pack("ii", 0, 0)
 
 
+def _keepalive_time_s() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/tcp_keepalive_time").read_text())
+    except (OSError, ValueError):  # a sandbox without /proc
+        return 0
+
+
+_KEEPALIVE_TIME_S = _keepalive_time_s()
+
+
+def outlasts_keepalive(silence_s: float) -> bool:
+    """Whether keepalive probes come before a connection has been silent for so long.
+
+    They begin two hours after the last byte, unless the system says otherwise (tcp(7)); IPv6 goes
+    by the same setting.
+    """
+    return silence_s > _KEEPALIVE_TIME_S
+
+
 def is_tcp(sock: Socket) -> bool:
     """Whether TCP's options, and resets, exist on this socket."""
     return sock.family != socket.AF_UNIX
 
 
-def prepare_stream(sock: Socket, tcp_user_timeout_s: float) -> None:
+def prepare_stream(
+    sock: Socket, tcp_user_timeout_s: float, *, needs_keepalive: bool = True
+) -> None:
     """Set what every TCP stream of the proxy has; a listener hands it on to what it accepts.
 
     Reset-on-close (SO_LINGER with zero seconds, socket(7)) is on until `finish_cleanly` takes it
@@ -30,7 +54,8 @@ def prepare_stream(sock: Socket, tcp_user_timeout_s: float) -> None:
     if not is_tcp(sock):
         return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if needs_keepalive:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     if tcp_user_timeout_s:
         timeout_ms = max(1, round(tcp_user_timeout_s * 1000))
@@ -54,6 +79,32 @@ def finish_cleanly(sock: Socket) -> None:
     """Make the coming close a FIN behind all data, not a reset."""
     if is_tcp(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FIN_ON_CLOSE)
+
+
+def close_all(socks: Iterable[Socket]) -> None:
+    """Close sockets: those whose numbers follow on each other in one call (close_range(2)).
+
+    The two of a connection are such neighbours as a rule, since the kernel gives the lowest numbers
+    that are free (socket(2)). Where the call is refused Python closes one after the other.
+    """
+    first, last = -1, -1  # of the neighbours so far; negative: there are none
+    for sock in socks:
+        fd = sock.detach()
+        if fd < 0:  # closed already
+            continue
+        if first >= 0 and fd == last + 1:
+            last = fd
+        elif fd == first - 1:
+            first = fd
+        else:
+            _close(first, last)
+            first = last = fd
+    _close(first, last)
+
+
+def _close(first: int, last: int) -> None:
+    if first >= 0:  # to close_range(2) -1 is the highest number that there is
+        os.closerange(first, last + 1)
 
 
 def push(sock: Socket) -> None:

@@ -37,6 +37,7 @@ class Dial:
 
     __slots__ = (
         "_deadline_s",
+        "_needs_keepalive",
         "_owner",
         "_reactor",
         "_registered",
@@ -58,14 +59,20 @@ class Dial:
         connect_timeout_s: float,
         tcp_user_timeout_s: float,
         source: str | None = None,
+        *,
+        needs_keepalive: bool = True,
     ) -> None:
-        """`source` is the IP address to connect from; targets are of its family then."""
+        """`source` is the IP address to connect from; targets are of its family then.
+
+        Connections that end before long when they are silent need no keepalive.
+        """
         self._reactor = reactor
         self._owner = owner
         self._targets = targets
         self._timeout_s = connect_timeout_s
         self._user_timeout_s = tcp_user_timeout_s
         self._source = source
+        self._needs_keepalive = needs_keepalive
         self._sock: Socket | None = None
         self.target: SocketAddress | None = None
         """Whom it connects to, or did last."""
@@ -93,7 +100,7 @@ class Dial:
     def _open(self, family: int) -> Socket:
         sock = syscalls.open_socket(family)
         try:
-            prepare_stream(sock, self._user_timeout_s)
+            prepare_stream(sock, self._user_timeout_s, needs_keepalive=self._needs_keepalive)
             if self._source is not None:
                 bind_source(sock, self._source)
         except BaseException:

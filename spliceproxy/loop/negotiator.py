@@ -63,13 +63,14 @@ class Negotiator:
         self._sock = sock
         self._side = side
         self._needed_bytes = 1
-        self._is_over = False
+        self._is_over = True  # as it has not begun
         self.negotiation = negotiation
 
     def start(self) -> None:
         """Say the first word, if it is this side's, and look at what is there already."""
-        self._reactor.register(self._sock.fileno(), _EVENTS, self)
         try:
+            self._reactor.register(self._sock.fileno(), _EVENTS, self)
+            self._is_over = False
             if self._say(self.negotiation.begin()):
                 self._look(ended=False)
         except Exception as error:

@@ -27,6 +27,7 @@ class Race:
         "_connect_timeout_s",
         "_lanes",
         "_left",
+        "_needs_keepalive",
         "_next_after_s",
         "_owner",
         "_reactor",
@@ -46,6 +47,7 @@ class Race:
         source: str | None = None,
         *,
         next_after_s: float,
+        needs_keepalive: bool = True,
     ) -> None:
         """As for a `Dial`; the next target's turn comes after `next_after_s` without an answer."""
         self._reactor = reactor
@@ -54,6 +56,7 @@ class Race:
         self._connect_timeout_s = connect_timeout_s
         self._tcp_user_timeout_s = tcp_user_timeout_s
         self._source = source
+        self._needs_keepalive = needs_keepalive
         self._next_after_s = next_after_s
         self._lanes: list[Dial] = []
         self._timer: Timer | None = None
@@ -68,6 +71,7 @@ class Race:
             self._connect_timeout_s,
             self._tcp_user_timeout_s,
             self._source,
+            needs_keepalive=self._needs_keepalive,
         )
         self._lanes.append(lane)
         lane.start()

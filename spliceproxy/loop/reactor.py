@@ -7,11 +7,12 @@ answer; awaiting one epoll descriptor and calling plain functions for a whole ba
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import trio
 
-from spliceproxy.kernel.sockets import Socket
+from spliceproxy.kernel.sockets import Socket, close_all
 from spliceproxy.loop.timers import TimerWheel
 
 _BATCH_EVENTS = 256
@@ -45,6 +46,7 @@ class Reactor:
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._to_close: list[Socket] = []
+        self._forks = False
         self._at_batch_end: list[Callable[[], None]] = []
         self._at_turn_end: list[Callable[[], None]] = []
         self._in_turn = False
@@ -75,8 +77,29 @@ class Reactor:
         self._epoll.unregister(fd)
         del self._watchers[fd]
 
+    def retire(self, fd: int) -> None:
+        """Stop watching a descriptor that is closed at the end of this batch (`close_later`).
+
+        The close takes it out of the epoll set: there is no duplicate of it (epoll(7), questions
+        and answers, 6).
+        """
+        del self._watchers[fd]
+        if self._forks:
+            self._epoll.unregister(fd)
+
+    def expect_forks(self) -> None:
+        """Take descriptors out of the epoll set before they are closed, from now on.
+
+        A child has a duplicate of each until it executes its program. Events of what is closed here
+        would come all the while, and reach whoever has got its number by then.
+        """
+        self._forks = True
+        for sock in self._to_close:
+            with suppress(OSError):  # ENOENT: it has left the set before
+                self._epoll.unregister(sock.fileno())
+
     def close_later(self, sock: Socket) -> None:
-        """Close an unregistered socket when the batch is over.
+        """Close an unregistered or retired socket when the batch is over.
 
         Its number is thereby not given out again while the batch may hold an event for it.
         """
@@ -169,11 +192,13 @@ class Reactor:
         Callers that act outside of a batch call it themselves.
         """
         self._in_batch = False
-        callbacks, self._at_batch_end = self._at_batch_end, []
-        for callback in callbacks:
-            callback()
-        while self._to_close:
-            self._to_close.pop().close()
+        if self._at_batch_end:
+            callbacks, self._at_batch_end = self._at_batch_end, []
+            for callback in callbacks:
+                callback()
+        if self._to_close:
+            to_close, self._to_close = self._to_close, []
+            close_all(to_close)
 
     def close(self) -> None:
         """Close the epoll set and what was to be closed later."""

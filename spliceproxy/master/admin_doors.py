@@ -22,6 +22,7 @@ from spliceproxy.settings.admin_access import GROUP_PREFIX
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.tls.admin_tls import AdminFiles, make_admin_tls
+from spliceproxy.tls.ticket_keys import keep_no_sessions, keys_can_be_set
 
 _BACKLOG = 64
 
@@ -74,6 +75,8 @@ def renew_tls(doors: Iterable[AnyDoor], admin: AdminSettings, files: AdminFiles)
             entry = admin.listen.index(door.where)
             tls = made[entry]
             if tls is not None and files[entry] != door.files:
+                if keys_can_be_set():
+                    keep_no_sessions(tls.context)
                 door.tls, door.files = tls.context, files[entry]
                 is_new = True
     return is_new

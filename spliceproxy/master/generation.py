@@ -132,7 +132,7 @@ def make_generation(
         StartProblem: OpenSSL refuses a certificate.
     """
     settings = loaded.settings
-    capacity = fit_routes(settings, sum(map(len, change.sockets)))
+    capacity = fit_routes(settings, sum(map(len, change.sockets)) + loaded.key_logs)
     tls = make_tls(settings, loaded.tls, change.entries)
     routes = prepare(settings.routes, loaded.upstreams, change.sockets, capacity, tls)
 

@@ -37,13 +37,20 @@ class UnixBind:
 
 
 @dataclass(frozen=True, slots=True)
+class AbstractBind:
+    """A unix name without a file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class InheritedFd:
     """A socket that is open already."""
 
     fd: int
 
 
-Bind = TcpBind | UnixBind | InheritedFd
+Bind = TcpBind | UnixBind | AbstractBind | InheritedFd
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ def find_targets(listen: ListenSettings, inherited: InheritedSockets) -> list[Li
             passed.
     """
     address, text = listen.address, str(listen.address)
+    if isinstance(address, UnixAddress) and address.is_abstract:
+        return [ListenTarget(AbstractBind(address.sun_path), text)]
     if isinstance(address, UnixAddress):
         return [ListenTarget(UnixBind(address.path), text, _permissions(listen))]
     if isinstance(address, TcpAddress):

@@ -27,7 +27,7 @@ from spliceproxy.settings.proxy import Settings
 from spliceproxy.sinks.checks import directories_of, report_left_behind
 from spliceproxy.tls.admin_tls import AdminFiles, read_admin_files
 from spliceproxy.tls.client_context import ClientContexts
-from spliceproxy.tls.hidden_keys import has_keys
+from spliceproxy.tls.hidden_keys import has_keys, hide_before_keys
 from spliceproxy.tls.route_tls import RouteTlsFiles, read_files
 
 LOAD_TIMEOUT_S = 60.0  # twelve names whose servers are all silent, at 5 s each (resolv.conf(5))
@@ -56,6 +56,13 @@ class LoadedConfiguration:
     def listeners(self) -> int:
         """How many sockets it listens on, at most."""
         return sum(map(len, self.targets))
+
+    @property
+    def key_logs(self) -> int:
+        """How many descriptors `tls_key_log` takes, at most: each context opens the file anew."""
+        if self.settings.tls_key_log is None:
+            return 0
+        return sum(files.contexts for files in self.tls if files is not None)
 
 
 class ReloadRefused(Exception):  # noqa: N818 - it is the user's to solve
@@ -100,6 +107,26 @@ def load_configuration(
         )
         report_left_behind(mirror for mirror in mirrors if not _is_used(mirror, used))
     return loaded
+
+
+def load_hidden(
+    source: Callable[[], Settings],
+    inherited: InheritedSockets,
+    used_directories: Iterable[str] = (),
+    identity: Identity | None = None,
+) -> LoadedConfiguration:
+    """Do the same in a process of the proxy's own, which keeps to itself what keys it reads.
+
+    Raises:
+        Problem: see `load_configuration` and `hide_before_keys`.
+    """
+
+    def read() -> Settings:
+        settings = source()
+        hide_before_keys(settings)
+        return settings
+
+    return load_configuration(read, inherited, used_directories, identity)
 
 
 def _holds_keys(content: LoadedConfiguration | ReloadRefused) -> bool:

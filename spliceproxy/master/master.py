@@ -18,6 +18,7 @@ from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.ipc.worker_slots import WorkerSlots
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master.admin_process_keeper import AdminProcessKeeper, Doors
+from spliceproxy.master.departure import Departure
 from spliceproxy.master.describe import ProxyDescriber
 from spliceproxy.master.difference import describe_difference, needs_restart
 from spliceproxy.master.generation import Generation, make_generation
@@ -27,7 +28,7 @@ from spliceproxy.master.loader import (
     LoadedConfiguration,
     LoaderProcess,
     ReloadRefused,
-    load_configuration,
+    load_hidden,
 )
 from spliceproxy.master.log_reopening import reopen_logs
 from spliceproxy.master.open_listeners import ListenerChange, OpenListeners
@@ -46,7 +47,6 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.observe.tally import Tally
 from spliceproxy.settings.log import LogLevel
 from spliceproxy.settings.proxy import Settings
-from spliceproxy.tls.hidden_keys import read_hidden
 
 
 class Master:
@@ -83,7 +83,8 @@ class Master:
         self._reloader = Reloader(
             self._start_loader, listeners, self._make_generation, self._take_over, self._refuse
         )
-        self._numbers, self._started, self._stopping = 0, False, False
+        self._departure = Departure(listeners, self._begin_to_stop)
+        self._numbers, self._started = 0, False
         self._log = structlog.get_logger()
 
     def run(self, loaded: LoadedConfiguration, change: ListenerChange) -> int:
@@ -101,6 +102,7 @@ class Master:
             while self._generations.alive:
                 self._wait()
                 self._follow_signals()  # first: a worker that a signal ended has not failed
+                self._departure.tend(self._generations)
                 self._generations.tend()
                 self._hang_watch.tend(self._generations)
                 self._slots.tend()
@@ -124,7 +126,7 @@ class Master:
 
     def _note_start(self) -> None:
         current = self._generations.current
-        if not (self._started or self._stopping) and current.workers.all_ready_once:
+        if not (self._started or self._departure.is_under_way) and current.workers.all_ready_once:
             self._started = True
             self._log.info("started", **current.describe(), pid=os.getpid())
             self._tls.take_over(current)
@@ -164,7 +166,7 @@ class Master:
             self._describer.describe(
                 current.routes,
                 generation=current.number,
-                draining=self._stopping,
+                draining=self._departure.is_under_way,
                 log_level=self._log_level,
             )
         )
@@ -175,7 +177,7 @@ class Master:
                 self._want_reload("admin")
             elif order["what"] == LOG_LEVEL:
                 self._set_log_level(order["level"])
-            elif order["what"] == DRAIN and not self._stopping:
+            elif order["what"] == DRAIN and not self._departure.is_under_way:
                 self._drain("admin")
 
     def _set_log_level(self, level: LogLevel) -> None:
@@ -199,6 +201,7 @@ class Master:
         deadlines = self._generations.deadlines() + self._tls.deadlines()
         deadlines += [self._report.next_deadline_s, self._admin.next_deadline_s]
         deadlines += [self._hang_watch.next_deadline_s, self._reloader.next_deadline_s]
+        deadlines += [self._departure.next_deadline_s]
         wait(descriptors, self.logs.unwritten(), deadlines)
         self.logs.write()
 
@@ -208,8 +211,8 @@ class Master:
                 reopen_logs(self._all_generations(), self._generations.current, self._admin)
             elif number == signal.SIGHUP:
                 self._want_reload(number.name)
-            elif self._stopping or number == signal.SIGQUIT:
-                self._stop(number.name)
+            elif self._departure.is_under_way or number == signal.SIGQUIT:
+                self._departure.stop(self._generations, number.name)
             else:
                 self._drain(number.name)
 
@@ -222,24 +225,11 @@ class Master:
         before.close_all_but(logs)
 
     def _drain(self, signal_name: str) -> None:
-        """Stop, and let connections finish."""
-        timeout_s = self._generations.current.settings.drain_timeout_s
-        self._log.info("draining", signal=signal_name, drain_timeout_s=timeout_s)
-        self._begin_to_stop()
-        # First the workers, which take what waits in the backlog: the last holder of a
-        # listening socket to close it resets what is left there.
-        self._generations.drain(timeout_s)
-        self._listeners.close()
-
-    def _stop(self, signal_name: str) -> None:
-        """Stop at once."""
-        self._log.warning("stopping_at_once", signal=signal_name)
-        self._begin_to_stop()
-        self._listeners.close()
-        self._generations.stop()
+        """Let connections finish; balancers may have to hear of it first."""
+        delay_s = self._generations.current.settings.drain_delay_s if self._started else 0.0
+        self._departure.drain(self._generations, signal_name, delay_s)
 
     def _begin_to_stop(self) -> None:
-        self._stopping = True
         self._report.stopping()
         self._describe()
         self._reloader.abandon("the proxy is told to stop")
@@ -249,7 +239,7 @@ class Master:
         if self._source is None:
             why = "there is no file to load: it was started without --config"
             self._log.info("signal_ignored", signal=signal_name, why=why)
-        elif self._stopping:
+        elif self._departure.is_under_way:
             self._log.info("signal_ignored", signal=signal_name, why="it is told to stop")
         else:
             self._reloader.want()
@@ -259,8 +249,7 @@ class Master:
         self._log.info("reload_started", generation=self._numbers + 1)
         self._report.reloading()
         used, who = self._generations.mirror_directories, self._privileges.identity
-        source = partial(read_hidden, self._source)
-        load = partial(load_configuration, source, self._inherited, used, who)
+        load = partial(load_hidden, self._source, self._inherited, used, who)
         return LoaderProcess(load, self.logs, self._forget_all)
 
     def _refuse(self, refused: ReloadRefused, generation: Generation | None) -> None:
@@ -270,7 +259,7 @@ class Master:
         self._log.error("reload_refused", reason=refused.reason, mistakes=list(refused.mistakes))
         self._describer.refused("; ".join([refused.reason, *refused.mistakes]))
         self._describe()
-        if not self._stopping:
+        if not self._departure.is_under_way:
             self._report.ready(self._generations, f"reload refused: {refused.reason}")
 
     def _take_over(self, new: Generation, change: ListenerChange) -> None:
@@ -294,7 +283,7 @@ class Master:
         self._report.ready(self._generations)
 
     def _end_all(self) -> None:
-        self._stopping = True
+        self._departure.is_under_way = True
         self._reloader.abandon("the proxy ends")
         self._listeners.close()
         self._generations.stop()

@@ -16,13 +16,21 @@ from spliceproxy.kernel.listening import (
     FileId,
     adjust,
     change_permissions,
+    listen_abstract,
     listen_everywhere,
     listen_tcp,
     listen_unix,
     remove_socket,
     take_over,
 )
-from spliceproxy.master.listen_targets import InheritedFd, ListenTarget, TcpBind, UnixBind, refusal
+from spliceproxy.master.listen_targets import (
+    AbstractBind,
+    InheritedFd,
+    ListenTarget,
+    TcpBind,
+    UnixBind,
+    refusal,
+)
 from spliceproxy.master.missing_addresses import open_available
 from spliceproxy.settings.proxy import RouteSettings
 
@@ -242,6 +250,8 @@ def open_listener(spec: ListenerSpec) -> OpenListener:
     if isinstance(bind, UnixBind):
         sock, file = listen_unix(bind.path, backlog, spec.target.permissions)
         return OpenListener(sock, spec, file)
+    if isinstance(bind, AbstractBind):
+        return OpenListener(listen_abstract(bind.name, backlog), spec)
     if isinstance(bind, InheritedFd):
         return OpenListener(take_over(bind.fd, backlog, timeout_s), spec)
     if bind.family is None:

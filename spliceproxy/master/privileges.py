@@ -28,7 +28,7 @@ from spliceproxy.kernel.capabilities import (
 )
 from spliceproxy.kernel.credentials import Identity, acting_as, become
 from spliceproxy.kernel.landlock import find_abi, restrict_files
-from spliceproxy.master.sandbox import find_files, starts_programs
+from spliceproxy.master.sandbox import connects_by_name, find_files, starts_programs
 from spliceproxy.settings.proxy import Settings
 
 MASTER_KEEPS = (
@@ -99,7 +99,8 @@ class Privileges:
         keep_capabilities(())
         os.environ.update(self.identity.environment())
         if self.landlock_abi and not starts_programs(settings):
-            restrict_files(find_files(settings), self.landlock_abi)
+            abstract = connects_by_name(settings)
+            restrict_files(find_files(settings), self.landlock_abi, reach_abstract_sockets=abstract)
 
     def tell(self, settings: Settings) -> None:
         """Log whom workers of a configuration run as, and what holds them back."""

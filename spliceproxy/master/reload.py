@@ -136,7 +136,7 @@ class Reloader:
         loaded = loader.tend()
         if loaded is None:
             return
-        raise_limit(loaded.settings, loaded.listeners)
+        raise_limit(loaded.settings, loaded.listeners + loaded.key_logs)
         change = self._listeners.change(loaded.settings.routes, loaded.targets)
         try:
             generation = self._make_generation(loaded, change)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import spliceproxy
 from spliceproxy.kernel.landlock import CHANGE, READ, FileAccess
+from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.proxy import Settings
@@ -34,6 +35,16 @@ def starts_programs(settings: Settings) -> bool:
     kinds = {mirror.kind for mirror in _mirrors(settings)}
     kinds |= {grant.kind for grant in settings.admin.attach} if settings.admin.listen else set()
     return any(KINDS[kind].starts_programs for kind in kinds)
+
+
+def connects_by_name(settings: Settings) -> bool:
+    """Whether workers connect to an abstract unix socket: to a name that is no file's."""
+    addresses = [address for route in settings.routes for address in route.addresses]
+    mirrored = [mirror.address for mirror in _mirrors(settings)]
+    return any(
+        isinstance(address, UnixAddress) and address.is_abstract
+        for address in (*addresses, *mirrored)
+    )
 
 
 def find_files(settings: Settings) -> Files:

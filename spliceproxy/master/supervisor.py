@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from functools import partial
 
 import structlog
 
@@ -13,7 +12,7 @@ from spliceproxy.kernel.inherited import InheritedSockets, find_inherited
 from spliceproxy.kernel.process_state import sees_processes
 from spliceproxy.kernel.refusals import told_as
 from spliceproxy.master.admin_process_keeper import Doors
-from spliceproxy.master.loader import load_configuration
+from spliceproxy.master.loader import load_hidden
 from spliceproxy.master.master import Master
 from spliceproxy.master.open_listeners import OpenListeners
 from spliceproxy.master.privileges import find_privileges
@@ -23,7 +22,6 @@ from spliceproxy.observe.service_manager import ServiceManager
 from spliceproxy.proxy.capacity import raise_limit
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.tls.admin_tls import AdminFiles
-from spliceproxy.tls.hidden_keys import read_hidden
 
 _LAST_LINES_S = 1.0  # so long a log reader that has stalled may hold up the exit
 
@@ -48,9 +46,8 @@ def supervise(settings: Settings, reload: Callable[[], Settings] | None = None) 
         signal_fd = on_exit.enter_context(signals_to_pipe())
         listeners = on_exit.enter_context(contextlib.closing(OpenListeners()))
         privileges = find_privileges(settings)
-        source = partial(read_hidden, lambda: settings)
-        loaded = load_configuration(source, inherited, (), privileges.identity)
-        raise_limit(loaded.settings, loaded.listeners)
+        loaded = load_hidden(lambda: settings, inherited, (), privileges.identity)
+        raise_limit(loaded.settings, loaded.listeners + loaded.key_logs)
         change = listeners.change(loaded.settings.routes, loaded.targets)
         doors = on_exit.enter_context(_open_doors(settings, inherited, loaded.admin_tls))
         with told_as("what processes share"):

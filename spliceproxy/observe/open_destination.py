@@ -68,7 +68,7 @@ def _open_syslog(destination: LogDestination) -> OpenDestination:
         )[0]
         frame = NetworkFrame(socket.gethostname())
         return OpenDestination(LineBuffer(SyslogOutlet(family, where)), frame=frame)
-    path = "" if address is None else address.path
+    path = "" if address is None else address.sun_path
     return OpenDestination(LineBuffer(SyslogOutlet(socket.AF_UNIX, path)), frame=LocalFrame())
 
 

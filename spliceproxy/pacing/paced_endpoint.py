@@ -26,7 +26,7 @@ _END = select.EPOLLRDHUP
 class PacedEndpoint(Endpoint):
     """Has a bandwidth of its own, or a part of one that is shared, or both."""
 
-    __slots__ = ("_own", "_set_aside_bytes", "_shared", "_timer", "_waits")
+    __slots__ = ("_own", "_set_aside_bytes", "_shared", "_timer", "kept_waiting")
 
     def __init__(
         self,
@@ -41,13 +41,8 @@ class PacedEndpoint(Endpoint):
         self._own = None if own_bytes_s is None else Bandwidth(own_bytes_s, now_s)
         self._shared = shared
         self._set_aside_bytes = 0  # of the shared bandwidth, for the next read
-        self._waits = False
+        self.kept_waiting = False
         self._timer: Timer | None = None
-
-    def update(self) -> None:
-        """Watch for what the two flows need now, and for input only if it may pass."""
-        inbound = self.inbound
-        self._watch_for(reads=not (inbound.done or inbound.paused or inbound.held or self._waits))
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events, and account for what was read.
@@ -83,17 +78,12 @@ class PacedEndpoint(Endpoint):
                 return
         flow.fill_bytes = most_bytes
 
-    @property
-    def kept_waiting(self) -> bool:
-        """Whether it waits for its turn, or its time."""
-        return self._waits
-
     def _wait_for(self, delay_s: float) -> None:
         self._timer = self.link.reactor.timers.after(delay_s, self)
         self._wait()
 
     def _wait(self) -> None:
-        self._waits = True
+        self.kept_waiting = True
         self.update()
 
     def on_deadline(self) -> None:
@@ -104,7 +94,7 @@ class PacedEndpoint(Endpoint):
     def go_on(self, set_aside_bytes: int) -> None:
         """Read on: so much of the shared bandwidth is there for it."""
         self._set_aside_bytes = set_aside_bytes
-        self._waits = False
+        self.kept_waiting = False
         self.link.last_active_s = self.link.reactor.now_s
         self.update()
 
@@ -113,9 +103,9 @@ class PacedEndpoint(Endpoint):
             self._shared.give_back(count)
         self._set_aside_bytes = 0
 
-    def leave(self) -> None:
-        """Leave the epoll set, and the line of those who wait."""
-        super().leave()
+    def leave(self, *, closes: bool) -> None:
+        """Be called no more, and leave the line of those who wait."""
+        super().leave(closes=closes)
         if self._timer is not None:
             self._timer.cancel()
         if self._shared is not None:

@@ -37,6 +37,7 @@ from spliceproxy.proxy.mirror_counters import MirrorCounters
 from spliceproxy.proxy.session import Session
 from spliceproxy.proxy.worker_mirrors import WorkerMirrors, mirror_names
 from spliceproxy.sinks.mirrors import Mirror, Mirrors, choose
+from spliceproxy.sinks.sink import MirrorPeer
 from spliceproxy.sinks.stream_limit import StreamLimit
 from spliceproxy.sinks.tapped_connection import TappedConnection
 
@@ -222,8 +223,9 @@ class WorkerAttachments:
         settings = attachment.mirror
         try:
             shared = self._mirrors.acquire()
-            targets = partial(iter, attachment.targets) if attachment.targets else None
-            mirror = shared.attach(settings, targets, limit)
+            targets = attachment.targets
+            peer = MirrorPeer(partial(iter, targets)) if targets else None
+            mirror = shared.attach(settings, peer, limit)
         except NoPipeError as error:
             self._limit.give_back(limit)
             raise AttachRefusedError(f"no pipe is to be had: {error}") from None

@@ -43,6 +43,8 @@ class Capacity:
 def raise_limit(settings: Settings, listeners: int) -> None:
     """Raise the file limit if that is wanted, before so many listeners are opened.
 
+    What else is kept open for as long, such as logs of TLS keys, counts as listeners do.
+
     Raises:
         StartProblem: even so a route would get no connection.
     """

@@ -47,7 +47,7 @@ class RouteOpener:
 
     def open(self, prepared: PreparedRoute) -> Route:
         """Open a route."""
-        mirrors = self._mirrors.open(prepared, self._tally)
+        mirrors = self._mirrors.open(prepared, self._tally, self._turns)
         limited = (self._reactor, prepared.settings, self._tally)
         self.mirror_targets += filter(None, prepared.upstreams.mirrors)
         return Route(

@@ -51,7 +51,7 @@ class TlsClient:
         self._owner = owner
         self.received = received
         self._tls = tls
-        self._sock = TlsSocket(received.sock, tls.context, server_side=True)
+        self._sock = TlsSocket(received.sock, tls.context, server_side=True, buffers=turns.buffers)
         received.sock = self._sock
         self._alpn = alpn
         # Forgotten when it is over, for the two know each other, and are to be freed then.

@@ -10,6 +10,9 @@ from spliceproxy.observe.tally import Tally
 from spliceproxy.proxy.prepared import PreparedRoute
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.sink import MirrorPeer
+from spliceproxy.tls.dialer import TlsDialer
+from spliceproxy.tls.handshake_turns import HandshakeTurns
 
 
 def mirror_names(mirrors: Iterable[MirrorSettings]) -> list[str]:
@@ -48,16 +51,27 @@ class WorkerMirrors:
             self.shared.close()
             self.shared = None
 
-    def open(self, prepared: PreparedRoute, tally: Tally) -> list[Mirror]:
+    def open(self, prepared: PreparedRoute, tally: Tally, turns: HandshakeTurns) -> list[Mirror]:
         """Open the mirrors that a route is configured with."""
         route = prepared.settings
         if not route.mirrors:
             return []
         rows = [tally.order(route.name, name) for name in mirror_names(route.mirrors)]
+        peers = self._peers(prepared, turns)
         mirrors = [
-            (mirror, None if addresses is None else addresses.targets, row.cells)
-            for mirror, addresses, row in zip(
-                route.mirrors, prepared.upstreams.mirrors, rows, strict=True
-            )
+            (mirror, peer, row.cells)
+            for mirror, peer, row in zip(route.mirrors, peers, rows, strict=True)
         ]
         return self.acquire().open(mirrors, prepared.max_sessions)
+
+    def _peers(self, prepared: PreparedRoute, turns: HandshakeTurns) -> list[MirrorPeer | None]:
+        addresses = prepared.upstreams.mirrors
+        tls = [None] * len(addresses) if prepared.tls is None else prepared.tls.mirrors
+        return [
+            None
+            if address is None
+            else MirrorPeer(
+                address.targets, None if its is None else TlsDialer(self._reactor, turns, its)
+            )
+            for address, its in zip(addresses, tls, strict=True)
+        ]

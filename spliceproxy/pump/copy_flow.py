@@ -31,10 +31,7 @@ class CopyFlow(Flow):
             self.drain()
 
     def fill(self) -> int:
-        """Read from the source; how many bytes, 0 when there is nothing.
-
-        Before: nothing is pending. After: exactly `pending_bytes` are in `pending`.
-        """
+        """Read from the source into `pending`; how many bytes, 0 when there is nothing."""
         try:
             data = syscalls.receive(self.source.sock, self.fill_bytes)
         except BlockingIOError:

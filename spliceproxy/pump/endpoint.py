@@ -23,6 +23,8 @@ class Endpoint:
 
     inbound: "Flow"
     outbound: "Flow"
+    kept_waiting = False
+    """Whether it is the proxy that holds up what this peer sends, and not the peer."""
 
     def __init__(self, link: "Link", sock: Socket, name: str) -> None:
         self.link = link
@@ -34,19 +36,14 @@ class Endpoint:
 
     def watch(self, *, already_registered: bool) -> None:
         """Start to read; the socket may be in the epoll set for another watcher until now."""
-        if already_registered:
-            self.link.reactor.hand_over(self.fd, _READ, self)
-        else:
-            self.link.reactor.register(self.fd, _READ, self)
-        self._events = _READ
-        self._watched = True
+        watch = self.link.reactor.hand_over if already_registered else self.link.reactor.register
+        watch(self.fd, _READ, self)
+        self._watched, self._events = True, _READ
 
     def update(self) -> None:
         """Watch for what the two flows need now: input unless paused or ended, room if paused."""
         inbound = self.inbound
-        self._watch_for(reads=not (inbound.done or inbound.paused or inbound.held))
-
-    def _watch_for(self, *, reads: bool) -> None:
+        reads = not (inbound.done or inbound.paused or inbound.held or self.kept_waiting)
         events = _READ if reads else 0
         if self.outbound.paused:
             events |= select.EPOLLOUT
@@ -58,21 +55,18 @@ class Endpoint:
             self.link.reactor.modify(self.fd, events)
         self._events = events
 
-    @property
-    def kept_waiting(self) -> bool:
-        """Whether it is the proxy that holds up what this peer sends, and not the peer."""
-        return False
-
     def unwatch(self) -> None:
         """Leave the epoll set."""
         if self._watched:
             self.link.reactor.unregister(self.fd)
-            self._watched = False
-            self._events = 0
+            self._watched, self._events = False, 0
 
-    def leave(self) -> None:
-        """Leave the epoll set for good: the link is over."""
-        self.unwatch()
+    def leave(self, *, closes: bool) -> None:
+        """Leave the epoll set for good: the link is over, and its owner `closes` now or later."""
+        if self._watched:
+            leave = self.link.reactor.retire if closes else self.link.reactor.unregister
+            leave(self.fd)
+            self._watched, self._events = False, 0
 
     def on_events(self, events: int) -> None:
         """Act on the socket's events: first make room, then read."""
@@ -86,10 +80,14 @@ class Endpoint:
             self.outbound.drain()
         if not self._watched or not events & _READABLE:
             return
+        if not self._events & _IN:
+            if events & _GONE and not self.outbound.paused:
+                self._look_at_unmasked(events)
+            return
+        if self.outbound.done:  # then both have ended, as a rule
+            self.inbound.meet_end()
         if self._events & _IN:
             self.inbound.pump()
-        elif events & _GONE and not self.outbound.paused:
-            self._look_at_unmasked(events)
 
     def _read_to_end(self) -> None:
         """Move one event's worth, and look for the end of the stream behind it at once.
@@ -102,20 +100,18 @@ class Endpoint:
         self.inbound.end_is_near = True
         self.inbound.pump()
         if self._events & _IN:
-            self.inbound.pump()
+            self.inbound.meet_end()
 
     def _look_at_unmasked(self, events: int) -> None:
         """Deal with an error or a hang-up that came although the socket is not being read.
 
         Neither can be masked, and both would be reported for ever (epoll_ctl(2)).
         """
-        if not self.inbound.done:
-            # The end is seen, in its place in the stream, when reading goes on.
-            self.unwatch()
-        elif events & select.EPOLLERR:
+        if self.inbound.done and events & select.EPOLLERR:
             self.link.endpoint_failed(self, pending_error(self.sock))
         else:
-            # A unix peer has closed for good. Nothing is pending for it; the next write will tell.
+            # The end is seen, in its place in the stream, when reading goes on. Or a unix peer has
+            # closed for good: nothing is pending for it, and the next write will tell.
             self.unwatch()
 
     def on_crash(self, error: Exception) -> None:

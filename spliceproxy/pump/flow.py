@@ -74,6 +74,10 @@ class Flow(ABC):
         is paused with exactly `pending_bytes`, or done, or has a successor.
         """
 
+    def meet_end(self) -> None:
+        """As `pump`, where as a rule nothing is left but the end."""
+        self.pump()
+
     @abstractmethod
     def drain(self) -> None:
         """Hand on what is pending. The destination has room.

@@ -14,7 +14,7 @@ class LinkOwner(Protocol):
     """Who opened the two sockets, and will close them."""
 
     def link_ended(self, link: "Link") -> None:
-        """Close the sockets, which are in no epoll set any more; `Link.ending` says how."""
+        """Close both sockets in this batch, as `Link.ending` says; a failed one's peer may wait."""
 
     def link_crashed(self, error: Exception) -> None:
         """Report what went wrong; `link_ended` follows."""
@@ -136,8 +136,8 @@ class Link:
             return
         self.open = False
         self._timer.cancel()
-        self.client.leave()
-        self.backend.leave()
+        for endpoint in (self.client, self.backend):
+            endpoint.leave(closes=self.failed in (None, endpoint))
         for flow in (self.request, self.response):
             if not flow.done or flow.paused:
                 flow.abandon()

@@ -11,8 +11,7 @@ from spliceproxy.pump.link import Link
 def part(reactor: Reactor, link: Link, gone: Callable[[], None]) -> ResetAfterDelivery | None:
     """Close both sockets of a link that has ended, in the way that tells the peers how.
 
-    Returns:
-        What is to be started, if one of them may be closed only later; it calls back then.
+    Returns what is to be started, if one of them may be closed only later; it calls back then.
     """
     client, backend = link.client.sock, link.backend.sock
     if link.ending is Ending.COMPLETE:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spliceproxy.pump.link import Link
 
 FILL_BYTES = 1 << 20
+_NONBLOCK, _MORE = syscalls.SPLICE_NONBLOCK, syscalls.SPLICE_MORE
 
 
 class SpliceFlow(Flow):
@@ -23,7 +24,7 @@ class SpliceFlow(Flow):
 
     most_fill_bytes = FILL_BYTES
 
-    __slots__ = ("_after_stop_bytes", "_pool", "_stops", "pipe")
+    __slots__ = ("_after_stop_bytes", "_pool", "_reads_first", "_stops", "pipe")
 
     def __init__(
         self, pool: PipeLender, link: "Link", source: "Endpoint", destination: "Endpoint"
@@ -32,12 +33,18 @@ class SpliceFlow(Flow):
         self._pool = pool
         self.pipe: Pipe | None = None
         """What is pending, if anything is."""
-        self._stops, self._after_stop_bytes = 0, -1
+        self._stops, self._after_stop_bytes, self._reads_first = 0, -1, False
 
     def pump(self) -> None:
         """Fill an empty pipe from the source, then drain it."""
         if self.fill():
             self.drain()
+
+    def meet_end(self) -> None:
+        """As `pump`, of one byte at most: a read, which has the last word, looks for the end."""
+        self._reads_first = True
+        self.pump()
+        self._reads_first = False
 
     def fill(self) -> int:
         """Splice from the source into an empty pipe; how many bytes, 0 when there is nothing.
@@ -50,10 +57,12 @@ class SpliceFlow(Flow):
         except NoPipeError as error:
             self._copy_from_now_on(error.cause)
             return 0  # the source is still readable, so its event comes again
+        count = 0
         try:
-            count = syscalls.splice(
-                self.source.fd, pipe.write_fd, self.fill_bytes, None, None, syscalls.SPLICE_NONBLOCK
-            )
+            if not self._reads_first:
+                count = syscalls.splice(
+                    self.source.fd, pipe.write_fd, self.fill_bytes, None, None, _NONBLOCK
+                )
         except OSError as error:
             count = self._fill_failed(pipe, error)
         else:
@@ -63,21 +72,13 @@ class SpliceFlow(Flow):
         return count
 
     def drain(self) -> None:
-        """Splice from the pipe into the destination; what falls short waits in the pipe.
-
-        Before: exactly `pending_bytes` are in `pipe`, 1 or more. After: the same, and the flow is
-        paused; or no pipe is held.
-        """
+        """Splice from the pipe into the destination; what falls short waits in the pipe."""
         pipe = self.pipe
         assert pipe is not None, "drain is for pending bytes"  # noqa: S101
+        flags = _MORE if self.end_is_near else _NONBLOCK
         try:
             count = syscalls.splice(
-                pipe.read_fd,
-                self.destination.fd,
-                self.pending_bytes,
-                None,
-                None,
-                syscalls.SPLICE_MORE if self.end_is_near else syscalls.SPLICE_NONBLOCK,
+                pipe.read_fd, self.destination.fd, self.pending_bytes, None, None, flags
             )
         except BlockingIOError:
             count = 0

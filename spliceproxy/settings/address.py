@@ -1,4 +1,4 @@
-"""Addresses as users write them: `[HOST:]PORT`, `[V6]:PORT` and `unix:PATH`."""
+"""Addresses as users write them: `[HOST:]PORT`, `[V6]:PORT`, `unix:PATH` and `unix:@NAME`."""
 
 import os
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from spliceproxy.settings.hosts import check_host, check_ipv6
 MAX_UNIX_PATH_BYTES = 107
 
 UNIX_PREFIX = "unix:"
+ABSTRACT_PREFIX = "@"
 BOUND_FORMS = "[HOST:]PORT, [IPV6]:PORT or unix:PATH"
 BACKEND_FORMS = "HOST:PORT, [IPV6]:PORT or unix:PATH"
 TCP_FORMS = "HOST:PORT or [IPV6]:PORT"
@@ -30,12 +31,22 @@ class TcpAddress:
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
-    """The path of a unix stream socket."""
+    """The path of a unix stream socket, or ``@`` and a name that is in no file system."""
 
     path: str
 
     def __str__(self) -> str:
         return UNIX_PREFIX + self.path
+
+    @property
+    def is_abstract(self) -> bool:
+        """Whether it is a name alone: no file's rights say who may connect (unix(7))."""
+        return self.path.startswith(ABSTRACT_PREFIX)
+
+    @property
+    def sun_path(self) -> str:
+        """What bind(2) and connect(2) take: an abstract name begins with a NUL."""
+        return f"\0{self.path[1:]}" if self.is_abstract else self.path
 
 
 Address = TcpAddress | UnixAddress
@@ -120,6 +131,8 @@ def _explain_many_colons(text: str, host: str, port: str) -> str:
 def _check_unix_path(path: str) -> str:
     if not path:
         raise ValueError("the socket's path is empty: expected unix:PATH, as in unix:/run/app.sock")
+    if path == ABSTRACT_PREFIX:  # to bind to no name is to have the kernel choose one
+        raise ValueError("the abstract socket has no name: expected unix:@NAME, as in unix:@app")
     if not path.isprintable():  # it is to appear in logs and messages as it is
         raise ValueError(f"path {quote(path)} holds a character that is not printable")
     try:

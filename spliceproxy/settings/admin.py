@@ -104,6 +104,11 @@ class AdminSettings(Model):
     @classmethod
     def _knows_unix_clients(cls, listen: tuple[ListenSettings, ...]) -> tuple[ListenSettings, ...]:
         for each in listen:
+            if isinstance(each.address, UnixAddress) and each.address.is_abstract:
+                raise ValueError(
+                    f"{each.address} is open to whoever shares its network namespace: expected "
+                    "unix:PATH, whose mode says who may connect"
+                )
             if each.tls is not None and isinstance(each.address, UnixAddress):
                 raise ValueError(f"{each.address} has no TLS: who its clients are the kernel says")
             if each.tls is not None and each.tls.starttls is not None:

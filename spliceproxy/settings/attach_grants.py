@@ -10,7 +10,11 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.settings.mirror_kinds.table import KINDS
 
 GRANT_FORMS = alternatives(
-    [f"{kind.name}:/DIRECTORY" if kind.is_directory else kind.name for kind in KINDS.values()]
+    [
+        f"{kind.name}:/DIRECTORY" if kind.is_directory else kind.name
+        for kind in KINDS.values()
+        if kind.is_attachable
+    ]
 )
 
 
@@ -45,7 +49,7 @@ def parse_grant(text: str) -> AttachGrant:
     """Return a grant; ValueError says what is wrong and what is expected."""
     name, colon, directory = text.partition(":")
     kind = KINDS.get(name)
-    if kind is None or (colon and not kind.is_directory):
+    if kind is None or not kind.is_attachable or (colon and not kind.is_directory):
         raise ValueError(f"{quote(text)} is nothing to attach: expected {GRANT_FORMS}")
     if kind.is_directory and not (directory.startswith("/") and directory.isprintable()):
         raise ValueError(f"{quote(text)} names no directory: expected {name}:/DIRECTORY")
@@ -74,6 +78,8 @@ def why_directory_is_taken(mirror: MirrorSettings, taken: Iterable[str]) -> str 
 
 def why_not_granted(mirror: MirrorSettings, grants: Iterable[AttachGrant]) -> str | None:
     """Return why a mirror may not be attached, and what to do about it; None: it may."""
+    if not KINDS[mirror.kind].is_attachable:
+        return f"{mirror.kind}: cannot be attached: add the mirror to the configuration, and reload"
     reserved = KINDS[mirror.kind].reserved_options(mirror)
     if reserved:
         return f"{reserved[0]} is for mirrors of the configuration alone: attach without it"

@@ -1,9 +1,9 @@
 """Numbers and timeouts within the bounds that each setting has."""
 
-import os
 from collections.abc import Callable
 
 from spliceproxy.errors import quote
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings.units import format_duration, parse_duration
 
 MAX_WORKERS = 1024
@@ -69,11 +69,6 @@ parse_backlog = count_up_to(MAX_BACKLOG)
 parse_timeout = duration_within(MIN_TIMEOUT_S)
 parse_drain_timeout = duration_within(0)
 parse_tcp_user_timeout = duration_within(0, MAX_TCP_USER_TIMEOUT_S)
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may run on, which a container may have restricted."""
-    return len(os.sched_getaffinity(0))
 
 
 def parse_workers(text: str) -> int:

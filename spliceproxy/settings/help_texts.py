@@ -12,6 +12,10 @@ DRAIN_TIMEOUT = (
     "When asked to stop, let connections finish for this long; during the last third the rest "
     "is reset bit by bit."
 )
+DRAIN_DELAY = (
+    "When asked to stop, serve new clients for this long before, while /readyz says 503: a "
+    "balancer is to send no more of them."
+)
 RELOAD_DRAIN_TIMEOUT = (
     "After a reload, let the connections from before it go on for this long; during the last "
     "third the rest is reset bit by bit."
@@ -20,7 +24,7 @@ MAX_GENERATIONS = (
     "Earlier generations that may keep connections, and so their workers; when a reload "
     "makes one more, the connections of the oldest are reset within 3s."
 )
-WORKERS = "Worker processes; 'auto' is one for each CPU that may be used."
+WORKERS = "Worker processes; 'auto' is one for each CPU that affinity and control groups allow."
 BACKLOG = "Connections that may wait to be accepted; net.core.somaxconn is the ceiling."
 USER = (
     "Run workers, the admin process and commands of mirrors as this user, a name or number, "

@@ -75,4 +75,8 @@ class ListenSettings(Model):
         address = info.data.get("address")
         if value is not None and address is not None and not isinstance(address, UnixAddress):
             raise ValueError(f"has no effect on {address}: expected it with unix:PATH only")
+        if value is not None and isinstance(address, UnixAddress) and address.is_abstract:
+            raise ValueError(
+                f"has no effect on {address}, which has no file: expected it with unix:PATH only"
+            )
         return value

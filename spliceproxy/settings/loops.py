@@ -89,6 +89,8 @@ def _find_accepting(address: TcpAddress | UnixAddress, accepting: _Accepting) ->
 
 def _covers(listen: ListenAddress, address: TcpAddress | UnixAddress) -> bool:
     if isinstance(listen, UnixAddress) and isinstance(address, UnixAddress):
+        if listen.is_abstract or address.is_abstract:
+            return listen == address
         return os.path.normpath(listen.path) == os.path.normpath(address.path)
     if not isinstance(listen, TcpAddress) or not isinstance(address, TcpAddress):
         return False

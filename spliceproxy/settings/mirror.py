@@ -31,9 +31,9 @@ class MirrorSettings:
 
     text: str  # as the user wrote it, without options: its name in logs; `Written` with variables
     kind: str  # one of `KINDS`
-    # directory (file), path (unix), host and port (tcp), command (exec), "" (null)
+    # directory (file), path (unix), host and port (tcp, tls), command (exec), "" (null)
     target: str = field(repr=False)
-    address: Address | None = field(repr=False)  # of tcp and unix
+    address: Address | None = field(repr=False)  # of tcp, tls and unix
     # the arguments to execute, program first; empty unless exec
     command: tuple[str, ...] = field(repr=False)
     direction: Direction

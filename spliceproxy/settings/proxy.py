@@ -8,11 +8,12 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings import help_texts
+from spliceproxy.settings.address import UnixAddress
 from spliceproxy.settings.admin import AdminSettings
 from spliceproxy.settings.admission import AdmissionSettings
 from spliceproxy.settings.backend import BackendSettings
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.dns import BackendPlace, DnsSettings
 from spliceproxy.settings.fields import (
     Backlog,
@@ -26,7 +27,7 @@ from spliceproxy.settings.fields import (
     Workers,
 )
 from spliceproxy.settings.listen import ListenSettings
-from spliceproxy.settings.listen_address import LISTEN_FORMS
+from spliceproxy.settings.listen_address import LISTEN_FORMS, ListenAddress
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.mirror_entry import MirrorEntry
 from spliceproxy.settings.model import key
@@ -98,12 +99,21 @@ class RouteSettings(PreambleSettings, RouteDefaults):
             raise ValueError(
                 "with `sni` a connection begins with a TLS hello: expected no `starttls`"
             )
+        if info.data.get("accept_proxy") and any(_is_abstract(each.address) for each in listen):
+            raise ValueError(
+                "whoever shares its network namespace may connect to an abstract socket, and could "
+                "name any address: expected no `accept_proxy`, or unix:PATH"
+            )
         return listen
 
     @property
     def addresses(self) -> tuple[BackendPlace, ...]:
         """The addresses of the backends, as they were written."""
         return tuple(backend.address for backend in self.backends)
+
+
+def _is_abstract(address: ListenAddress) -> bool:
+    return isinstance(address, UnixAddress) and address.is_abstract
 
 
 class Settings(PrivilegeSettings):
@@ -118,6 +128,11 @@ class Settings(PrivilegeSettings):
         "drain_timeout",
         help_texts.DRAIN_TIMEOUT,
         default=30.0,
+    )
+    drain_delay_s: DrainTimeout = key(
+        "drain_delay",
+        help_texts.DRAIN_DELAY,
+        default=0.0,
     )
     reload_drain_timeout_s: DrainTimeout = key(
         "reload_drain_timeout",

@@ -62,6 +62,7 @@ class Options(TypedDict, total=False):
     tls_key: str | None
     self_signed: bool
     drain_timeout_s: float
+    drain_delay_s: float
     reload_drain_timeout_s: float
     max_generations: int
     max_connections: int | None

@@ -13,6 +13,6 @@ class StatsSocketSettings(ListenSettings):
     @field_validator("address")
     @classmethod
     def _is_unix(cls, address: ListenAddress) -> ListenAddress:
-        if not isinstance(address, UnixAddress):
+        if not isinstance(address, UnixAddress) or address.is_abstract:
             raise ValueError(f"cannot be {address}: expected unix:PATH")
         return address

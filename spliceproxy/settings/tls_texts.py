@@ -1,6 +1,7 @@
 """The texts of the TLS settings. Without pydantic, for which `--help` does not wait."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -92,34 +93,46 @@ def parse_backend_option(text: str) -> Address | TlsBackend:
     verify = options.get("verify", True)
     if isinstance(address, UnixAddress) and verify and "name" not in options:
         raise ValueError(f"{quote(text)} has no name to check: expected one, as in ?name=db")
+    conflict = find_dial_conflict(options)
+    if conflict is not None:
+        raise ValueError(conflict[1])
+    return TlsBackend(address, options)
+
+
+def find_dial_conflict(options: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return an option of `DIAL_OPTIONS` that others leave without effect, and the reason."""
     for key, other in (("ca", "verify"), ("key", "certificate")):
         if key in options and not options.get(other, key == "ca"):
             what = "verify=false" if key == "ca" else "no certificate"
-            raise ValueError(f"{key} has no effect with {what}: expected it to be left out")
-    return TlsBackend(address, options)
+            return key, f"{key} has no effect with {what}: expected it to be left out"
+    return None
 
 
 def _parse_options(query: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in _OPTIONS:
-            raise ValueError(f"option {not_known(name, tuple(_OPTIONS))}")
+        if name not in DIAL_OPTIONS:
+            raise ValueError(f"option {not_known(name, tuple(DIAL_OPTIONS))}")
         if name in options:
             raise ValueError(f"option {name!r} is given twice: expected it once")
-        options[name] = _OPTIONS[name](value)
+        try:
+            options[name] = DIAL_OPTIONS[name](value)
+        except ValueError as problem:
+            raise ValueError(f"{name}={problem}") from None
     return options
 
 
 def _parse_verify(text: str) -> bool:
     if text not in _FLAGS:
-        raise ValueError(f"verify={quote(text)} is not understood: expected true or false")
+        raise ValueError(f"{quote(text)} is not understood: expected true or false")
     return _FLAGS[text]
 
 
-_OPTIONS = {
+DIAL_OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "verify": _parse_verify,
     "ca": parse_file_path,
     "name": parse_peer_name,
     "certificate": parse_file_path,
     "key": parse_file_path,
 }
+"""How TLS is spoken with whoever is connected to, as options of a URL."""

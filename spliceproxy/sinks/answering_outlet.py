@@ -2,16 +2,17 @@
 
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.capture_answers import CaptureAnswers
-from spliceproxy.sinks.stream_outlet import StreamOutlet, scratch
+from spliceproxy.sinks.stream_outlet import MakeDial, StreamOutlet, scratch
 
 _READ_BYTES = 1 << 16
+_CUT_SHORT = frozenset({errno.ECONNRESET, errno.ENODATA})
+"""A reset; and by TLS an end that the peer has not said (`TlsSocket.recv`)."""
 MOST_GOODBYE_S = 60.0
 """How long a peer may go on to answer when the stream has ended; as long as a command."""
 
@@ -26,11 +27,11 @@ class AnsweringOutlet(StreamOutlet):
         self,
         branch: Branch,
         reactor: Reactor,
-        targets: Callable[[], Iterator[SocketAddress]],
+        dial: MakeDial,
         keep: Callable[[], CaptureAnswers | None],
     ) -> None:
         """`keep` begins to record; None: the connection that the peer mirrors is not captured."""
-        super().__init__(branch, reactor, targets)
+        super().__init__(branch, reactor, dial)
         self._keep = keep
         self._until_s = 0.0
         self._is_over = False
@@ -64,7 +65,7 @@ class AnsweringOutlet(StreamOutlet):
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno == errno.ECONNRESET:
+            if error.errno in _CUT_SHORT:
                 answers.end(is_reset=True)
             self._fail(error)
             return

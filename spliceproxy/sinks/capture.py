@@ -43,7 +43,7 @@ from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.directory_sink import DirectorySink, SweepOnce
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import CompressedDirectory, Targets
+from spliceproxy.sinks.sink import CompressedDirectory, MirrorPeer
 
 
 class CaptureSink(DirectorySink):
@@ -53,10 +53,10 @@ class CaptureSink(DirectorySink):
     own_descriptors = 6  # the directory, two segments; a sweeper's eventfd, lease and listing
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
         """See `Sink`."""
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
         own: CaptureOptions = settings.own
         self._log = CaptureLog(reactor, disk, self._directory, own, settings.text)
         self._connections: dict[str, CapturedConnection] = {}

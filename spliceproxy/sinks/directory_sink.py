@@ -13,7 +13,7 @@ from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.file_directory import FileDirectory, name_failure
 from spliceproxy.sinks.file_retention import Swept
 from spliceproxy.sinks.file_sweeper import FileSweeper
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Medium, MirrorPeer, Sink
 
 SweepOnce = Callable[[int, Callable[[], bool]], Swept]
 """Given the directory's descriptor; asks whether it is to end early."""
@@ -30,10 +30,10 @@ class DirectorySink(Sink):
     can_be_tried = True
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
         """See `Sink`."""
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
         self._directory = FileDirectory(settings.target, trusted=settings.own.trust_directory)
         self._sweeper: FileSweeper | None = None
         kept: Retention = settings.own.retention

@@ -15,7 +15,7 @@ from spliceproxy.sinks.complaints import MirrorComplaints
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import NoOutlet, Outlet
 from spliceproxy.sinks.shared_command import SharedCommand, SharedCommandOutlet
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Medium, MirrorPeer, Sink
 
 
 class ExecSink(Sink):
@@ -27,9 +27,10 @@ class ExecSink(Sink):
     calls = (*Sink.calls, "pidfd_open")
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
+        reactor.expect_forks()
         self._commands = Commands(
             reactor,
             disk,

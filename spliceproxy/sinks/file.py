@@ -32,7 +32,7 @@ from spliceproxy.sinks.file_names import PART_SUFFIX, is_day
 from spliceproxy.sinks.file_outlet import FileOutlet
 from spliceproxy.sinks.file_retention import DaySizes, Sweep
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Targets
+from spliceproxy.sinks.sink import MirrorPeer
 
 
 class FileSink(DirectorySink):
@@ -42,10 +42,10 @@ class FileSink(DirectorySink):
     own_descriptors = 6  # the directory, a day; a sweeper's eventfd, lease, day and its listing
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
         """See `Sink`."""
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
         disk.submit(self._directory.root, _note_opened)
 
     def _sweep_within(self, limits: Retention) -> SweepOnce:

@@ -10,6 +10,7 @@ from spliceproxy.settings.mirror_kinds.exec import ExecKind
 from spliceproxy.settings.mirror_kinds.file import FileKind
 from spliceproxy.settings.mirror_kinds.null import NullKind
 from spliceproxy.settings.mirror_kinds.tcp import TcpKind
+from spliceproxy.settings.mirror_kinds.tls import TlsKind
 from spliceproxy.settings.mirror_kinds.unix import UnixKind
 from spliceproxy.sinks.capture import CaptureSink
 from spliceproxy.sinks.exec import ExecSink
@@ -17,11 +18,13 @@ from spliceproxy.sinks.file import FileSink
 from spliceproxy.sinks.null import NullSink
 from spliceproxy.sinks.sink import Sink
 from spliceproxy.sinks.stream import StreamSink
+from spliceproxy.sinks.tls import TlsSink
 
 SINKS: dict[str, type[Sink]] = {
     FileKind.name: FileSink,
     CaptureKind.name: CaptureSink,
     TcpKind.name: StreamSink,
+    TlsKind.name: TlsSink,
     UnixKind.name: StreamSink,
     ExecKind.name: ExecSink,
     NullKind.name: NullSink,

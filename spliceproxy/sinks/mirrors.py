@@ -22,7 +22,7 @@ from spliceproxy.sinks.kinds import sink_of
 from spliceproxy.sinks.mirror_filter import MirrorFilter, make_filter
 from spliceproxy.sinks.mirror_state import MirrorState
 from spliceproxy.sinks.record_remedies import remedy_of_record
-from spliceproxy.sinks.sink import Sink, Targets
+from spliceproxy.sinks.sink import MirrorPeer, Sink
 from spliceproxy.sinks.spool import MOST_SPOOL_FILES
 from spliceproxy.sinks.stream_limit import StreamLimit
 from spliceproxy.tap.tap_pipes import TapPipes
@@ -113,13 +113,13 @@ class Mirrors:
 
     def open(
         self,
-        mirrors: Iterable[tuple[MirrorSettings, Targets | None, memoryview]],
+        mirrors: Iterable[tuple[MirrorSettings, MirrorPeer | None, memoryview]],
         max_connections: int,
     ) -> list[Mirror]:
         """Open the mirrors of one route, which has so many connections at most."""
         opened = []
-        for settings, targets, order in mirrors:
-            mirror = self._open(settings, targets, self.streams)
+        for settings, peer, order in mirrors:
+            mirror = self._open(settings, peer, self.streams)
             mirror.order = order
             self.streams.most += max_connections * count_streams(settings)
             opened.append(mirror)
@@ -129,19 +129,19 @@ class Mirrors:
         return opened
 
     def attach(
-        self, settings: MirrorSettings, targets: Targets | None, descriptors: StreamLimit
+        self, settings: MirrorSettings, peer: MirrorPeer | None, descriptors: StreamLimit
     ) -> Mirror:
         """Open a mirror whose streams have so many descriptors together with others."""
-        mirror = self._open(settings, targets, descriptors)
+        mirror = self._open(settings, peer, descriptors)
         mirror.weight = count_descriptors([settings]) // count_streams(settings)
         return mirror
 
     def _open(
-        self, settings: MirrorSettings, targets: Targets | None, limit: StreamLimit
+        self, settings: MirrorSettings, peer: MirrorPeer | None, limit: StreamLimit
     ) -> Mirror:
         disk = Disk(self.reactor)
         try:
-            sink = sink_of(settings)(settings, self.reactor, disk, targets)
+            sink = sink_of(settings)(settings, self.reactor, disk, peer)
         except OSError:
             disk.retire()
             raise

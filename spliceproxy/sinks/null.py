@@ -7,7 +7,7 @@ from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Medium, MirrorPeer, Sink
 
 
 class NullSink(Sink):
@@ -18,9 +18,9 @@ class NullSink(Sink):
     medium = Medium.DEVICE
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
         self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:

@@ -12,6 +12,7 @@ from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror import MirrorSettings
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
+from spliceproxy.tls.dialer import TlsDialer
 
 if TYPE_CHECKING:
     from spliceproxy.sinks.branch import Branch
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 Targets = Callable[[], Iterator[SocketAddress]]
 """Which addresses to try for the next connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPeer:
+    """Whom a mirror connects to."""
+
+    targets: Targets
+    tls: TlsDialer | None = None
+    """What a connection is secured by; None: without TLS."""
 
 
 class Medium(Enum):
@@ -61,9 +71,9 @@ class Sink(ABC):
     """It can find out without a stream whether one could be opened: `try_out`."""
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
-        """`targets`: None unless the settings have an address.
+        """`peer`: None unless the settings have an address.
 
         Raises:
             OSError: it cannot be opened.
@@ -71,7 +81,7 @@ class Sink(ABC):
         self.settings = settings
         self.reactor = reactor
         self.disk = disk
-        self.targets = targets
+        self.peer = peer
 
     @classmethod  # noqa: B027 - a peer need not be there
     def check(cls, settings: MirrorSettings) -> None:

@@ -1,14 +1,16 @@
-"""`tcp:` and `unix:` mirrors: a connection of its own for each stream.
+"""`tcp:`, `tls:` and `unix:` mirrors: a connection of its own for each stream.
 
 Answers are discarded, or recorded in the capture of the same route that has the connection itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.loop.dial import Dial
+from spliceproxy.loop.dial import DialOwner
 from spliceproxy.loop.farewell import close_cleanly
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.settings.mirror_kinds.stream import StreamOptions
@@ -17,7 +19,13 @@ from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.budget import Budget, MirrorShare
 from spliceproxy.sinks.outlet import Outlet
 from spliceproxy.sinks.sink import Medium, Sink
-from spliceproxy.sinks.stream_outlet import CONNECT_TIMEOUT_S, StreamOutlet, name_dial_failure
+from spliceproxy.sinks.stream_outlet import (
+    MakeDial,
+    PeerDial,
+    StreamOutlet,
+    name_dial_failure,
+    plain_dial,
+)
 
 
 class StreamSink(Sink):
@@ -26,30 +34,36 @@ class StreamSink(Sink):
     descriptors = 1
     medium = Medium.SOCKET
     can_be_tried = True
+    _outlet: type[StreamOutlet] = StreamOutlet
+    _answering_outlet: type[AnsweringOutlet] = AnsweringOutlet
     _trial: "_Trial | None" = None
     _recorder: tuple[Sink, MirrorShare] | None = None
 
     def meet(self, others: Sequence[Sink], budget: Budget) -> None:
         """Find the capture that is to have the answers."""
         own: StreamOptions | None = self.settings.own
-        if own is not None:
-            recorder = next(sink for sink in others if sink.keeps_answers_in(own.answers))
+        if own is not None and own.answers is not None:
+            directory = own.answers
+            recorder = next(sink for sink in others if sink.keeps_answers_in(directory))
             self._recorder = recorder, budget.open_share()
             self.records_answers = True
 
     def make_outlet(self, branch: Branch, name: str) -> Outlet:
         """See `Sink.make_outlet`."""
-        assert self.targets is not None  # noqa: S101 - these mirrors have an address
         if self._recorder is None:
-            return StreamOutlet(branch, self.reactor, self.targets)
+            return self._outlet(branch, self.reactor, self.dial)
         recorder, share = self._recorder
         keep = partial(recorder.keep_answers, branch, name, share)
-        return AnsweringOutlet(branch, self.reactor, self.targets, keep)
+        return self._answering_outlet(branch, self.reactor, self.dial, keep)
+
+    def dial(self, owner: DialOwner) -> PeerDial:
+        """Return what connects to the peer."""
+        assert self.peer is not None  # noqa: S101 - these mirrors have an address
+        return plain_dial(self.reactor, self.peer.targets, owner)
 
     def try_out(self, done: Callable[[str], None]) -> None:
         """Connect, and say goodbye."""
-        assert self.targets is not None  # noqa: S101
-        self._trial = _Trial(self.reactor, self.targets(), done)
+        self._trial = _Trial(self.reactor, self.dial, done)
 
     def close(self) -> None:
         """Give up to connect."""
@@ -60,17 +74,17 @@ class StreamSink(Sink):
 class _Trial:
     """A connection of no bytes, to find out whether the mirror is there."""
 
-    def __init__(
-        self, reactor: Reactor, targets: Iterator[SocketAddress], done: Callable[[str], None]
-    ) -> None:
+    def __init__(self, reactor: Reactor, dial: MakeDial, done: Callable[[str], None]) -> None:
         self._reactor = reactor
         self._done = done
-        self._dial: Dial | None = Dial(reactor, self, targets, CONNECT_TIMEOUT_S, 0.0)
+        self._dial: PeerDial | None = dial(self)
         self._dial.start()
 
     def connected(self, sock: Socket, target: SocketAddress) -> None:
         """It is there."""
         self._dial = None
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)  # by TLS that says goodbye
         close_cleanly(self._reactor, sock)
         self._done("")
 

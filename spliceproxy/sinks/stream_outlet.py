@@ -1,14 +1,15 @@
-"""A connection of its own for each stream to a `tcp:` or `unix:` mirror; answers are discarded."""
+"""A connection of its own for each stream to a mirror that is a peer; answers are discarded."""
 
 import errno
 import select
 import socket
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from spliceproxy import reasons
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.kernel.sockets import Socket
-from spliceproxy.loop.dial import Dial
+from spliceproxy.loop.dial import Dial, DialOwner
 from spliceproxy.loop.farewell import ResetAfterDelivery, close_cleanly, close_with_reset
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.sinks.branch import Branch
@@ -19,6 +20,26 @@ CONNECT_TIMEOUT_S = 5.0
 _DISCARD_BYTES = 1 << 16
 scratch = bytearray(_DISCARD_BYTES)
 """Where bytes go that nobody looks at."""
+
+
+class PeerDial(Protocol):
+    """Connects to a mirror; its owner is told as that of a `Dial`."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def cancel(self) -> None:
+        """Give up, and close what is under way."""
+
+
+MakeDial = Callable[[DialOwner], PeerDial]
+
+
+def plain_dial(
+    reactor: Reactor, targets: Callable[[], Iterator[SocketAddress]], owner: DialOwner
+) -> Dial:
+    """Return what connects, and no more."""
+    return Dial(reactor, owner, targets(), CONNECT_TIMEOUT_S, 0.0)
 
 
 def name_dial_failure(why: str) -> str:
@@ -35,9 +56,7 @@ class StreamOutlet(Outlet):
 
     bounds_opening = True
 
-    def __init__(
-        self, branch: Branch, reactor: Reactor, targets: Callable[[], Iterator[SocketAddress]]
-    ) -> None:
+    def __init__(self, branch: Branch, reactor: Reactor, dial: MakeDial) -> None:
         self._branch = branch
         self._reactor = reactor
         self._sock: Socket | None = None
@@ -46,7 +65,7 @@ class StreamOutlet(Outlet):
         self._finishing = False
         self._clean = False
         self._farewell: ResetAfterDelivery | None = None
-        self._dial: Dial | None = Dial(reactor, self, targets(), CONNECT_TIMEOUT_S, 0.0)
+        self._dial: PeerDial | None = dial(self)
         self._closed = branch.closed
 
     def start(self) -> None:
@@ -101,11 +120,15 @@ class StreamOutlet(Outlet):
         if self._sock is not None:
             sock, self._sock = self._sock, None
             self._reactor.unregister(sock.fileno())
-            if self._clean and not self._branch.queue:  # it has all, and does not say goodbye
+            if self._has_all(sock):  # and does not say goodbye
                 close_cleanly(self._reactor, sock)
             else:
                 close_with_reset(self._reactor, sock)
         self._closed()
+
+    def _has_all(self, sock: Socket) -> bool:
+        """Whether all of the stream, and its orderly end, is on its way."""
+        return self._clean and not self._branch.queue
 
     def on_events(self, events: int) -> None:
         """Discard answers, write on, notice the end."""
@@ -130,7 +153,7 @@ class StreamOutlet(Outlet):
         """Go on without answers, if the mirror takes more."""
         self._ended = True
         if self._finishing and not self._branch.queue:
-            self._close()
+            self._end_if_empty()
         elif hung_up:
             self._branch.fail("mirror_closed")  # a unix peer that takes no more either
         else:

@@ -1,9 +1,11 @@
 """Bytes on their way to a mirror: a pipe that holds them, or memory."""
 
+import os
 from typing import Protocol
 
 from spliceproxy.kernel import syscalls
 from spliceproxy.kernel.pipes import Pipe, PipePool
+from spliceproxy.kernel.sockets import Socket
 
 
 class Chunk(Protocol):
@@ -41,6 +43,14 @@ class PipeChunk:
         self.offset += count
         return count
 
+    def load(self, most_bytes: int) -> "BytesChunk":
+        """Take the first bytes out, into memory."""
+        data = os.read(self._pipe.read_fd, min(most_bytes, self.size))
+        loaded = BytesChunk(data, self.offset)
+        self.size -= len(data)
+        self.offset += len(data)
+        return loaded
+
     def discard(self) -> None:
         """Give the pipe back if it is empty; close it otherwise."""
         if self.size:
@@ -76,6 +86,15 @@ class BytesChunk:
         """Write; one call, so that a large chunk cannot keep the caller."""
         with memoryview(self._data) as view, view[self._start :] as rest:
             count = syscalls.write(fd, rest)
+        self._start += count
+        self.offset += count
+        self.size -= count
+        return count
+
+    def send_by(self, sock: Socket) -> int:
+        """Send, as `write_to`, by a socket that has its own way of doing that."""
+        with memoryview(self._data) as view, view[self._start :] as rest:
+            count = sock.send(rest)
         self._start += count
         self.offset += count
         self.size -= count

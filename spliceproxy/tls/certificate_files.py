@@ -18,6 +18,7 @@ from spliceproxy.tls.pem_file import (
     lent_as_file,
     read_key,
     read_pem,
+    read_revoked,
 )
 from spliceproxy.tls.self_signed import make_self_signed
 
@@ -109,7 +110,7 @@ def read_server_files(settings: TlsListen) -> ServerFiles:
     return ServerFiles(
         tuple(certificates),
         _read_named(settings.client_ca, "client_ca"),
-        _read_named(settings.crl, "crl"),
+        _read_named(settings.crl, "crl", read_revoked),
         watched,
     )
 
@@ -204,8 +205,10 @@ def _telling(path: tuple[Step, ...], read: Callable[[], Result]) -> Result:
         raise TlsFileError(path, str(problem)) from None
 
 
-def _read_named(path: str | None, key: str) -> bytes | None:
-    return None if path is None else _telling((key,), lambda: read_pem(path))
+def _read_named(
+    path: str | None, key: str, read: Callable[[str], bytes] = read_pem
+) -> bytes | None:
+    return None if path is None else _telling((key,), partial(read, path))
 
 
 def _named_by(settings: TlsListen) -> Iterator[str | None]:

@@ -16,10 +16,19 @@ MOST_BYTES = 128 << 10
 _MOST_RECORDS = 64
 """Of one event, and without bytes in them."""
 
-# Shared by all sockets of a process, which has one thread that relays: each call leaves them empty.
-# What is decrypted is no longer than what was encrypted, of which a part may have been here before.
-_encrypted = memoryview(bytearray(MOST_BYTES + HEADER_BYTES))
-_decrypted = memoryview(bytearray(MOST_BYTES + 3 * LEAST_BYTES))
+
+class RecordBuffers:
+    """What the sockets of one thread receive and decrypt into: each call leaves it empty.
+
+    What is decrypted is no longer than what was encrypted, of which a part may have been here
+    before.
+    """
+
+    __slots__ = ("decrypted", "encrypted")
+
+    def __init__(self) -> None:
+        self.encrypted = memoryview(bytearray(MOST_BYTES + HEADER_BYTES))
+        self.decrypted = memoryview(bytearray(MOST_BYTES + 3 * LEAST_BYTES))
 
 
 class StreamEnd(Enum):
@@ -36,9 +45,20 @@ class StreamEnd(Enum):
 class Decryption:
     """Decrypts what was received into `room`; all of it at once, so that no event is missed."""
 
-    __slots__ = ("_held", "_incoming", "_skip_bytes", "_tls", "_why", "end", "is_told")
+    __slots__ = (
+        "_decrypted",
+        "_encrypted",
+        "_held",
+        "_incoming",
+        "_skip_bytes",
+        "_tls",
+        "_why",
+        "end",
+        "is_told",
+    )
 
-    def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
+    def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, buffers: RecordBuffers) -> None:
+        self._encrypted, self._decrypted = buffers.encrypted, buffers.decrypted
         self._tls = tls
         self._incoming = incoming
         self._skip_bytes = 0  # of the record that was received in part
@@ -52,10 +72,10 @@ class Decryption:
     def room(self) -> memoryview:
         """Return where to receive `MOST_BYTES` at most; `take` is to follow at once."""
         if not self._held:
-            return _encrypted
+            return self._encrypted
         held = len(self._held)
-        _encrypted[:held] = self._held
-        return _encrypted[held:]
+        self._encrypted[:held] = self._held
+        return self._encrypted[held:]
 
     def take(self, received: int) -> bytes:
         """Decrypt so many bytes that were received; 0: the peer has closed.
@@ -68,9 +88,9 @@ class Decryption:
         count = len(self._held) + received
         if count == self._end_of_record(0, count):  # most messages
             self._skip_bytes, self._held = 0, b""
-            self._incoming.write(_encrypted[:count])
+            self._incoming.write(self._encrypted[:count])
             return self._read()
-        return bytes(_decrypted[: self._take_records(count)])
+        return bytes(self._decrypted[: self._take_records(count)])
 
     def _end_of_record(self, start: int, count: int) -> int:
         """Return where the record there ends; 0: its header is cut off."""
@@ -78,7 +98,7 @@ class Decryption:
             return self._skip_bytes
         if start + HEADER_BYTES > count:
             return 0
-        return start + HEADER_BYTES + (_encrypted[start + 3] << 8 | _encrypted[start + 4])
+        return start + HEADER_BYTES + (self._encrypted[start + 3] << 8 | self._encrypted[start + 4])
 
     def _take_records(self, count: int) -> int:
         """Decrypt what was received, and hold a header that is cut off; how many bytes.
@@ -92,7 +112,7 @@ class Decryption:
             end = self._end_of_record(start, count)
             if not end:
                 break
-            self._incoming.write(_encrypted[start : min(end, count)])
+            self._incoming.write(self._encrypted[start : min(end, count)])
             self._skip_bytes, start = max(end - count, 0), end
             if end <= count:
                 taken = self._read_into(size)
@@ -100,7 +120,7 @@ class Decryption:
                 without_bytes += not taken
                 if without_bytes > _MOST_RECORDS:
                     self.break_off("too many records without bytes")
-        self._held = bytes(_encrypted[start:count])
+        self._held = bytes(self._encrypted[start:count])
         return size
 
     def _read(self) -> bytes:
@@ -117,7 +137,7 @@ class Decryption:
     def _read_into(self, start: int) -> int:
         """As `_read`, behind what is decrypted; how many bytes."""
         try:
-            count = self._tls.read(RECORD_BYTES, _decrypted[start:])
+            count = self._tls.read(RECORD_BYTES, self._decrypted[start:])
         except ssl.SSLError as error:
             self._note(error)
             return 0

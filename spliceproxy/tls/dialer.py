@@ -39,7 +39,8 @@ class TlsDialer:
     def wrap(self, sock: Socket) -> TlsSocket:
         """Return a connected socket as one that speaks TLS; the handshake is to come."""
         context, name = self._tls.context, self._tls.server_hostname
-        return TlsSocket(sock, context, server_side=False, server_hostname=name)
+        buffers = self.turns.buffers
+        return TlsSocket(sock, context, server_side=False, server_hostname=name, buffers=buffers)
 
 
 class BackendHandshake:

@@ -26,11 +26,12 @@ class TlsEndpoint(Endpoint):
         if self.sock.unsent:  # the last words of the handshake
             self.update()
 
-    def _watch_for(self, *, reads: bool) -> None:
-        super()._watch_for(reads=reads)
+    def update(self) -> None:
+        """Watch for what the two flows need now, and OpenSSL."""
+        super().update()
         if self.sock.unsent and not self._events & select.EPOLLOUT:
             self._watch_for_room()
-        if reads and self.sock.knows_more:
+        if self._events & select.EPOLLIN and self.sock.knows_more:
             self.link.reactor.timers.after(0.0, _LookAtRest(self))
 
     def _watch_for_room(self) -> None:
@@ -41,9 +42,9 @@ class TlsEndpoint(Endpoint):
             self.link.reactor.register(self.fd, self._events, self)
             self._watched = True
 
-    def leave(self) -> None:
-        """Leave the epoll set, and untie the socket from it."""
-        super().leave()
+    def leave(self, *, closes: bool) -> None:
+        """Leave the epoll set, as a goodbye may have to wait for room, and untie the socket."""
+        super().leave(closes=False)
         self.sock.room_wanted = do_nothing
 
     def on_events(self, events: int) -> None:

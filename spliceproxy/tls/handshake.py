@@ -45,6 +45,12 @@ class Handshake:
 
     def start(self) -> None:
         """Begin when the peer does, or at once if it waits for this side."""
+        try:
+            self._begin()
+        except Exception as error:
+            self.on_crash(error)
+
+    def _begin(self) -> None:
         is_server = self._sock.tls.server_side
         if is_server:
             self._turns.enter(self)

@@ -4,6 +4,7 @@ import time
 from typing import Protocol
 
 from spliceproxy.loop.reactor import Reactor
+from spliceproxy.tls.decryption import RecordBuffers
 
 TURN_S = 0.002
 """Of one batch of events: some seven full handshakes with P-256."""
@@ -24,6 +25,8 @@ class HandshakeTurns:
 
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
+        self.buffers = RecordBuffers()
+        """Of all connections by TLS that the reactor relays."""
         self._spent_s = 0.0
         self._counting = False
         self._under_way: dict[UnderWay, None] = {}

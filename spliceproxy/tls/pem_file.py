@@ -20,6 +20,7 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hold anybo
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----[^\S\n]*\n?", re.DOTALL)
 _KEY = re.compile(rb"(?:[A-Z0-9]+ )*PRIVATE KEY")
 _CERTIFICATE = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
+_REVOKED = b"X509 CRL"
 _ENCRYPTED = (b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
 _OTHERS = stat.S_IRWXO
 _GROUP_WRITES = stat.S_IWGRP
@@ -97,6 +98,26 @@ def find_keys(content: bytes) -> list[bytes]:
 def find_certificates(content: bytes) -> list[bytes]:
     """Return the blocks of certificates, in their order."""
     return [match[0] for match in _BLOCK.finditer(content) if match[1] in _CERTIFICATE]
+
+
+def read_revoked(path: str) -> bytes:
+    """Return the lists of revoked certificates of a file that has nothing else.
+
+    OpenSSL takes both from one file: a certificate in it would be an authority that is believed.
+
+    Raises:
+        PemError: it cannot be read, it has no list, or a certificate.
+    """
+    content = read_pem(path)
+    if b" CERTIFICATE-----" in content:
+        raise PemError(
+            f"{path} has a certificate, which would become an authority: expected lists of revoked "
+            "certificates (X509 CRL) alone"
+        )
+    blocks = b"".join(match[0] for match in _BLOCK.finditer(content) if match[1] == _REVOKED)
+    if not blocks:
+        raise PemError(f"{path} has no list of revoked certificates: expected X509 CRL, in PEM")
+    return blocks
 
 
 @contextmanager

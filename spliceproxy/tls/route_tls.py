@@ -7,7 +7,7 @@ from functools import partial
 
 from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.file_state import Signature
-from spliceproxy.settings.backend import BackendSettings
+from spliceproxy.settings.dns import BackendPlace
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.tls import TlsDial, TlsListen
 from spliceproxy.tls.admin_tls import find_admin_mistakes
@@ -21,7 +21,7 @@ from spliceproxy.tls.certificate_files import (
 )
 from spliceproxy.tls.client_context import ClientContexts, ClientTls
 from spliceproxy.tls.file_problem import TlsFileError
-from spliceproxy.tls.hidden_keys import hide_before_keys, uses_tls
+from spliceproxy.tls.hidden_keys import hide_before_keys, mirrors_of, uses_tls
 from spliceproxy.tls.server_contexts import ServerTls, make_server_tls
 
 Path = tuple[str | int, ...]
@@ -35,15 +35,23 @@ class RouteTlsFiles:
     """Of each entry of `listen`; None: without TLS."""
     backends: tuple[ClientFiles | None, ...]
     """Likewise of `backends`."""
+    mirrors: tuple[ClientFiles | None, ...]
+    """Likewise of `mirrors`."""
 
     @property
     def facts(self) -> Iterator[CertificateFacts]:
         """What may be told of the certificates that are shown."""
         for server in filter(None, self.listen):
             yield from (certificate.facts for certificate in server.certificates)
-        for client in filter(None, self.backends):
+        for client in filter(None, (*self.backends, *self.mirrors)):
             if client.certificate is not None:
                 yield client.certificate.facts
+
+    @property
+    def contexts(self) -> int:
+        """How many contexts are made of them, at most."""
+        servers = sum(len(server.certificates) for server in filter(None, self.listen))
+        return servers + sum(client is not None for client in (*self.backends, *self.mirrors))
 
     @property
     def watched(self) -> Iterator[tuple[str, Signature]]:
@@ -62,6 +70,8 @@ class RouteTls:
     """Of each entry of `listen`, or of each socket; None: without TLS."""
     backends: tuple[ClientTls | None, ...]
     """Of each entry of `backends`."""
+    mirrors: tuple[ClientTls | None, ...]
+    """Of each mirror."""
     certificates: tuple[CertificateFacts, ...]
     watched: Watched
 
@@ -93,7 +103,12 @@ def read_files(route: RouteSettings, contexts: ClientContexts) -> RouteTlsFiles 
         if backend.tls is not None:
             with _told_of(route, "backends", index):
                 backends[index] = read_client_files(backend.tls)
-    files = RouteTlsFiles(tuple(listen), tuple(backends))
+    mirrors: list[ClientFiles | None] = [None] * len(route.mirrors)
+    for index, (_, dial) in enumerate(mirrors_of(route)):
+        if dial is not None:
+            with _told_of(route, "mirrors", index):
+                mirrors[index] = read_client_files(dial)
+    files = RouteTlsFiles(tuple(listen), tuple(backends), tuple(mirrors))
     make_route_tls(route, files, contexts)
     return files
 
@@ -120,7 +135,19 @@ def make_route_tls(
         if backend.tls is not None and client_files is not None:
             with _told_of(route, "backends", index):
                 backends[index] = contexts.make(backend.tls, client_files, backend.address)
-    return RouteTls(tuple(listen), tuple(backends), tuple(files.facts), tuple(files.watched))
+    mirrors: list[ClientTls | None] = [None] * len(route.mirrors)
+    for index, (mirror, dial) in enumerate(mirrors_of(route)):
+        client_files = files.mirrors[index]
+        if dial is not None and client_files is not None and mirror.address is not None:
+            with _told_of(route, "mirrors", index):
+                mirrors[index] = contexts.make(dial, client_files, mirror.address)
+    return RouteTls(
+        tuple(listen),
+        tuple(backends),
+        tuple(mirrors),
+        tuple(files.facts),
+        tuple(files.watched),
+    )
 
 
 def find_mistakes(settings: Settings) -> Iterator[tuple[int | None, Path, str]]:
@@ -152,16 +179,20 @@ def _looks(
         if backend.tls is not None:
             yield (
                 ("backends", index, "tls"),
-                partial(_look_at_backend, backend.tls, backend, contexts),
+                partial(_look_at_peer, backend.tls, backend.address, contexts),
             )
+    for index, (mirror, dial) in enumerate(mirrors_of(route)):
+        if dial is not None and mirror.address is not None:
+            look = partial(_look_at_peer, dial, mirror.address, contexts)
+            yield ("mirrors", index), look
 
 
 def _look_at_server(settings: TlsListen) -> None:
     make_server_tls(settings, read_server_files(settings))
 
 
-def _look_at_backend(settings: TlsDial, backend: BackendSettings, contexts: ClientContexts) -> None:
-    contexts.make(settings, read_client_files(settings), backend.address)
+def _look_at_peer(settings: TlsDial, address: BackendPlace, contexts: ClientContexts) -> None:
+    contexts.make(settings, read_client_files(settings), address)
 
 
 @contextmanager
@@ -171,5 +202,6 @@ def _told_of(route: RouteSettings, key: str, index: int) -> Iterator[None]:
         yield
     except TlsFileError as problem:
         what, _, remedy = problem.message.partition(": ")
-        place = ".".join(map(str, (f"{key}[{index}]", "tls", *problem.path)))
+        within = problem.path if key == "mirrors" else ("tls", *problem.path)
+        place = ".".join(map(str, (f"{key}[{index}]", *within)))
         raise StartProblem(f"route {route.name!r}: {place}: {what}", remedy) from None

@@ -67,9 +67,13 @@ def set_ticket_keys(context: ssl.SSLContext, secret: bytes, purpose: bytes) -> N
     keys = b"".join(
         hmac.digest(secret, purpose + bytes([number]), hashlib.sha512) for number in (1, 2)
     )[:_KEYS_BYTES]
-    library, pointer = _OpenSsl(), _pointer(context)
-    library.control(pointer, _SET_KEYS, _KEYS_BYTES, keys)
-    library.control(pointer, _SET_CACHE_MODE, _CACHE_OFF, None)
+    _OpenSsl().control(_pointer(context), _SET_KEYS, _KEYS_BYTES, keys)
+    keep_no_sessions(context)
+
+
+def keep_no_sessions(context: ssl.SSLContext) -> None:
+    """Have a context keep no session in memory. Only where `keys_can_be_set`."""
+    _OpenSsl().control(_pointer(context), _SET_CACHE_MODE, _CACHE_OFF, None)
 
 
 @cache

@@ -19,6 +19,7 @@ from spliceproxy.tls.decryption import (
     MOST_BYTES,
     RECORD_BYTES,
     Decryption,
+    RecordBuffers,
 )
 from spliceproxy.tls.server_contexts import NamedConnection
 from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
@@ -67,8 +68,9 @@ class TlsSocket(Socket):
         *,
         server_side: bool,
         server_hostname: str | None = None,
+        buffers: RecordBuffers | None = None,
     ) -> None:
-        """`sock` is empty afterwards.
+        """`sock` is empty afterwards. `buffers` are those of the thread; None: ones of its own.
 
         Raises:
             ValueError: this is not a host name.
@@ -87,7 +89,7 @@ class TlsSocket(Socket):
         self._kept = b""  # read before: see `unread`
         self._unsent = b""
         self._owed_bytes = 0  # plaintext of what is unsent, which `send` has not told of
-        self._decryption = Decryption(self.tls, self._incoming)
+        self._decryption = Decryption(self.tls, self._incoming, buffers or RecordBuffers())
         self._is_agreed = False
         self._is_closing = False
         self._is_shut = False

@@ -150,9 +150,11 @@ class Attempt:
             backend.settings.source,
         )
         if backend.addresses is None or not pool.next_address_s:
-            self._dial = Dial(*whole)
+            self._dial = Dial(*whole, needs_keepalive=pool.needs_keepalive)
         else:
-            self._dial = Race(*whole, next_after_s=pool.next_address_s)
+            self._dial = Race(
+                *whole, next_after_s=pool.next_address_s, needs_keepalive=pool.needs_keepalive
+            )
         self._dial.start()
 
     def _meet(self, shortage: Shortage) -> None:

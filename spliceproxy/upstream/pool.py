@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from spliceproxy.ipc.shared_table import SharedTable
+from spliceproxy.kernel.sockets import outlasts_keepalive
 from spliceproxy.loop.reactor import Reactor
 from spliceproxy.policy.balance.names import make_pool
 from spliceproxy.policy.balance.pool import Shortage
@@ -48,6 +49,7 @@ class BackendPool:
         """Whether `choose` wants to know who the client is."""
         self.connect_timeout_s = settings.timeouts.connect_s
         self.tcp_user_timeout_s = settings.timeouts.tcp_user_s
+        self.needs_keepalive = outlasts_keepalive(settings.timeouts.idle_s)
         self.next_address_s = settings.timeouts.next_address_s
         """When an address is tried beside another one of the same backend; 0 is never."""
         self.check = settings.health_check

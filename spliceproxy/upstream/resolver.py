@@ -67,7 +67,7 @@ def resolve(address: Address) -> tuple[SocketAddress, ...]:
         StartProblem: the name does not resolve.
     """
     if isinstance(address, UnixAddress):
-        return (SocketAddress(socket.AF_UNIX, address.path, str(address)),)
+        return (SocketAddress(socket.AF_UNIX, address.sun_path, str(address)),)
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -11,8 +11,8 @@ import spliceproxy
 from spliceproxy.cli.main import command, run
 from spliceproxy.cli.options import SECTIONS
 from spliceproxy.errors import BootProblem, ExitStatus, StartProblem
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.log_destination import LogDestination, parse_log_destination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import Options, single_route
@@ -37,7 +37,7 @@ def test_every_option(seen: list[Settings]) -> None:
     arguments = (
         "--listen 127.0.0.1:1 --listen unix:/l --backend [::1]:2 --backend unix:/b --workers 3"
         " --connect-timeout 250ms --idle-timeout 10m --drain-timeout 0 --max-connections 100"
-        " --reload-drain-timeout 2h --max-generations 3"
+        " --reload-drain-timeout 2h --max-generations 3 --drain-delay 5s"
         " --tcp-user-timeout 30s --backlog 7 --splice off --no-raise-nofile --log-format json"
         " --log-level debug --log-to syslog:udp://h:514 --access-log file:/a"
         " --access-log-format haproxy-tcp"
@@ -51,6 +51,7 @@ def test_every_option(seen: list[Settings]) -> None:
             connect_timeout_s=0.25,
             idle_timeout_s=600.0,
             drain_timeout_s=0.0,
+            drain_delay_s=5.0,
             reload_drain_timeout_s=7200.0,
             max_generations=3,
             max_connections=100,

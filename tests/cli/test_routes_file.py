@@ -13,6 +13,7 @@ from spliceproxy.errors import ExitStatus
 from spliceproxy.routes_file.load import load
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.settings.single_route import override
+from tests.tls.certificates import certificate
 
 ROUTES = """\
 workers: 3
@@ -126,3 +127,16 @@ print({"trio", "yaml"} & sys.modules.keys())
 """
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert outcome.stdout == b"set()\n"
+
+
+def test_no_key_is_shown(tmp_path: Path) -> None:
+    path, content = tmp_path / "tls.yaml", Path(certificate()).read_text()
+    path.write_text(f"routes: [{{listen: {{address: 80, tls: {certificate()}}}, backends: b:80}}]")
+    shown = subprocess.run(
+        [sys.executable, "-m", "spliceproxy", "check", "--show", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert certificate() in shown
+    assert not any(line in shown for line in content.splitlines() if len(line) > 40)

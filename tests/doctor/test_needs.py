@@ -11,7 +11,7 @@ from spliceproxy.doctor.needs import (
     find_needs,
     mirror_directories,
 )
-from spliceproxy.settings.bounds import usable_cpus
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings.proxy import Settings
 from tests.doctor.routes import routes
 

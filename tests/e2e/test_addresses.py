@@ -1,5 +1,6 @@
 """Every form of an address, on both sides."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -64,6 +65,32 @@ def test_unix_sockets_on_both_sides(start_proxy: StartProxy, tmp_path: Path) -> 
             server.sendall(b"pong")
         assert receive_exactly(client, 4) == b"pong"
         assert client.recv(1) == b""
+
+
+def test_abstract_sockets_on_both_sides_and_at_a_mirror(start_proxy: StartProxy) -> None:
+    own = f"spliceproxy-test-{os.getpid()}"
+    with (
+        socket.socket(socket.AF_UNIX) as backend,
+        socket.socket(socket.AF_UNIX) as mirror,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        for sock, name in ((backend, "back"), (mirror, "mirror")):
+            sock.bind(f"\0{own}-{name}")
+            sock.listen()
+            sock.settimeout(20)
+        proxy = start_proxy(
+            *("--listen", f"unix:@{own}-front", "--backend", f"unix:@{own}-back"),
+            *("--mirror", f"unix:@{own}-mirror?direction=request"),
+        )
+        assert proxy.listener == f"unix:@{own}-front"
+        assert not list(Path().glob(f"*{own}*"))  # no file of that name
+        client.connect(f"\0{own}-front")
+        client.sendall(b"ping")
+        for listener in (backend, mirror):
+            server, _ = listener.accept()
+            with server:
+                server.settimeout(20)
+                assert receive_exactly(server, 4) == b"ping"
 
 
 def test_a_name_and_several_listeners(start_proxy: StartProxy, origin: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+from tests.tls.authority import Authority
 
 from .conftest import StartProxy
 from .processes import wait_until
@@ -36,6 +37,29 @@ def held_by(cli: str, port: int) -> tuple[int, str]:
     values = run([cli, "-p", str(port), "--raw"], input=f"MGET {' '.join(keys)}\n") if keys else ""
     digest = hashlib.sha256("\n".join([*keys, values]).encode()).hexdigest()
     return int(run([cli, "-p", str(port), "DBSIZE"])), digest
+
+
+def test_a_shadow_by_tls_that_asks_for_a_certificate(
+    start_proxy: StartProxy, program: Callable[[str], str], authority: Authority, tmp_path: Path
+) -> None:
+    own, client = authority.issue("localhost"), authority.issue("proxy.example", file="client")
+    cli, by_tls, primary, shadow = program("redis-cli"), free_port(), free_port(), free_port()
+    argv = [program("redis-server"), "--bind", "127.0.0.1", "--save", "", "--port"]
+    secured = ["--tls-port", str(by_tls), "--tls-cert-file", own.certificate]
+    secured += ["--tls-key-file", own.key, "--tls-ca-cert-file", authority.path]
+    files = f"ca={authority.path}&certificate={client.certificate}&key={client.key}"
+    with (
+        serving([*argv, str(primary)], primary, tmp_path / "primary.log", cwd=tmp_path),
+        serving([*argv, str(shadow), *secured], by_tls, tmp_path / "shadow.log", cwd=tmp_path),
+    ):
+        proxy = start_proxy(
+            *("--backend", f"127.0.0.1:{primary}"),
+            *("--mirror", f"tls://localhost:{by_tls}?overflow=spill&{files}"),
+        )
+        load = ["-p", str(proxy.port), "-c", "20", "-r", "5000", "-n", "20000", "-q"]
+        run([program("redis-benchmark"), *load, "INCR", "counter:__rand_int__"])
+        wait_until(lambda: held_by(cli, shadow) == held_by(cli, primary), 30, "both hold the same")
+        assert held_by(cli, shadow)[0] > 4000
 
 
 @pytest.mark.parametrize("mode", ["on", "off"])

@@ -3,6 +3,8 @@
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,6 +60,40 @@ def test_a_running_download_is_drained_to_its_end(
         assert sha256(received) == sha256(answer)
     assert proxy.log.wait("connection")[0]["reason"] == "closed"
     assert len(proxy.log.wait("stopped")) == 1
+
+
+def test_a_balancer_hears_of_a_drain_before_it_begins(start_proxy: StartProxy) -> None:
+    admin = f"127.0.0.1:{free_port()}"
+    delayed = ("--drain-delay", "1h", "--admin", admin, "--admin-insecure")
+    with connection_through(start_proxy, *delayed) as (proxy, _, _):
+        assert readiness(admin) == 200
+        proxy.process.send_signal(signal.SIGTERM)
+        [line] = proxy.log.wait("drain_delayed")
+        assert (line["signal"], line["drain_delay_s"]) == ("SIGTERM", 3600.0)
+        wait_until(lambda: readiness(admin) == 503, 10, "the admin interface says no")
+        with proxy.connect() as late:  # who has not asked yet is served
+            late.sendall(b"x")
+        assert not proxy.log.all("draining")
+        proxy.process.send_signal(signal.SIGTERM)  # whoever is in a hurry
+        assert proxy.wait_exit() == 0
+    assert len(proxy.log.wait("stopping_at_once")) == 1
+
+
+def test_a_delayed_drain_begins(start_proxy: StartProxy) -> None:
+    with connection_through(start_proxy, "--drain-delay", "200ms") as (proxy, client, server):
+        proxy.process.send_signal(signal.SIGTERM)
+        proxy.log.wait("draining")
+        client.close()
+        server.close()
+        assert proxy.wait_exit() == 0
+
+
+def readiness(admin: str) -> int:
+    try:
+        with urllib.request.urlopen(f"http://{admin}/readyz", timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
 
 
 def test_what_is_left_at_the_drain_timeout_is_reset(start_proxy: StartProxy) -> None:

@@ -9,7 +9,7 @@ import pytest
 from spliceproxy.kernel.credentials import Identity, become
 from spliceproxy.kernel.hidden_memory import hide_memory, is_memory_hidden
 from spliceproxy.tls.pem_file import lent_as_file
-from tests.child import in_child
+from tests.child import in_child, in_visible_child
 
 NOBODY = Identity(65534, 65534, (65534,), "nobody", "/nonexistent")
 
@@ -23,7 +23,7 @@ def test_what_is_forked_is_hidden_too() -> None:
         hide_memory()
         return before, is_memory_hidden(), in_child(is_memory_hidden)
 
-    assert in_child(do) == (False, True, True)
+    assert in_visible_child(do) == (False, True, True)
 
 
 def show_memory() -> None:

@@ -152,6 +152,9 @@ def test_a_kernel_is_asked_for_what_its_version_has(
     numbers = [number for number, _ in kernel.calls[2:]]
     assert numbers == [444, 445, 445, 446]
     assert kernel.calls[2][1] == [size, 0]
+    # Abstract sockets may be needed; signals to others never are.
+    restrict_files({}, abi, reach_abstract_sockets=True)
+    assert kernel.rulesets[1] == ((1 << bits) - 1, 0, scopes & 0b10)
 
 
 def test_a_kernel_without(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,14 @@ import struct
 import pytest
 
 from spliceproxy.kernel.sockets import (
+    close_all,
     finish_cleanly,
     is_tcp,
     pending_error,
     prepare_stream,
     undelivered_bytes,
 )
+from tests.descriptors import open_descriptors
 from tests.streams import fill_up, reset, tcp_pair
 
 
@@ -38,6 +40,19 @@ def test_what_a_listener_is_given_its_connections_have(timeout_s: float, timeout
         listener.listen()
         with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
             assert_prepared(accepted, timeout_ms)
+
+
+@pytest.mark.parametrize("order", [(), (0,), (1, 0), (0, 2), (3, 2, 0), (0, 1, 2, 3), (2, 0, 3, 1)])
+def test_only_what_is_to_be_closed_is_closed(order: tuple[int, ...]) -> None:
+    """The numbers of these sockets follow on each other, unless others are free below."""
+    socks = [socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(4)]
+    before = open_descriptors()
+    closing = [socks[number] for number in order]
+    fds = {sock.fileno() for sock in closing}
+    close_all([*closing, *closing])  # as closing one twice does no harm
+    assert all(sock.fileno() < 0 for sock in closing)
+    assert before.keys() - open_descriptors().keys() == fds
+    close_all(socks)
 
 
 def test_unix_sockets_need_nothing() -> None:

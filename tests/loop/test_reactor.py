@@ -119,6 +119,70 @@ async def test_a_number_is_not_given_out_again_while_its_event_waits(stack: Exit
         assert newcomer.events == []
 
 
+@pytest.mark.parametrize("forks", [False, True], ids=["alone", "forks"])
+async def test_a_retired_socket_leaves_by_its_close(stack: ExitStack, *, forks: bool) -> None:
+    """Its event of this batch is dropped, and its number is free for another one."""
+    (left, left_far), (right, right_far) = pair(stack), pair(stack)
+    newcomer = Watcher(lambda events: fresh[0].recv(1))
+    fresh: list[socket.socket] = []
+    async with running_reactor() as reactor:
+        if forks:
+            reactor.expect_forks()
+
+        def only_one(own: socket.socket, other: socket.socket) -> Watcher:
+            def act(_: int) -> None:
+                own.recv(1)
+                reactor.retire(other.fileno())
+                reactor.close_later(other)
+                closed.append(other.fileno())
+
+            return Watcher(act)
+
+        closed: list[int] = []
+        watchers = [only_one(left, right), only_one(right, left)]
+        reactor.register(left.fileno(), IN, watchers[0])
+        reactor.register(right.fileno(), IN, watchers[1])
+        left_far.send(b"a")
+        right_far.send(b"a")
+        await eventually(lambda: bool(closed) and not is_open(closed[0]))
+        assert sorted(len(watcher.events) for watcher in watchers) == [0, 1]
+        fresh += pair(stack)
+        assert closed[0] in {sock.fileno() for sock in fresh}
+        if fresh[0].fileno() != closed[0]:
+            fresh.reverse()
+        reactor.register(closed[0], IN, newcomer)
+        fresh[1].send(b"a")
+        await eventually(lambda: newcomer.events == [IN])
+        reactor.unregister(closed[0])
+
+
+@pytest.mark.parametrize("retired", ["before", "after"])
+async def test_no_event_of_a_closed_socket_comes_by_its_duplicate(
+    stack: ExitStack, retired: str
+) -> None:
+    """As a child has one that has not executed its program yet."""
+    near, far = pair(stack)
+    stack.enter_context(near.dup())
+    newcomer = Watcher()
+    async with running_reactor() as reactor:
+        number = near.fileno()
+        reactor.register(number, IN, Watcher())
+        if retired == "after":
+            reactor.expect_forks()
+        reactor.retire(number)
+        reactor.close_later(near)
+        if retired == "before":
+            reactor.expect_forks()
+        reactor.end_batch()
+        fresh = pair(stack)[0]
+        assert fresh.fileno() == number
+        reactor.register(number, IN, newcomer)
+        far.send(b"for nobody")
+        await trio.sleep(0.02)
+        assert newcomer.events == []
+        reactor.unregister(number)
+
+
 async def test_a_watcher_that_fails_is_told_and_alone(stack: ExitStack) -> None:
     (left, left_far), (right, right_far) = pair(stack), pair(stack)
 

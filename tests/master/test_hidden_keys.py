@@ -12,27 +12,29 @@ from spliceproxy.errors import StartProblem
 from spliceproxy.kernel.hidden_memory import is_memory_hidden
 from spliceproxy.kernel.inherited import InheritedSockets
 from spliceproxy.master import loader, supervisor
-from spliceproxy.master.loader import LoadedConfiguration, LoaderProcess, load_configuration
+from spliceproxy.master.loader import LoadedConfiguration, LoaderProcess, load_hidden
 from spliceproxy.observe.logs import Logs
 from spliceproxy.settings.log import AccessLogSettings, LogSettings
 from spliceproxy.settings.log_destination import LogDestination
 from spliceproxy.settings.proxy import Settings
 from spliceproxy.tls import certificate_files, hidden_keys
-from spliceproxy.tls.hidden_keys import read_hidden
+from spliceproxy.tls.hidden_keys import hide_before_keys
 from spliceproxy.tls.route_tls import find_mistakes
-from tests.child import in_child
+from tests.child import in_visible_child
 from tests.master.test_loader import wait_for
 from tests.routes_file.reading import settings_of
 from tests.tls.certificates import authority, certificate
 
 PLACES = [
-    f"routes: [{{listen: {{address: 80, tls: {certificate()}}}, backends: 'b:80'}}]",
+    "routes: [{listen: {address: 80, tls: PAIR}, backends: 'b:80'}]",
     "routes: [{listen: {address: 80, tls: {self_signed: true}}, backends: 'b:80'}]",
-    "routes: [{listen: 80, backends: [{address: 'b:79', tls: "
-    f"{{ca: {authority()}, certificate: {certificate()}}}}}]}}]",
-    f"admin: {{listen: {{address: 81, tls: {certificate()}}}, token: '0123456789abcdef'}}\n"
-    "routes: [{listen: 80, backends: 'b:80'}]",
+    "routes: [{listen: 80, backends: [{address: 'b:79', tls: {ca: CA, certificate: PAIR}}]}]",
+    """
+admin: {listen: {address: 81, tls: PAIR}, token: '0123456789abcdef'}
+routes: [{listen: 80, backends: 'b:80'}]
+""",
 ]
+PLACES = [text.replace("CA", authority()).replace("PAIR", certificate()) for text in PLACES]
 everywhere = pytest.mark.parametrize("text", PLACES, ids=["route", "made", "backend", "admin"])
 
 
@@ -64,7 +66,7 @@ def test_before_files_are_looked_at(text: str, hidden_at_reads: list[bool]) -> N
         assert list(find_mistakes(settings)) == []
         return hidden_at_reads
 
-    hidden = in_child(do)
+    hidden = in_visible_child(do)
     assert hidden
     assert all(hidden)
 
@@ -74,13 +76,13 @@ def test_before_they_are_read_at_the_start(
     text: str, hidden_at_reads: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(text)
-    load: Callable[..., LoadedConfiguration] = load_configuration
+    load: Callable[..., LoadedConfiguration] = load_hidden
 
     def load_and_stop(*args: Any) -> LoadedConfiguration:
         load(*args)
         raise StartProblem("far", "enough")
 
-    monkeypatch.setattr(supervisor, "load_configuration", load_and_stop)
+    monkeypatch.setattr(supervisor, "load_hidden", load_and_stop)
     monkeypatch.setattr(loader, "look_up", lambda settings: [])
 
     def do() -> list[bool]:
@@ -88,7 +90,7 @@ def test_before_they_are_read_at_the_start(
             supervisor.supervise(settings)
         return hidden_at_reads
 
-    hidden = in_child(do)
+    hidden = in_visible_child(do)
     assert hidden
     assert all(hidden)
 
@@ -101,7 +103,7 @@ def test_before_they_come_from_the_loader(
     monkeypatch.setattr(loader, "look_up", lambda settings: [])
 
     def load_it() -> LoadedConfiguration:
-        return load_configuration(lambda: read_hidden(lambda: settings), InheritedSockets())
+        return load_hidden(lambda: settings, InheritedSockets())
 
     def do() -> tuple[bool, list[bool]]:
         before, hidden = is_memory_hidden(), []
@@ -116,7 +118,7 @@ def test_before_they_come_from_the_loader(
             wait_for(LoaderProcess(load_it, logs, lambda: None))
         return before, hidden
 
-    assert in_child(do) == (False, [True])
+    assert in_visible_child(do) == (False, [True])
 
 
 def test_nothing_is_hidden_where_there_is_no_key() -> None:
@@ -124,10 +126,10 @@ def test_nothing_is_hidden_where_there_is_no_key() -> None:
 
     def do() -> bool:
         assert list(find_mistakes(settings)) == []
-        read_hidden(lambda: settings)
+        hide_before_keys(settings)
         return is_memory_hidden()
 
-    assert not in_child(do)
+    assert not in_visible_child(do)
 
 
 def test_where_it_cannot_be_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,4 +139,4 @@ def test_where_it_cannot_be_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hidden_keys, "hide_memory", refuse)
     settings: Settings = settings_of(PLACES[0])
     with pytest.raises(StartProblem, match="cannot be hidden"):
-        read_hidden(lambda: settings)
+        hide_before_keys(settings)

@@ -21,10 +21,11 @@ class Answered:
     proxied: Mirrored
     shadow: Acceptor
     directory: Path
+    scheme: str
 
     @property
     def mirror(self) -> str:
-        return f"tcp://{LOCALHOST}:{self.shadow.address[1]}"
+        return f"{self.scheme}://{LOCALHOST}:{self.shadow.address[1]}"
 
     async def answered(self, count: int) -> None:
         """Wait until so many bytes of all answers have come to be recorded."""
@@ -41,7 +42,7 @@ class Answered:
 
     async def account(self) -> dict[str, Any]:
         """What became of the answers."""
-        answers = (await self.proxied.account(of="tcp"))["answers"]
+        answers = (await self.proxied.account(of=self.scheme))["answers"]
         whole = answers["recorded_bytes"] + answers["lost_bytes"]
         assert answers["offered_bytes"] == whole
         assert answers["queued_bytes"] == 0
@@ -59,15 +60,21 @@ class Answered:
 
 @asynccontextmanager
 async def answering(
-    directory: Path, options: str = "", capture: str = "", *, is_first: bool = False, **limits: Any
+    directory: Path,
+    options: str = "",
+    capture: str = "",
+    *,
+    is_first: bool = False,
+    scheme: str = "tcp",
+    **limits: Any,
 ) -> AsyncIterator[Answered]:
     """Serve; `is_first`: the shadow is named before the capture."""
     shadow = Acceptor((LOCALHOST, 0), KERNEL_CHOICE, 16)
-    to = f"tcp://{LOCALHOST}:{shadow.address[1]}?answers=capture:{directory}{options}"
+    to = f"{scheme}://{LOCALHOST}:{shadow.address[1]}?answers=capture:{directory}{options}"
     texts = [to, f"capture:{directory}{capture}"]
     try:
         async with mirrored(*(texts if is_first else texts[::-1]), **limits) as proxied:
-            yield Answered(proxied, shadow, directory)
+            yield Answered(proxied, shadow, directory, scheme)
     finally:
         shadow.close()
 

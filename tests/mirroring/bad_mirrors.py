@@ -21,7 +21,7 @@ def refusing(kind: str, directory: Path) -> Iterator[str]:
     if kind == "unix":
         yield f"unix:{directory}/absent"
         return
-    yield f"tcp://{LOCALHOST}:{free_port()}"
+    yield f"{kind}://{LOCALHOST}:{free_port()}"
 
 
 @contextmanager
@@ -32,16 +32,19 @@ def never_answering(kind: str) -> Iterator[str]:
             yield f"unix:{path.path}"
     else:
         with full_tcp_backlog() as (address, _):
-            yield f"tcp://{address}"
+            yield f"{kind}://{address}"
 
 
 class Reader:
     """A mirror that reads as the test says; `text` is its name on a command line."""
 
-    def __init__(self, acceptor: Acceptor) -> None:
+    def __init__(self, acceptor: Acceptor, kind: str) -> None:
         self._acceptor = acceptor
+        self._speaks_tls = kind == "tls"
         address = acceptor.address
-        where = f"unix:{address}" if isinstance(address, str) else f"tcp://{LOCALHOST}:{address[1]}"
+        where = (
+            f"unix:{address}" if isinstance(address, str) else f"{kind}://{LOCALHOST}:{address[1]}"
+        )
         self.text = where
         self.peers: list[Peer] = []
 
@@ -49,6 +52,8 @@ class Reader:
         """The connection of the next stream."""
         peer = await self._acceptor.accept()
         self.peers.append(peer)
+        if self._speaks_tls:
+            await peer.speak_tls(server_side=True)
         return peer
 
 
@@ -57,7 +62,7 @@ async def reader(kind: str, directory: Path) -> AsyncIterator[Reader]:
     """A mirror that reads nothing by itself."""
     address = str(directory / "mirror.sock") if kind == "unix" else (LOCALHOST, 0)
     acceptor = Acceptor(address, SMALL_BUFFERS, 16)
-    made = Reader(acceptor)
+    made = Reader(acceptor, kind)
     try:
         yield made
     finally:

@@ -10,11 +10,13 @@ from spliceproxy.sinks import last_flush, stream_outlet
 from spliceproxy.sinks.command_outlet import CommandOutlet
 from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_open
 from tests.sinks.leftovers import no_thread_and_no_process_is_left
+from tests.tls.certificates import trusted
 
 __all__ = [
     "log_has_its_defaults",
     "no_descriptor_is_left_open",
     "no_thread_and_no_process_is_left",
+    "trusted",
 ]
 
 

@@ -16,7 +16,7 @@ from spliceproxy.settings.single_route import single_route
 from spliceproxy.sinks.mirrors import Mirrors
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
 from tests.proxy.peer import Acceptor, Peer
-from tests.proxy.relay import Relay, eventually
+from tests.proxy.relay import Mode, Relay, eventually
 from tests.streams import KERNEL_CHOICE, Buffers
 
 LOCALHOST = "127.0.0.1"
@@ -109,6 +109,7 @@ async def check_nothing_is_held(proxied: Mirrored) -> None:
 async def mirrored(
     *mirrors: str | MirrorSettings,
     splice: bool = True,
+    mode: Mode | None = None,
     buffers: Buffers = KERNEL_CHOICE,
     at_once: bool = False,
     **limits: Any,
@@ -118,13 +119,15 @@ async def mirrored(
     ``at_once``: the proxy ends with the block, whatever is under way.
     """
     peers: list[Peer] = []
+    mode = Mode(splice) if mode is None else mode
     with capture_logs() as log:
         acceptor = Acceptor((LOCALHOST, 0), buffers, 1024)
         settings = single_route(
             listen=(TcpAddress(LOCALHOST, 0),),
-            backends=(TcpAddress(LOCALHOST, int(acceptor.address[1])),),
+            backends=(mode.backend(TcpAddress(LOCALHOST, int(acceptor.address[1]))),),
             workers=1,
-            splice=splice,
+            splice=mode.splice,
+            tls_certificate=mode.certificate,
             mirrors=tuple(
                 each if isinstance(each, MirrorSettings) else parse_mirror(each) for each in mirrors
             ),
@@ -132,7 +135,7 @@ async def mirrored(
         )
         try:
             async with serve(settings) as proxy:
-                relay = Mirrored(proxy, acceptor, log, buffers, peers)
+                relay = Mirrored(proxy, acceptor, log, buffers, peers, mode.tls)
                 yield relay
                 if not at_once:
                     for peer in peers:

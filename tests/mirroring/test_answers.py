@@ -16,7 +16,7 @@ from tests.mirroring.answering import answering, dialogue, recorded
 from tests.mirroring.test_full_disk import small_disk
 from tests.proxy.payload import random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 
 __all__ = ["small_disk"]
 
@@ -33,11 +33,11 @@ async def send_until_reset(peer: Peer) -> None:
         return
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("is_first", [False, True])
-async def test_both_answers_are_in_one_log(splice: bool, is_first: bool, tmp_path: Path) -> None:
+async def test_both_answers_are_in_one_log(mode: Mode, is_first: bool, tmp_path: Path) -> None:
     with trio.fail_after(30):
-        async with answering(tmp_path, is_first=is_first, splice=splice) as it:
+        async with answering(tmp_path, is_first=is_first, mode=mode) as it:
             connection = await it.proxied.connect()
             shadow = await it.shadow.accept()
             for turn in range(2):

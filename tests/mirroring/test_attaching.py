@@ -11,7 +11,7 @@ from tests.mirroring.attaching import ROOM, attach, counted, live, nothing_is_le
 from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import record_in
 from tests.proxy.payload import assert_same
-from tests.proxy.relay import Connection, Relay, both_modes, eventually, relay
+from tests.proxy.relay import Connection, Mode, Relay, eventually, relay, three_modes
 
 BEFORE, DURING, AFTER = b"before" * 30_000, b"during" * 50_000, b"after" * 9
 
@@ -47,11 +47,9 @@ async def gone(it: Relay) -> None:
     await eventually(lambda: nothing_is_left(it))
 
 
-@both_modes
-async def test_a_live_connection_from_now_on_until_time_is_over(
-    splice: bool, tmp_path: Path
-) -> None:
-    async with relay(splice=splice, **ROOM) as it:
+@three_modes
+async def test_a_live_connection_from_now_on_until_time_is_over(mode: Mode, tmp_path: Path) -> None:
+    async with relay(mode=mode, **ROOM) as it:
         connection = await it.connect()
         await pass_on(connection, BEFORE)
         plain = type(live(it).link.request)  # type: ignore[union-attr]
@@ -80,9 +78,9 @@ async def test_a_live_connection_from_now_on_until_time_is_over(
     assert [event["asker"] for event in it.events("mirror_attached")] == ["a test"]
 
 
-@both_modes
-async def test_so_many_bytes(splice: bool, tmp_path: Path) -> None:
-    async with relay(splice=splice, **ROOM) as it:
+@three_modes
+async def test_so_many_bytes(mode: Mode, tmp_path: Path) -> None:
+    async with relay(mode=mode, **ROOM) as it:
         connection = await it.connect()
         await pass_on(connection, BEFORE)
         attach(it, session=live(it), to=f"file:{tmp_path}", bytes="100000", connection="0-1")
@@ -95,10 +93,10 @@ async def test_so_many_bytes(splice: bool, tmp_path: Path) -> None:
         assert_same(only_copy(tmp_path, direction), DURING[:100_000])
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "block"])
-async def test_detaching_harms_no_connection(splice: bool, overflow: str, tmp_path: Path) -> None:
-    async with relay(splice=splice, **ROOM) as it:
+async def test_detaching_harms_no_connection(mode: Mode, overflow: str, tmp_path: Path) -> None:
+    async with relay(mode=mode, **ROOM) as it:
         connection = await it.connect()
         attach(it, session=live(it), to=f"file:{tmp_path}?overflow={overflow}", connection="0-1")
         await pass_on(connection, DURING)
@@ -113,9 +111,9 @@ async def test_detaching_harms_no_connection(splice: bool, overflow: str, tmp_pa
     assert_same(only_copy(tmp_path, "request"), DURING)
 
 
-@both_modes
-async def test_a_held_source_is_read_on_after_a_detach(splice: bool, tmp_path: Path) -> None:
-    async with relay(splice=splice, **ROOM) as it:
+@three_modes
+async def test_a_held_source_is_read_on_after_a_detach(mode: Mode, tmp_path: Path) -> None:
+    async with relay(mode=mode, **ROOM) as it:
         connection = await it.connect()
         to = "exec:sleep 1000?overflow=block&buffer=100000"
         attach(it, session=live(it), to=to, connection="0-1")
@@ -132,12 +130,12 @@ async def test_a_held_source_is_read_on_after_a_detach(splice: bool, tmp_path: P
         assert (await it.line())["reason"] == "closed"
 
 
-@both_modes
-async def test_a_mirrored_connection_gets_another_one(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_a_mirrored_connection_gets_another_one(mode: Mode, tmp_path: Path) -> None:
     kept, added = tmp_path / "kept", tmp_path / "added"
     kept.mkdir()
     added.mkdir()
-    async with mirrored(f"file:{kept}", splice=splice, **ROOM) as it:
+    async with mirrored(f"file:{kept}", mode=mode, **ROOM) as it:
         connection = await it.connect()
         await pass_on(connection, BEFORE)
         attach(it, session=live(it), to=f"file:{added}", connection="0-1")

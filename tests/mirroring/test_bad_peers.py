@@ -16,7 +16,7 @@ from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes
+from tests.proxy.relay import Mode, three_modes
 
 REQUEST, RESPONSE = random_bytes(1_500_000, seed=1), random_bytes(300_000, seed=2)
 BUFFER_BYTES = 100_000
@@ -25,7 +25,8 @@ pytestmark = pytest.mark.usefixtures("small_mirror_sockets")
 KERNEL_BYTES = 200_000  # what small socket buffers hold, generously
 LARGEST = 100_000
 
-both_kinds = pytest.mark.parametrize("kind", ["tcp", "unix"])
+all_kinds = pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
+by_tcp = pytest.mark.parametrize("kind", ["tcp", "tls"])
 never_blocking = pytest.mark.parametrize("overflow", ["detach", "spill"])
 
 
@@ -47,37 +48,37 @@ async def assert_traffic_is_right(proxied: Mirrored) -> EventDict:
     return dict(account)
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 @never_blocking
-async def test_nobody_listens(kind: str, splice: bool, overflow: str, tmp_path: Path) -> None:
+async def test_nobody_listens(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     with trio.fail_after(30), refusing(kind, tmp_path) as text:
-        async with mirrored(with_policy(text, overflow), splice=splice) as proxied:
+        async with mirrored(with_policy(text, overflow), mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["dropped_bytes"] == len(REQUEST)
-    assert account["reason"] == {"tcp": "mirror_refused", "unix": "mirror_absent"}[kind]
+    assert account["reason"] == {"unix": "mirror_absent"}.get(kind, "mirror_refused")
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 @never_blocking
 @pytest.mark.usefixtures("impatient")
-async def test_the_connect_hangs(kind: str, splice: bool, overflow: str) -> None:
+async def test_the_connect_hangs(kind: str, mode: Mode, overflow: str) -> None:
     with trio.fail_after(30), never_answering(kind) as text:
-        async with mirrored(with_policy(text, overflow), splice=splice) as proxied:
+        async with mirrored(with_policy(text, overflow), mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["dropped_bytes"] == len(REQUEST)
     assert account["reason"] in {"connect_timeout", "buffer_full", "flush_timeout"}
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 @pytest.mark.usefixtures("impatient")
-async def test_it_accepts_and_never_reads(kind: str, splice: bool, tmp_path: Path) -> None:
+async def test_it_accepts_and_never_reads(kind: str, mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, "detach"), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, "detach"), mode=mode) as proxied,
         ):
             account = await assert_traffic_is_right(proxied)
     assert account["reason"] == "buffer_full"
@@ -86,15 +87,15 @@ async def test_it_accepts_and_never_reads(kind: str, splice: bool, tmp_path: Pat
     assert account["dropped_bytes"] >= len(REQUEST) - KERNEL_BYTES
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 async def test_what_was_detached_is_a_prefix_for_the_mirror(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, "detach"), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, "detach"), mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             await exchange(connection, REQUEST, RESPONSE, seed=1, largest=LARGEST)
@@ -103,18 +104,18 @@ async def test_what_was_detached_is_a_prefix_for_the_mirror(
             account = await proxied.account()
     assert account["reason"] == "buffer_full"
     assert_same(received, REQUEST[: account["delivered_bytes"]])
-    if kind == "tcp":
+    if kind != "unix":
         assert end == "reset"
 
 
-@both_kinds
-@both_modes
-async def test_spilled_bytes_come_later_in_order(kind: str, splice: bool, tmp_path: Path) -> None:
+@all_kinds
+@three_modes
+async def test_spilled_bytes_come_later_in_order(kind: str, mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
         text = f"?overflow=spill&buffer={BUFFER_BYTES}"
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + text, splice=splice) as proxied,
+            mirrored(bad.text + text, mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             peer = await bad.accept()
@@ -129,16 +130,14 @@ async def test_spilled_bytes_come_later_in_order(kind: str, splice: bool, tmp_pa
     assert end == "eof"
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "spill"])
-async def test_it_reads_byte_by_byte(
-    kind: str, splice: bool, overflow: str, tmp_path: Path
-) -> None:
+async def test_it_reads_byte_by_byte(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, overflow), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, overflow), mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             received: list[bytes] = []
@@ -154,12 +153,10 @@ async def test_it_reads_byte_by_byte(
     assert_same(b"".join(received), REQUEST[: account["delivered_bytes"]])
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 @never_blocking
-async def test_it_fails_in_the_middle(
-    kind: str, splice: bool, overflow: str, tmp_path: Path
-) -> None:
+async def test_it_fails_in_the_middle(kind: str, mode: Mode, overflow: str, tmp_path: Path) -> None:
     async def fail(peer: Peer) -> None:
         await peer.receive_exactly(50_000)
         peer.reset()
@@ -167,7 +164,7 @@ async def test_it_fails_in_the_middle(
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(with_policy(bad.text, overflow), splice=splice) as proxied,
+            mirrored(with_policy(bad.text, overflow), mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
 
@@ -180,10 +177,11 @@ async def test_it_fails_in_the_middle(
     assert account["dropped_bytes"] > 0
 
 
-async def test_a_mirror_that_ends_early_in_good_order(tmp_path: Path) -> None:
+@by_tcp
+async def test_a_mirror_that_ends_early_in_good_order(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with (
-            reader("tcp", tmp_path) as bad,
+            reader(kind, tmp_path) as bad,
             mirrored(with_policy(bad.text, "detach")) as proxied,
             trio.open_nursery() as nursery,
         ):
@@ -199,9 +197,10 @@ async def test_a_mirror_that_ends_early_in_good_order(tmp_path: Path) -> None:
     assert account["state"] == "incomplete"
 
 
-async def test_a_mirror_that_half_closes_still_gets_everything(tmp_path: Path) -> None:
+@by_tcp
+async def test_a_mirror_that_half_closes_still_gets_everything(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
-        async with reader("tcp", tmp_path) as good, mirrored(good.text) as proxied:
+        async with reader(kind, tmp_path) as good, mirrored(good.text) as proxied:
             connection = await proxied.connect()
             peer = await good.accept()
             peer.finish()

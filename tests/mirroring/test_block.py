@@ -14,22 +14,22 @@ from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_prefix, assert_same
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import both_modes
+from tests.proxy.relay import Mode, three_modes
 
 pytestmark = pytest.mark.usefixtures("small_mirror_sockets")
 
-both_kinds = pytest.mark.parametrize("kind", ["tcp", "unix"])
+all_kinds = pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 async def test_a_mirror_that_reads_nothing_holds_the_source_back(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + BLOCK, splice=splice) as proxied,
+            mirrored(bad.text + BLOCK, mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             connection = await proxied.connect()
@@ -43,7 +43,7 @@ async def test_a_mirror_that_reads_nothing_holds_the_source_back(
             traffic.stop()
             await trio.lowlevel.checkpoint()
             # The mirror fails: nobody gets away without a record.
-            close = peer.reset if kind == "tcp" else peer.close
+            close = peer.reset if kind != "unix" else peer.close
             close()
             line = await proxied.line()
             assert line["reason"] == "mirror_failed"
@@ -51,10 +51,10 @@ async def test_a_mirror_that_reads_nothing_holds_the_source_back(
             assert await connection.client.receive_rest() == (b"", "reset")
 
 
-@both_kinds
-@both_modes
+@all_kinds
+@three_modes
 async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     data = DATA[:4_000_000]
     copies: list[bytes] = []
@@ -71,7 +71,7 @@ async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
     with trio.fail_after(30):
         async with (
             reader(kind, tmp_path) as bad,
-            mirrored(bad.text + BLOCK, splice=splice) as proxied,
+            mirrored(bad.text + BLOCK, mode=mode) as proxied,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(read_slowly, bad)
@@ -83,7 +83,7 @@ async def test_a_slow_mirror_gets_all_and_so_does_the_backend(
     assert_same(copies[0], data)
 
 
-@both_kinds
+@all_kinds
 async def test_without_its_mirror_a_connection_is_reset(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30), refusing(kind, tmp_path) as text:
         async with mirrored(text + BLOCK) as proxied:

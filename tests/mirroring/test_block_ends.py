@@ -18,7 +18,7 @@ from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import Connection, both_modes, eventually
+from tests.proxy.relay import TLS_MODES, Connection, Mode, eventually, three_modes
 
 both_sides = pytest.mark.parametrize("sender", ["client", "backend"])
 DATA = random_bytes(300_000)
@@ -82,13 +82,13 @@ async def end_waits(proxied: Mirrored, connection: Connection, sender: str) -> P
     return listener
 
 
-@both_modes
+@three_modes
 @both_sides
 async def test_an_end_waits_until_the_file_has_its_name(
-    sender: str, splice: bool, tmp_path: Path, names: SlowNames
+    sender: str, mode: Mode, tmp_path: Path, names: SlowNames
 ) -> None:
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             listener = await end_waits(proxied, connection, sender)
             await assert_quiet()
@@ -105,13 +105,13 @@ async def test_an_end_waits_until_the_file_has_its_name(
             assert {one["state"] for one in line["mirrors"]} == {"complete"}
 
 
-@both_modes
+@three_modes
 @both_sides
 async def test_an_end_whose_record_fails_is_a_reset(
-    sender: str, splice: bool, tmp_path: Path, names: SlowNames
+    sender: str, mode: Mode, tmp_path: Path, names: SlowNames
 ) -> None:
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             listener = await end_waits(proxied, connection, sender)
             names.fail()
@@ -125,10 +125,13 @@ async def test_an_end_whose_record_fails_is_a_reset(
             assert route.ended == {"mirror_failed": 1}
 
 
-async def test_the_last_bytes_do_not_wait_for_the_end(tmp_path: Path, names: SlowNames) -> None:
+@three_modes
+async def test_the_last_bytes_do_not_wait_for_the_end(
+    mode: Mode, tmp_path: Path, names: SlowNames
+) -> None:
     """They and the end have come together, and the end is not handed on with them."""
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block") as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             await eventually(
                 lambda: (
@@ -148,14 +151,36 @@ async def test_the_last_bytes_do_not_wait_for_the_end(tmp_path: Path, names: Slo
             await proxied.line()
 
 
-@both_modes
+@both_sides
+async def test_a_goodbye_by_tls_that_no_fin_follows(
+    sender: str, tmp_path: Path, names: SlowNames
+) -> None:
+    """It is known before it may be handed on, and no event tells of it again."""
+    text = f"file:{tmp_path}?overflow=block"
+    with trio.fail_after(30):
+        async with mirrored(text, mode=TLS_MODES["tls-both"]) as proxied:
+            connection = await proxied.connect()
+            speaker, listener = connection.ends(sender)
+            await speaker.send(b"last words")
+            speaker.finish_tls()
+            assert await listener.receive_exactly(10) == b"last words"
+            await assert_quiet()
+            no_end(listener)
+            names.give()
+            assert await listener.receive_rest() == (b"", "eof")
+            listener.finish()
+            assert await speaker.receive_rest() == (b"", "eof")
+            assert (await proxied.line())["reason"] == "closed"
+
+
+@three_modes
 @pytest.mark.parametrize("who", ["sender", "receiver"])
 @both_sides
 async def test_a_reset_while_an_end_waits(
-    who: str, sender: str, splice: bool, tmp_path: Path, names: SlowNames
+    who: str, sender: str, mode: Mode, tmp_path: Path, names: SlowNames
 ) -> None:
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             listener = await end_waits(proxied, connection, sender)
             speaker, _ = connection.ends(sender)
@@ -229,9 +254,9 @@ async def test_a_mirror_that_stands_still_at_the_end(tmp_path: Path, names: Slow
             assert "flush_timeout" in {one["reason"] for one in line["mirrors"]}
 
 
-@both_modes
+@three_modes
 async def test_a_waiting_end_causes_no_events(
-    splice: bool, tmp_path: Path, names: SlowNames, monkeypatch: pytest.MonkeyPatch
+    mode: Mode, tmp_path: Path, names: SlowNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted, not timed: an end of stream and a hang-up would be reported for ever."""
     calls = 0
@@ -243,7 +268,7 @@ async def test_a_waiting_end_causes_no_events(
         real(reactor, events)
 
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             await end_waits(proxied, connection, "client")
             connection.backend.finish()
@@ -275,11 +300,11 @@ async def test_a_mirror_that_dies_in_the_middle(tmp_path: Path) -> None:
             assert (await proxied.line(2))["reason"] == "mirror_failing"
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("status", [0, 1])
 @pytest.mark.parametrize("scope", ["connection", "route"])
 async def test_a_command_has_to_read_what_it_is_given(
-    status: int, scope: str, splice: bool, tmp_path: Path
+    status: int, scope: str, mode: Mode, tmp_path: Path
 ) -> None:
     """It reads when it is told to, or ends before: what waits in its input is not recorded."""
     script = tmp_path / "command"
@@ -292,7 +317,7 @@ async def test_a_command_has_to_read_what_it_is_given(
     script.chmod(0o700)
     with trio.fail_after(30):
         text = f"exec:{script}?overflow=block&scope={scope}"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             proxied.keeps_commands = True
             connection = await proxied.connect()
             await connection.client.send(b"take this")

@@ -80,6 +80,8 @@ async def listening_again(text: str) -> AsyncIterator[list[Peer]]:
     accepted: list[Peer] = []
 
     async def hear_out(peer: Peer) -> None:
+        if text.startswith("tls:"):
+            await peer.speak_tls(server_side=True)
         await peer.receive_rest()
         peer.close()
 
@@ -100,7 +102,7 @@ async def listening_again(text: str) -> AsyncIterator[list[Peer]]:
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("kind", ["tcp", "unix"])
+@pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
 async def test_a_peer_that_comes_back_is_found_without_a_client(kind: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with reader(kind, tmp_path) as bad:

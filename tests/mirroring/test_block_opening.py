@@ -14,7 +14,7 @@ from tests.backlog import full_tcp_backlog
 from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import Connection, both_modes, eventually
+from tests.proxy.relay import Connection, Mode, eventually, three_modes
 
 both_sides = pytest.mark.parametrize("sender", ["client", "backend"])
 
@@ -51,14 +51,14 @@ async def nothing_passes(proxied: Mirrored, connection: Connection) -> None:
             peer.sock.recv(1)
 
 
-@both_modes
+@three_modes
 @both_sides
 async def test_whoever_speaks_first_is_held_until_the_files_are_there(
-    sender: str, splice: bool, tmp_path: Path, disk: SlowDisk
+    sender: str, mode: Mode, tmp_path: Path, disk: SlowDisk
 ) -> None:
     """A banner of the backend is no exception."""
     with trio.fail_after(30):
-        async with mirrored(f"file:{tmp_path}?overflow=block", splice=splice) as proxied:
+        async with mirrored(f"file:{tmp_path}?overflow=block", mode=mode) as proxied:
             connection = await proxied.connect()
             speaker, listener = connection.ends(sender)
             await speaker.send(b"220 at your service")
@@ -70,10 +70,10 @@ async def test_whoever_speaks_first_is_held_until_the_files_are_there(
             assert (await proxied.line())["reason"] == "closed"
 
 
-@both_modes
+@three_modes
 @both_sides
 async def test_both_directions_wait_for_the_mirrors_of_both(
-    sender: str, splice: bool, tmp_path: Path
+    sender: str, mode: Mode, tmp_path: Path
 ) -> None:
     """The files are there at once; the other mirror, of one direction, is not yet."""
     with trio.fail_after(30), full_tcp_backlog() as (address, listener):
@@ -81,7 +81,7 @@ async def test_both_directions_wait_for_the_mirrors_of_both(
             f"file:{tmp_path}?overflow=block",
             f"tcp://{address}?overflow=block&direction=request",
         )
-        async with mirrored(*texts, splice=splice) as proxied:
+        async with mirrored(*texts, mode=mode) as proxied:
             connection = await proxied.connect()
             speaker, hearer = connection.ends(sender)
             await speaker.send(b"first")

@@ -13,7 +13,7 @@ from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.mirroring.records import names_in, paths_in
 from tests.mirroring.short_connections import ANSWER, REQUEST, answering, ask, served
 from tests.mirroring.test_full_disk import DISK_BYTES, small_disk
-from tests.proxy.relay import both_modes, eventually, relay
+from tests.proxy.relay import Mode, eventually, relay, three_modes
 from tests.sinks.places import make_place
 
 __all__ = ["small_disk"]
@@ -25,12 +25,12 @@ def ends(proxied: Mirrored) -> Counter[str]:
     return Counter(line["reason"] for line in proxied.events("connection"))
 
 
-@both_modes
-async def test_a_directory_that_is_gone(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_a_directory_that_is_gone(mode: Mode, tmp_path: Path) -> None:
     directory = tmp_path / "audit"
     with trio.fail_after(30):
         async with (
-            mirrored(f"file:{directory}?overflow=block", splice=splice) as proxied,
+            mirrored(f"file:{directory}?overflow=block", mode=mode) as proxied,
             answering(proxied) as requests,
         ):
             directory.rmdir()
@@ -48,12 +48,12 @@ async def test_a_directory_that_is_gone(splice: bool, tmp_path: Path) -> None:
             assert (line["route"], line["reason"]) == ("default", "file_enoent")
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("scope", ["connection", "route"])
-async def test_a_command_that_fails_at_once(splice: bool, scope: str) -> None:
+async def test_a_command_that_fails_at_once(mode: Mode, scope: str) -> None:
     with trio.fail_after(30):
         async with (
-            mirrored(f"exec:/bin/false?overflow=block&scope={scope}", splice=splice) as proxied,
+            mirrored(f"exec:/bin/false?overflow=block&scope={scope}", mode=mode) as proxied,
             answering(proxied),
         ):
             assert await served(proxied, COUNT) == 0
@@ -62,14 +62,14 @@ async def test_a_command_that_fails_at_once(splice: bool, scope: str) -> None:
             assert ends(proxied).keys() <= {"mirror_failed", "mirror_failing"}
 
 
-@both_modes
-async def test_a_disk_that_runs_full(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_a_disk_that_runs_full(mode: Mode, small_disk: Path) -> None:
     """As long as there is room all are served, then none."""
     room = 40 << 10
     (small_disk / "filler").write_bytes(bytes(DISK_BYTES - room))
     with trio.fail_after(30):
         async with (
-            mirrored(f"file:{small_disk}?overflow=block", splice=splice) as proxied,
+            mirrored(f"file:{small_disk}?overflow=block", mode=mode) as proxied,
             answering(proxied),
         ):
             outcomes = [await ask(proxied) for _ in range(COUNT)]
@@ -89,16 +89,16 @@ async def test_a_peer_that_is_not_there_or_resets(tmp_path: Path) -> None:
             assert requests == []
 
 
-@both_modes
-@pytest.mark.parametrize("kind", ["file", "tcp", "unix", "exec"])
+@three_modes
+@pytest.mark.parametrize("kind", ["file", "tcp", "tls", "unix", "exec"])
 async def test_a_mirror_that_works_has_all_when_the_client_sees_the_end(
-    kind: str, splice: bool, tmp_path: Path
+    kind: str, mode: Mode, tmp_path: Path
 ) -> None:
     place = make_place(kind, tmp_path)  # type: ignore[arg-type]
     with trio.fail_after(30):
         async with place.open():
             text = f"{place.text}?overflow=block&direction=request"
-            async with mirrored(text, splice=splice) as proxied, answering(proxied):
+            async with mirrored(text, mode=mode) as proxied, answering(proxied):
                 assert await ask(proxied)
                 if kind == "file":  # at this moment, not soon
                     assert await place.received() == REQUEST
@@ -121,14 +121,14 @@ async def test_a_file_is_there_before_the_first_byte(tmp_path: Path) -> None:
     assert [len(names_in(tmp_path, f"*{end}")) for end in ("-request", ".json", "")] == [1, 1, 2]
 
 
-@both_modes
+@three_modes
 async def test_an_attached_mirror_counts_from_when_it_is_attached(
-    splice: bool, tmp_path: Path
+    mode: Mode, tmp_path: Path
 ) -> None:
     directory = tmp_path / "audit"
     directory.mkdir()
     with trio.fail_after(30):
-        async with relay(splice=splice, **ROOM) as it, answering(it) as requests:
+        async with relay(mode=mode, **ROOM) as it, answering(it) as requests:
             assert await ask(it)
             assert attach(it, to=f"file:{directory}?overflow=block")
             assert await ask(it)

@@ -23,7 +23,7 @@ from tests.mirroring.mirrored import mirrored
 from tests.mirroring.test_full_disk import DISK_BYTES, small_disk
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
-from tests.proxy.relay import both_modes, eventually, relay
+from tests.proxy.relay import Mode, eventually, relay, three_modes
 from tests.sinks.places import captured
 
 __all__ = ["small_disk"]
@@ -50,14 +50,14 @@ def segments_in(directory: Path, suffix: str) -> list[Path]:
     return sorted(directory.glob(f"*{suffix}"))
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "gap", "block"])
 async def test_the_dialogue_is_in_order_and_each_piece_has_its_time(
-    splice: bool, overflow: str, tmp_path: Path
+    mode: Mode, overflow: str, tmp_path: Path
 ) -> None:
     with trio.fail_after(30):
         text = f"capture:{tmp_path}?overflow={overflow}"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             for turn in range(3):
                 await connection.client.send(b"question %d" % turn)
@@ -115,11 +115,11 @@ async def test_connections_that_are_over_are_forgotten_while_others_go_on(tmp_pa
             assert count_streams() - before <= 8  # of 26
 
 
-@both_modes
-async def test_large_streams_both_ways(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_large_streams_both_ways(mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
         text = f"capture:{tmp_path}?overflow=block&segment_bytes=1MiB"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             outcomes = await exchange(connection, DATA, DATA[::-1], seed=1, largest=300_000)
             assert [outcome.received for outcome in outcomes] == [DATA, DATA[::-1]]
@@ -162,10 +162,10 @@ async def test_a_segment_that_has_aged_is_sealed(tmp_path: Path) -> None:
     assert len(segments_in(tmp_path, ".capture")) == 2
 
 
-@both_modes
-async def test_a_reset_is_told_apart_from_an_end(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_a_reset_is_told_apart_from_an_end(mode: Mode, tmp_path: Path) -> None:
     with trio.fail_after(30):
-        async with mirrored(f"capture:{tmp_path}", splice=splice) as proxied:
+        async with mirrored(f"capture:{tmp_path}", mode=mode) as proxied:
             connection = await proxied.connect()
             await connection.client.send(b"so far")
             await connection.backend.receive_exactly(6)
@@ -192,16 +192,16 @@ async def test_a_limit_of_bytes_shows(tmp_path: Path) -> None:
     assert decode_text(gap.payload) == {"bytes": None, "reason": "max_bytes"}
 
 
-@both_modes
+@three_modes
 async def test_a_full_disk_leaves_a_gap_and_all_else_can_be_read(
-    splice: bool, small_disk: Path
+    mode: Mode, small_disk: Path
 ) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(bytes(DISK_BYTES - (300 << 10)))
     parts = [DATA[:100_000], DATA[100_000:900_000], DATA[900_000:1_200_000]]
     with trio.fail_after(30):
         text = f"capture:{small_disk}?direction=request&overflow=gap"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             for number, part in enumerate(parts):
                 await connection.client.send(part)
@@ -259,11 +259,11 @@ async def test_a_gap_that_is_lost_with_its_block_is_told_again(
     assert stream_of(records, "request") == b"a" + bytes(5) + b"d"
 
 
-@both_modes
-async def test_detach_ends_the_copy_and_not_the_traffic(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_detach_ends_the_copy_and_not_the_traffic(mode: Mode, small_disk: Path) -> None:
     with trio.fail_after(30):
         text = f"capture:{small_disk}?direction=request"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             request, response = await exchange(connection, DATA, DATA, seed=1, largest=200_000)
             account = await proxied.account()
@@ -276,11 +276,11 @@ async def test_detach_ends_the_copy_and_not_the_traffic(splice: bool, small_disk
     assert len(copy) == account["delivered_bytes"]
 
 
-@both_modes
-async def test_block_lets_nothing_pass_that_is_not_recorded(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_block_lets_nothing_pass_that_is_not_recorded(mode: Mode, small_disk: Path) -> None:
     with trio.fail_after(30):
         text = f"capture:{small_disk}?direction=request&overflow=block&buffer=64KiB"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             request, _ = await exchange(connection, DATA, b"", seed=1, largest=20_000)
             assert (await proxied.line())["reason"] == "mirror_failed"

@@ -10,7 +10,7 @@ import trio
 from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 from tests.sinks.leftovers import child_processes
 
 DATA = random_bytes(3_000_000)
@@ -28,12 +28,12 @@ async def assert_traffic_is_right(proxied: Mirrored) -> dict[str, object]:
     return dict(line["mirrors"][0])
 
 
-@both_modes
+@three_modes
 @never_blocking
-async def test_it_is_killed_in_the_middle(splice: bool, overflow: str, tmp_path: Path) -> None:
+async def test_it_is_killed_in_the_middle(mode: Mode, overflow: str, tmp_path: Path) -> None:
     with trio.fail_after(30):
         text = f"exec:sh -c 'head -c 100000 >/dev/null; kill -9 $$'?overflow={overflow}"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
             [ended] = proxied.events("command_ended")
     assert account["state"] == "incomplete"
@@ -41,23 +41,23 @@ async def test_it_is_killed_in_the_middle(splice: bool, overflow: str, tmp_path:
     assert ended["status"] == -signal.SIGKILL
 
 
-@both_modes
+@three_modes
 @never_blocking
-async def test_it_ends_early(splice: bool, overflow: str) -> None:
+async def test_it_ends_early(mode: Mode, overflow: str) -> None:
     with trio.fail_after(30):
-        async with mirrored(f"exec:head -c 10?overflow={overflow}", splice=splice) as proxied:
+        async with mirrored(f"exec:head -c 10?overflow={overflow}", mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
     assert account["state"] == "incomplete"
     assert account["dropped_bytes"] != 0
 
 
-@both_modes
+@three_modes
 @never_blocking
 @pytest.mark.usefixtures("impatient")
-async def test_it_never_reads(splice: bool, overflow: str) -> None:
+async def test_it_never_reads(mode: Mode, overflow: str) -> None:
     with trio.fail_after(30):
         text = f"exec:sleep 1000?overflow={overflow}&buffer=100000"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             account = await assert_traffic_is_right(proxied)
             [ended] = proxied.events("command_ended")
     assert account["reason"] in {"buffer_full", "flush_timeout"}

@@ -14,7 +14,7 @@ from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import gaps_of
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 from tests.sinks.gaps import assert_equal_outside_of_gaps
 from tests.sinks.places import FilePlace
 
@@ -37,11 +37,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         _libc.umount2(bytes(directory), 2)  # MNT_DETACH
 
 
-@both_modes
-async def test_detach_ends_the_copy_and_not_the_traffic(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_detach_ends_the_copy_and_not_the_traffic(mode: Mode, small_disk: Path) -> None:
     place = FilePlace(small_disk)
     with trio.fail_after(30):
-        async with mirrored(f"{place.text}?direction=request", splice=splice) as proxied:
+        async with mirrored(f"{place.text}?direction=request", mode=mode) as proxied:
             connection = await proxied.connect()
             request, response = await exchange(connection, DATA, DATA, seed=1, largest=200_000)
             account = await proxied.account()
@@ -55,15 +55,15 @@ async def test_detach_ends_the_copy_and_not_the_traffic(splice: bool, small_disk
     assert len(copy) == account["delivered_bytes"]
 
 
-@both_modes
-async def test_gap_goes_on_when_there_is_room_again(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_gap_goes_on_when_there_is_room_again(mode: Mode, small_disk: Path) -> None:
     place = FilePlace(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(DISK_BYTES - (300 << 10)))
     parts = [DATA[:200_000], DATA[200_000:900_000], DATA[900_000:1_200_000]]
     with trio.fail_after(30):
         text = f"{place.text}?direction=request&overflow=gap"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             for number, part in enumerate(parts):
                 await connection.client.send(part)
@@ -84,12 +84,12 @@ async def test_gap_goes_on_when_there_is_room_again(splice: bool, small_disk: Pa
     assert_equal_outside_of_gaps(copy, sent, gaps)
 
 
-@both_modes
-async def test_block_resets_the_connection(splice: bool, small_disk: Path) -> None:
+@three_modes
+async def test_block_resets_the_connection(mode: Mode, small_disk: Path) -> None:
     place = FilePlace(small_disk)
     with trio.fail_after(30):
         text = f"{place.text}?direction=request&overflow=block&buffer=100000"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             request, _ = await exchange(connection, DATA, b"", seed=1, largest=200_000)
             line = await proxied.line()
@@ -99,16 +99,16 @@ async def test_block_resets_the_connection(splice: bool, small_disk: Path) -> No
     assert len(request.received) <= DISK_BYTES + 100_000 + 2 * (1 << 20)
 
 
-@both_modes
+@three_modes
 @pytest.mark.usefixtures("small_mirror_sockets")
 async def test_a_spool_on_a_full_disk_costs_the_copy_and_not_the_traffic(
-    splice: bool, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: Mode, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(small_disk))
     with trio.fail_after(30):
         async with (
             reader("tcp", tmp_path) as held,
-            mirrored(f"{held.text}?overflow=spill&buffer=100000", splice=splice) as proxied,
+            mirrored(f"{held.text}?overflow=spill&buffer=100000", mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             request, _ = await exchange(connection, DATA, b"", seed=1, largest=200_000)
@@ -130,15 +130,15 @@ def file_limit() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "gap", "block"])
 async def test_a_file_that_may_not_grow(
-    splice: bool, overflow: str, file_limit: int, tmp_path: Path
+    mode: Mode, overflow: str, file_limit: int, tmp_path: Path
 ) -> None:
     place = FilePlace(tmp_path)
     with trio.fail_after(30):
         text = f"{place.text}?direction=request&overflow={overflow}"
-        async with mirrored(text, splice=splice) as proxied:
+        async with mirrored(text, mode=mode) as proxied:
             connection = await proxied.connect()
             request, _ = await exchange(connection, DATA, b"", seed=1, largest=200_000)
             account = await proxied.account()

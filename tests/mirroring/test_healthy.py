@@ -10,19 +10,19 @@ from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import record_in
 from tests.proxy.judge import exchange, judge
 from tests.proxy.payload import assert_same, random_bytes
-from tests.proxy.relay import both_modes
+from tests.proxy.relay import Mode, three_modes
 from tests.sinks.places import KINDS, FilePlace, Kind, make_place
 
 REQUEST, RESPONSE = random_bytes(3_000_000, seed=1), random_bytes(2_000_000, seed=2)
 LARGEST = 300_000
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("kind", KINDS)
-async def test_one_mirror_of_each_kind(kind: Kind, splice: bool, tmp_path: Path) -> None:
+async def test_one_mirror_of_each_kind(kind: Kind, mode: Mode, tmp_path: Path) -> None:
     place = make_place(kind, tmp_path)
     with trio.fail_after(30):
-        async with place.open(), mirrored(place.text, splice=splice) as proxied:
+        async with place.open(), mirrored(place.text, mode=mode) as proxied:
             connection = await proxied.connect()
             request, response = await exchange(
                 connection, REQUEST, RESPONSE, seed=3, largest=LARGEST
@@ -38,8 +38,8 @@ async def test_one_mirror_of_each_kind(kind: Kind, splice: bool, tmp_path: Path)
             assert line["mirrors"][0]["delivered_bytes"] == len(REQUEST)
 
 
-@both_modes
-async def test_mirrors_of_all_kinds_do_not_see_one_another(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_mirrors_of_all_kinds_do_not_see_one_another(mode: Mode, tmp_path: Path) -> None:
     directories = {kind: tmp_path / kind for kind in KINDS}
     for directory in directories.values():
         directory.mkdir()
@@ -49,7 +49,7 @@ async def test_mirrors_of_all_kinds_do_not_see_one_another(splice: bool, tmp_pat
             for place in places:
                 await stack.enter_async_context(place.open())
             texts = (place.text for place in places)
-            proxied = await stack.enter_async_context(mirrored(*texts, splice=splice))
+            proxied = await stack.enter_async_context(mirrored(*texts, mode=mode))
             connection = await proxied.connect()
             request, response = await exchange(
                 connection, REQUEST, RESPONSE, seed=4, largest=LARGEST
@@ -60,7 +60,7 @@ async def test_mirrors_of_all_kinds_do_not_see_one_another(splice: bool, tmp_pat
             for place in places:
                 received = await place.received()
                 assert received is None or received == REQUEST
-            assert len(line["mirrors"]) == 9  # three of them in both directions
+            assert len(line["mirrors"]) == 10  # three of them in both directions
 
 
 @pytest.mark.parametrize("direction", ["request", "response", "both"])
@@ -124,15 +124,15 @@ async def test_the_record_tells_the_connection_and_its_mirrors(tmp_path: Path) -
     assert [account["to"] for account in record["mirrors"]].count("null:") == 2
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("at", [0, 50_000, 100_000])
 async def test_urgent_data_costs_neither_side_an_ordinary_byte(
-    splice: bool, at: int, tmp_path: Path
+    mode: Mode, at: int, tmp_path: Path
 ) -> None:
     data = REQUEST[:100_000]
     place = make_place("tcp", tmp_path)
     with trio.fail_after(20):
-        async with place.open(), mirrored(place.text, splice=splice) as proxied:
+        async with place.open(), mirrored(place.text, mode=mode) as proxied:
             connection = await proxied.connect()
             await connection.client.send(data[:at])
             connection.client.send_urgent(b"!")

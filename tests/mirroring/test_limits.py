@@ -13,7 +13,7 @@ from tests.mirroring.mirrored import LOCALHOST, mirrored
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 from tests.sinks.places import FilePlace
 
 DATA = random_bytes(6_000_000)
@@ -28,11 +28,11 @@ def resident_bytes() -> int:
     return int(line.split()[1]) << 10
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "spill"])
 @pytest.mark.usefixtures("impatient")
 async def test_memory_and_pipes_stay_within_the_budget(
-    splice: bool, overflow: str, tmp_path: Path
+    mode: Mode, overflow: str, tmp_path: Path
 ) -> None:
     """Twelve connections of 6 MB each to a mirror that reads nothing, with 8 MiB for all."""
     budget_bytes, connections = 8 * MIB, 12
@@ -44,7 +44,7 @@ async def test_memory_and_pipes_stay_within_the_budget(
             reader("tcp", tmp_path) as bad,
             mirrored(
                 f"{bad.text}?overflow={overflow}&buffer=2MiB",
-                splice=splice,
+                mode=mode,
                 mirror_budget_bytes=budget_bytes,
             ) as proxied,
             trio.open_nursery() as nursery,
@@ -90,14 +90,14 @@ async def exchange_all(client: Peer, backend: Peer) -> None:
         backend.finish()
 
 
-@both_modes
-async def test_small_messages_do_not_use_a_mirror_up(splice: bool, tmp_path: Path) -> None:
+@three_modes
+async def test_small_messages_do_not_use_a_mirror_up(mode: Mode, tmp_path: Path) -> None:
     """A mirror that is held up has room for a buffer's worth of them, and needs no pipe."""
     messages, size = 20_000, 100
     with trio.fail_after(40):
         async with (
             reader("tcp", tmp_path) as held,
-            mirrored(f"{held.text}?buffer=2MiB", splice=splice) as proxied,
+            mirrored(f"{held.text}?buffer=2MiB", mode=mode) as proxied,
         ):
             connection = await proxied.connect()
             peer = await held.accept()

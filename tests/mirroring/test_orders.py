@@ -8,7 +8,7 @@ from spliceproxy.ipc.mirror_orders import mirror_orders_row_name, write_sample, 
 from tests.mirroring.mirrored import Mirrored, mirrored
 from tests.mirroring.test_attaching import AFTER, DURING, copied, end_well, pass_on
 from tests.proxy.payload import assert_same
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 
 
 def order(it: Mirrored, mirror: str) -> memoryview:
@@ -21,11 +21,11 @@ def state(it: Mirrored) -> tuple[str, float]:
     return mirror.state, mirror.sample
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("overflow", ["detach", "block"])
-async def test_off_now_and_on_again(splice: bool, overflow: str, tmp_path: Path) -> None:
+async def test_off_now_and_on_again(mode: Mode, overflow: str, tmp_path: Path) -> None:
     name = f"file:{tmp_path}"
-    async with mirrored(f"{name}?overflow={overflow}", splice=splice) as it:
+    async with mirrored(f"{name}?overflow={overflow}", mode=mode) as it:
         first = await it.connect()
         await pass_on(first, DURING)
         write_state(order(it, name), on=False)

@@ -17,6 +17,7 @@ from tests.mirroring.records import gaps_of
 from tests.proxy.judge import Outcome
 from tests.proxy.payload import assert_prefix, assert_same, random_bytes
 from tests.proxy.peer import Peer
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Mode
 from tests.proxy.small_sockets import shrink_proxy_sockets
 from tests.sinks.gaps import assert_equal_outside_of_gaps
 from tests.sinks.places import FilePlace, Kind, Place, make_place
@@ -80,18 +81,28 @@ SCENARIOS = st.builds(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_every_copy_is_right(count: int, splice: bool) -> None:
+@pytest.mark.parametrize(
+    ("mode", "count"),
+    [
+        pytest.param(mode, count, id=f"{name}-{count}")
+        for name, mode, counts in (
+            ("splice", SPLICE, (1, 2, 5)),
+            ("copy", COPY, (1, 2, 5)),
+            ("tls-both", TLS_MODES["tls-both"], (2,)),
+        )
+        for count in counts
+    ],
+)
+def test_every_copy_is_right(mode: Mode, count: int) -> None:
     @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(st.lists(choices(), min_size=count, max_size=count), SCENARIOS)
     def check(chosen: list[Choice], scenario: Scenario) -> None:
-        trio.run(run_scenario, chosen, scenario, splice)
+        trio.run(run_scenario, chosen, scenario, mode)
 
     check()
 
 
-async def run_scenario(chosen: list[Choice], scenario: Scenario, splice: bool) -> None:
+async def run_scenario(chosen: list[Choice], scenario: Scenario, mode: Mode) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(trio.fail_after(40))
         monkeypatch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -105,7 +116,7 @@ async def run_scenario(chosen: list[Choice], scenario: Scenario, splice: bool) -
             places.append(place)
         texts = [place.text + choice.options for place, choice in zip(places, chosen, strict=True)]
         proxied = await stack.enter_async_context(
-            mirrored(*texts, splice=splice, buffers=scenario.buffers)
+            mirrored(*texts, mode=mode, buffers=scenario.buffers)
         )
         request = await play(proxied, scenario)
         line = await proxied.line()

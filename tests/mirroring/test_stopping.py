@@ -11,7 +11,7 @@ from tests.mirroring.mirrored import mirrored
 from tests.mirroring.records import names_in
 from tests.proxy.judge import exchange
 from tests.proxy.payload import assert_same, random_bytes
-from tests.proxy.relay import both_modes, eventually
+from tests.proxy.relay import Mode, eventually, three_modes
 from tests.sinks.places import KINDS, FilePlace, Kind, make_place
 
 DATA = random_bytes(2_000_000)
@@ -69,13 +69,13 @@ async def test_the_deadline_cuts_what_stands_still(
     assert line["mirrors"][0]["dropped_bytes"] > 0
 
 
-@both_modes
+@three_modes
 @pytest.mark.parametrize("kind", KINDS)
-async def test_stopping_at_once_leaves_nothing(kind: Kind, splice: bool, tmp_path: Path) -> None:
+async def test_stopping_at_once_leaves_nothing(kind: Kind, mode: Mode, tmp_path: Path) -> None:
     place = make_place(kind, tmp_path, held=True)
     with trio.fail_after(30):
         async with place.open():
-            async with mirrored(place.text, splice=splice, at_once=True) as proxied:
+            async with mirrored(place.text, mode=mode, at_once=True) as proxied:
                 connections = [await proxied.connect() for _ in range(3 if kind == "file" else 1)]
                 for connection in connections:
                     await connection.client.send(DATA)

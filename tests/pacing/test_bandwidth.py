@@ -65,16 +65,16 @@ async def test_a_reset_comes_behind_the_last_byte(splice: bool) -> None:
 async def test_one_direction_waits_and_the_other_does_not() -> None:
     async with linked(endpoints=own(10_000)) as it:
         it.client.send(bytes(20_000))
-        await eventually(lambda: it.link.client._waits)  # type: ignore[attr-defined]
+        await eventually(lambda: it.link.client.kept_waiting)
         it.backend.send(b"x" * 500)
         assert await receive(it.client, 500) == b"x" * 500
-        assert it.link.client._waits  # type: ignore[attr-defined]
+        assert it.link.client.kept_waiting
 
 
 async def test_nothing_spins_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     async with linked(endpoints=own(1_000)) as it:
         it.client.send(bytes(10_000))
-        await eventually(lambda: it.link.client._waits)  # type: ignore[attr-defined]
+        await eventually(lambda: it.link.client.kept_waiting)
         before = sum(it.reactor.batches)
         await trio.sleep(0.2)
         assert sum(it.reactor.batches) - before <= 25  # one each 10 ms at most
@@ -109,7 +109,7 @@ async def test_to_wait_for_ones_turn_is_not_to_be_silent() -> None:
 async def test_a_link_that_ends_while_it_waits_leaves_nothing(limit: Limit) -> None:
     async with linked(endpoints=limit(1_000)) as it:
         it.client.send(bytes(10_000))
-        await eventually(lambda: it.link.client._waits)  # type: ignore[attr-defined]
+        await eventually(lambda: it.link.client.kept_waiting)
         it.link.close("test")
         if it.link.client._shared is not None:  # type: ignore[attr-defined]
             assert not it.link.client._shared._line  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ def check_bookkeeping(worker: Worker) -> None:
 
 
 def _check_watched(endpoint: Endpoint, interest: dict[int, int]) -> None:
-    waits = isinstance(endpoint, PacedEndpoint) and endpoint._waits
+    waits = isinstance(endpoint, PacedEndpoint) and endpoint.kept_waiting
     reads = not endpoint.inbound.done and not endpoint.inbound.paused and not waits
     needed = select.EPOLLIN * reads | select.EPOLLOUT * endpoint.outbound.paused
     if isinstance(endpoint, TlsEndpoint) and endpoint.sock.unsent:

@@ -40,6 +40,10 @@ class Peer:
         await played.shake_hands()
 
     @property
+    def speaks_tls(self) -> bool:
+        return isinstance(self.sock, PlayedTls)
+
+    @property
     def encrypted_bytes(self) -> int:
         """What is on its way beside that of which sending has told: a part of a record."""
         return self.sock.encrypted_bytes if isinstance(self.sock, PlayedTls) else 0
@@ -72,7 +76,8 @@ class Peer:
             await trio.lowlevel.checkpoint()
 
     def send_urgent(self, byte: bytes) -> None:
-        self.sock.send(byte, socket.MSG_OOB)
+        """Send it out of band, which is outside of TLS."""
+        socket.SocketType.send(self.sock, byte, socket.MSG_OOB)
 
     async def receive_some(self, most: int = 1 << 20) -> bytes:
         """What has arrived, after waiting for it; empty at the end of the stream."""
@@ -93,19 +98,26 @@ class Peer:
             received += chunk
         return bytes(received)
 
-    async def receive_rest(self) -> tuple[bytes, End]:
-        """All bytes to come, and how the stream ends."""
+    async def receive_rest(self, *, may_be_alerted: bool = False) -> tuple[bytes, End]:
+        """All bytes to come, and how the stream ends; an alert by TLS comes before a reset."""
         received = bytearray()
         try:
             while chunk := await self.receive_some():
                 received += chunk
-        except ConnectionError:
-            pass
+        except OSError as error:  # by TLS also when the reset was told of before
+            self.was_reset |= may_be_alerted and error.errno == errno.EBADMSG
+            if not self.was_reset:
+                raise
         return bytes(received), "reset" if self.was_reset else "eof"
 
     def finish(self) -> None:
         """Send nothing more."""
         self.sock.shutdown(socket.SHUT_WR)
+
+    def finish_tls(self) -> None:
+        """Send nothing more, which TCP does not tell."""
+        assert isinstance(self.sock, PlayedTls)
+        self.sock.shutdown_tls()
 
     def close(self) -> None:
         self.sock.close()

@@ -14,12 +14,14 @@ from spliceproxy.settings.address import TcpAddress
 from spliceproxy.settings.backend import BackendSettings
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
+from spliceproxy.settings.tls import TlsDial, TlsListen
 from spliceproxy.upstream.backend import Backend
 from tests.ports import free_port
 from tests.proxy.bookkeeping import check_bookkeeping
 from tests.proxy.peer import Acceptor, Peer, open_peer
-from tests.proxy.relay import eventually
+from tests.proxy.relay import SPLICE, Mode, eventually
 from tests.streams import KERNEL_CHOICE
+from tests.tls.certificates import authority, certificate
 
 ANY_PORT = TcpAddress("127.0.0.1", 0)
 
@@ -66,6 +68,8 @@ class Pooled:
     arrivals: trio.MemoryReceiveChannel[tuple[int, Peer]]
     nursery: trio.Nursery
     peers: list[Peer]
+    tls: tuple[str, ...] = ()
+    """With which of its peers the proxy speaks TLS."""
 
     @property
     def backends(self) -> list[Backend]:
@@ -84,12 +88,16 @@ class Pooled:
     async def open_client(self, source: str = "127.0.0.1") -> Peer:
         client = await open_peer(self.proxy.addresses[0], KERNEL_CHOICE, source)
         self.peers.append(client)
+        if "client" in self.tls:
+            await client.speak_tls(server_side=False)
         return client
 
     async def arrival(self) -> tuple[int, Peer]:
         """The next connection to any of the backends, and the number of that one."""
         number, peer = await self.arrivals.receive()
         self.peers.append(peer)
+        if "backend" in self.tls:
+            await peer.speak_tls(server_side=True)
         return number, peer
 
     async def connect(self, source: str = "127.0.0.1") -> tuple[int, Peer, Peer]:
@@ -116,21 +124,27 @@ class Pooled:
 
 
 @asynccontextmanager
-async def pooled(*backends: dict[str, Any], **route: Any) -> AsyncIterator[Pooled]:
+async def pooled(
+    *backends: dict[str, Any], mode: Mode = SPLICE, **route: Any
+) -> AsyncIterator[Pooled]:
     """Serve a route with backends of these settings, and check that all is given back."""
     inbox, arrivals = trio.open_memory_channel[tuple[int, Peer]](100)
     players = [Player(number, inbox) for number in range(len(backends))]
+    server = TlsListen(certificate=certificate()) if "client" in mode.tls else None
+    dial = TlsDial(ca=authority(), name="localhost") if "backend" in mode.tls else None
     entries = tuple(
-        BackendSettings(address=TcpAddress("127.0.0.1", player.port), **backend)
+        BackendSettings(address=TcpAddress("127.0.0.1", player.port), **{"tls": dial, **backend})
         for player, backend in zip(players, backends, strict=True)
     )
-    settings = RouteSettings(listen=(ListenSettings(address=ANY_PORT),), backends=entries, **route)
+    listen = (ListenSettings(address=ANY_PORT, tls=server),)
+    settings = RouteSettings(listen=listen, backends=entries, **route)
     peers: list[Peer] = []
     try:
         with capture_logs() as log, trio.fail_after(30):
-            async with serve(Settings(workers=1, routes=(settings,))) as proxy:
+            proxied = Settings(workers=1, splice=mode.splice, routes=(settings,))
+            async with serve(proxied) as proxy:
                 async with trio.open_nursery() as nursery:
-                    relay = Pooled(proxy, players, log, arrivals, nursery, peers)
+                    relay = Pooled(proxy, players, log, arrivals, nursery, peers, mode.tls)
                     for player in players:
                         nursery.start_soon(player.accept)
                     yield relay

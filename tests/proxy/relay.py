@@ -40,6 +40,16 @@ class Mode(NamedTuple):
         """Whether bytes are spliced: what is encrypted or decrypted is copied."""
         return self.splice and not self.tls
 
+    @property
+    def certificate(self) -> str | None:
+        """The file that the proxy shows its clients, if it does."""
+        return certificate() if "client" in self.tls else None
+
+    def backend(self, address: Address) -> Address | TlsBackend:
+        """How the proxy is told to reach a backend."""
+        trust = {"ca": authority(), "name": "localhost"}
+        return TlsBackend(address, trust) if "backend" in self.tls else address
+
 
 SPLICE, COPY = Mode(), Mode(splice=False)
 TLS_MODES = {
@@ -50,6 +60,14 @@ TLS_MODES = {
 all_modes = pytest.mark.parametrize(
     "mode", [SPLICE, COPY, *TLS_MODES.values()], ids=["splice", "copy", *TLS_MODES]
 )
+three_modes = pytest.mark.parametrize(
+    "mode", [SPLICE, COPY, TLS_MODES["tls-both"]], ids=["splice", "copy", "tls-both"]
+)
+"""Where each side plays each part, so that TLS with both is TLS with either."""
+plain_and_tls = pytest.mark.parametrize(
+    "mode", [SPLICE, TLS_MODES["tls-both"]], ids=["plain", "tls-both"]
+)
+"""Where nothing is relayed that could be spliced or copied."""
 both_modes = pytest.mark.parametrize("splice", [True, False], ids=["splice", "copy"])
 both_transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
 
@@ -152,13 +170,14 @@ async def relay(
         if not isinstance(acceptor.address, str):
             backend = TcpAddress("127.0.0.1", acceptor.address[1])
         mode = Mode(splice) if mode is None else mode
-        there: tuple[Address | TlsBackend, ...] = backends(backend)
-        if "client" in mode.tls:
-            limits = {**limits, "tls_certificate": certificate()}
-        if "backend" in mode.tls:
-            trust = {"ca": authority(), "name": "localhost"}
-            there = tuple(TlsBackend(each, trust) for each in backends(backend))
-        settings = single_route((listen,), there, workers=1, splice=mode.splice, **limits)
+        settings = single_route(
+            (listen,),
+            tuple(map(mode.backend, backends(backend))),
+            workers=1,
+            splice=mode.splice,
+            tls_certificate=mode.certificate,
+            **limits,
+        )
         peers: list[Peer] = []
         try:
             async with serve(settings) as proxy:

@@ -5,8 +5,9 @@ import trio
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import eventually
+from tests.proxy.relay import SPLICE, TLS_MODES, Mode, eventually, plain_and_tls, three_modes
 from tests.proxy.routed import Routed, routed
+from tests.tls.certificates import authority, certificate
 
 RATE = 4 << 20
 BURST_S = 0.1
@@ -14,12 +15,27 @@ DATA = random_bytes(RATE // 2)
 
 BLOCKING = "[{to: 'exec:cat > /dev/null', shell: true, overflow: block, direction: both}]"
 tapped_or_not = pytest.mark.parametrize("mirrors", ["[]", "['null:']", BLOCKING])
-both_modes = pytest.mark.parametrize("splice", ["true", "false"], ids=["splice", "copy"])
+LISTEN_BY_TLS = f"{{address: '127.0.0.1:0', tls: {certificate()}}}"
+BACKEND_BY_TLS = f'{{address: "${{one}}", tls: {{ca: {authority()}, name: localhost}}}}'
 
 
-def route(bandwidth: str, mirrors: str = "[]", splice: str = "true") -> str:
-    lines = "- listen: 127.0.0.1:0", "backends: ${one}", f"bandwidth: {bandwidth}"
+def route(bandwidth: str, mirrors: str = "[]", mode: Mode = SPLICE) -> str:
+    listen = LISTEN_BY_TLS if "client" in mode.tls else "127.0.0.1:0"
+    backend = BACKEND_BY_TLS if "backend" in mode.tls else "${one}"
+    lines = f"- listen: {listen}", f"backends: {backend}", f"bandwidth: {bandwidth}"
+    splice = "true" if mode.splice else "false"
     return "\n  ".join([*lines, f"mirrors: {mirrors}"]) + f"\nsplice: {splice}"
+
+
+async def connect(it: Routed, mode: Mode) -> tuple[Peer, Peer]:
+    """A client and the backend's end, in the mode that the route is in."""
+    client = await it.open_client()
+    if "client" in mode.tls:
+        await client.speak_tls(server_side=False)
+    backend = await it.accept()
+    if "backend" in mode.tls:
+        await backend.speak_tls(server_side=True)
+    return client, backend
 
 
 async def seconds_for(sender: Peer, receiver: Peer, data: bytes) -> float:
@@ -38,12 +54,12 @@ async def seconds_for(sender: Peer, receiver: Peer, data: bytes) -> float:
     return trio.current_time() - began_s
 
 
-@both_modes
+@three_modes
 @tapped_or_not
 @pytest.mark.parametrize("limit", ["connection", "route"])
-async def test_each_direction_takes_its_time(splice: str, mirrors: str, limit: str) -> None:
-    async with routed(route(f"{{{limit}: 4MiB/s}}", mirrors, splice)) as it:
-        client, backend = await it.connect()
+async def test_each_direction_takes_its_time(mode: Mode, mirrors: str, limit: str) -> None:
+    async with routed(route(f"{{{limit}: 4MiB/s}}", mirrors, mode)) as it:
+        client, backend = await connect(it, mode)
         for ends in ((client, backend), (backend, client)):
             assert await seconds_for(*ends, DATA) >= 0.5 - BURST_S - 0.01
         await eventually(lambda: bool(it.events("connection")))
@@ -89,9 +105,10 @@ async def test_connections_of_a_route_share_alike() -> None:
         assert min(received) >= 0.5 * max(received)
 
 
-async def test_a_drain_of_one_that_waits() -> None:
-    async with routed(route("{connection: 1KiB/s}")) as it:
-        client, backend = await it.connect()
+@plain_and_tls
+async def test_a_drain_of_one_that_waits(mode: Mode) -> None:
+    async with routed(route("{connection: 1KiB/s}", mode=mode)) as it:
+        client, backend = await connect(it, mode)
         await client.send(bytes(100_000))
         await backend.receive_some()
         assert await it.proxy.worker.drain_within(0.05) == 1
@@ -99,15 +116,33 @@ async def test_a_drain_of_one_that_waits() -> None:
         assert end == "reset"
 
 
-async def test_a_client_that_resets_while_it_is_made_to_wait() -> None:
-    async with routed(route("{connection: 100KiB/s}")) as it:
-        client, backend = await it.connect()
+@plain_and_tls
+async def test_a_client_that_resets_while_it_is_made_to_wait(mode: Mode) -> None:
+    async with routed(route("{connection: 100KiB/s}", mode=mode)) as it:
+        client, backend = await connect(it, mode)
         await client.send(DATA[:50_000])
         await backend.receive_some(1)
         client.reset()
         received, end = await backend.receive_rest()
         assert (len(received), end) == (49_999, "reset")
         await closed(it, "client_reset")
+
+
+@pytest.mark.parametrize("sender", ["client", "backend"])
+async def test_a_goodbye_by_tls_that_is_made_to_wait(sender: str) -> None:
+    """It is read together with the last bytes, and no FIN comes to tell of it."""
+    mode = TLS_MODES["tls-both"]
+    async with routed(route("{connection: 1MiB/s}", mode=mode)) as it:
+        client, backend = await connect(it, mode)
+        speaker, listener = (client, backend) if sender == "client" else (backend, client)
+        for size in (200_000, 100_000, 50_000):
+            await speaker.send(DATA[:size])
+            if size == 50_000:
+                speaker.finish_tls()
+            assert await listener.receive_exactly(size) == DATA[:size]
+        assert await listener.receive_rest() == (b"", "eof")
+        listener.finish()
+        await closed(it, "closed")
 
 
 async def closed(it: Routed, reason: str) -> None:

@@ -10,25 +10,36 @@ from spliceproxy.kernel import syscalls
 from spliceproxy.settings.address import Address, UnixAddress
 from tests.faults import AnswerAt
 from tests.proxy.connecting import REFUSING, assert_reaches_the_second, assert_turned_away
-from tests.proxy.relay import Transport, both_transports, eventually, relay
+from tests.proxy.relay import (
+    Mode,
+    Transport,
+    both_transports,
+    eventually,
+    plain_and_tls,
+    relay,
+    three_modes,
+)
 
 
-async def test_a_backend_that_refuses() -> None:
+@plain_and_tls
+async def test_a_backend_that_refuses(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(backends=lambda own: (REFUSING,)) as proxied:
+        async with relay(mode=mode, backends=lambda own: (REFUSING,)) as proxied:
             await assert_turned_away(proxied, "backend_refused")
 
 
-async def test_the_next_backend_after_one_that_refuses() -> None:
+@plain_and_tls
+async def test_the_next_backend_after_one_that_refuses(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(backends=lambda own: (REFUSING, own)) as proxied:
+        async with relay(mode=mode, backends=lambda own: (REFUSING, own)) as proxied:
             await assert_reaches_the_second(proxied, "backend_refused")
 
 
-async def test_the_last_of_several_failures_is_the_reason(tmp_path: Path) -> None:
+@plain_and_tls
+async def test_the_last_of_several_failures_is_the_reason(mode: Mode, tmp_path: Path) -> None:
     absent = UnixAddress(str(tmp_path / "absent"))
     with trio.fail_after(20):
-        async with relay(backends=lambda own: (REFUSING, absent)) as proxied:
+        async with relay(mode=mode, backends=lambda own: (REFUSING, absent)) as proxied:
             await assert_turned_away(proxied, "backend_absent", attempts=2)
             reasons = [line["reason"] for line in proxied.events("connect_failed")]
             assert reasons == ["backend_refused", "backend_absent"]
@@ -55,10 +66,11 @@ async def test_failures_that_this_machine_does_not_produce(
             await assert_turned_away(proxied, reason)
 
 
+@three_modes
 @both_transports
-async def test_a_backend_that_closes_at_once(transport: Transport) -> None:
+async def test_a_backend_that_closes_at_once(mode: Mode, transport: Transport) -> None:
     with trio.fail_after(20):
-        async with relay(transport=transport) as proxied:
+        async with relay(mode=mode, transport=transport) as proxied:
             connection = await proxied.connect()
             connection.backend.close()
             assert await connection.client.receive_rest() == (b"", "eof")
@@ -68,22 +80,24 @@ async def test_a_backend_that_closes_at_once(transport: Transport) -> None:
             assert line["response_bytes"] == 0
 
 
-async def test_a_backend_that_resets_at_once() -> None:
+@three_modes
+async def test_a_backend_that_resets_at_once(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay() as proxied:
+        async with relay(mode=mode) as proxied:
             client = await proxied.open_client()
             (await proxied.accept()).reset()
             assert await client.receive_rest() == (b"", "reset")
             assert (await proxied.line())["reason"] == "backend_reset"
 
 
-async def test_backends_take_turns() -> None:
+@plain_and_tls
+async def test_backends_take_turns(mode: Mode) -> None:
 
     def three(own: Address) -> tuple[Address, ...]:
         return own, REFUSING, own
 
     with trio.fail_after(20):
-        async with relay(backends=three) as proxied:
+        async with relay(mode=mode, backends=three) as proxied:
             for _ in range(6):
                 connection = await proxied.connect()
                 connection.client.close()

@@ -9,7 +9,7 @@ import trio
 from tests.proxy.bookkeeping import epoll_interest, listening_descriptors
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Mode, all_modes, relay
+from tests.proxy.relay import TLS_MODES, Mode, all_modes, eventually, relay
 
 
 @all_modes
@@ -113,6 +113,31 @@ async def test_clients_in_the_backlog_are_served(limit: int, served: int) -> Non
                 backend = await proxied.accept()
                 assert await backend.receive_exactly(5) == b"hello"
             assert len(proxied.worker.sessions) == 1 + served
+
+
+async def test_a_handshake_that_is_under_way_comes_to_its_end() -> None:
+    """With the client, and then with the backend; what follows is relayed."""
+    with trio.fail_after(20):
+        async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+            client = await proxied.open_client_untouched()
+            [frontend] = proxied.worker._frontends
+            await eventually(lambda: len(list(frontend.entering)) == 1)
+            reset: list[int] = []
+
+            async def drain() -> None:
+                reset.append(await proxied.worker.drain_within(15))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drain)
+                await trio.sleep(0.05)
+                await client.speak_tls(server_side=False)
+                await client.send(b"question")
+                client.finish()
+                backend = await proxied.accept()
+                assert await backend.receive_rest() == (b"question", "eof")
+                backend.finish()
+            assert reset == [0]
+            assert (await proxied.line())["reason"] == "closed"
 
 
 async def test_stopping_resets_what_is_left_at_once() -> None:

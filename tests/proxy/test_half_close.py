@@ -1,11 +1,15 @@
 """A stream that ends in one direction goes on in the other, and every byte comes before an end."""
 
+import errno
+
 import pytest
 import trio
 
+from spliceproxy.kernel import syscalls
+from tests.faults import FailAt
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
-from tests.proxy.relay import Mode, Transport, all_modes, both_transports, relay
+from tests.proxy.relay import TLS_MODES, Mode, Transport, all_modes, both_transports, relay
 
 each_side_first = pytest.mark.parametrize("first", ["client", "backend"])
 
@@ -81,3 +85,25 @@ async def test_a_connection_without_a_byte(mode: Mode, transport: Transport, fir
 async def send_and_finish(peer: Peer, data: bytes) -> None:
     await peer.send(data)
     peer.finish()
+
+
+@pytest.mark.parametrize("data", [b"", b"all of it"])
+@pytest.mark.parametrize("has_room", [True, False])
+@each_side_first
+async def test_a_goodbye_by_tls_is_an_end_though_no_fin_comes(
+    first: str, has_room: bool, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No event tells of it where it was read together with bytes that had to wait for room."""
+    with trio.fail_after(20):
+        async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+            early, late = (await proxied.connect()).ends(first)
+            if not has_room:
+                monkeypatch.setattr(syscalls, "send", FailAt(syscalls.send, 1, errno.EAGAIN))
+            await early.send(data)
+            early.finish_tls()
+            assert await late.receive_rest() == (data, "eof")
+            await send_and_finish(late, b"answer")
+            assert await early.receive_rest() == (b"answer", "eof")
+            line = await proxied.line()
+            await proxied.settled()
+    assert (line["reason"], line["closed_by"]) == ("closed", first)

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.proxy.payload import random_bytes
-from tests.proxy.relay import Mode, all_modes, relay
+from tests.proxy.relay import Mode, all_modes, relay, three_modes
 from tests.streams import Buffers
 
 IDLE_TIMEOUT_S = 0.5
@@ -29,10 +29,11 @@ async def test_silence_ends_in_a_reset_on_both_sides(mode: Mode) -> None:
     assert (line["reason"], line["closed_by"]) == ("idle_timeout", "proxy")
 
 
+@three_modes
 @senders
-async def test_bytes_in_one_direction_are_enough(sender: str) -> None:
+async def test_bytes_in_one_direction_are_enough(mode: Mode, sender: str) -> None:
     with trio.fail_after(20):
-        async with relay(idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+        async with relay(mode=mode, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
             sends, receives = (await proxied.connect()).ends(sender)
             for _ in range(STEPS):
                 await sends.send(b"x")
@@ -44,10 +45,11 @@ async def test_bytes_in_one_direction_are_enough(sender: str) -> None:
             assert (await proxied.line())["reason"] == "closed"
 
 
+@three_modes
 @senders
-async def test_a_half_closed_connection_may_be_as_long_silent(sender: str) -> None:
+async def test_a_half_closed_connection_may_be_as_long_silent(mode: Mode, sender: str) -> None:
     with trio.fail_after(20):
-        async with relay(idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
+        async with relay(mode=mode, idle_timeout_s=IDLE_TIMEOUT_S) as proxied:
             sends, receives = (await proxied.connect()).ends(sender)
             sends.finish()
             assert await receives.receive_rest() == (b"", "eof")

@@ -2,6 +2,7 @@
 
 import socket
 from ipaddress import ip_network
+from typing import Any
 
 from spliceproxy.formats.proxy_protocol import version1, version2
 from spliceproxy.formats.proxy_protocol.tlvs import AWS, SSL, UNIQUE_ID, pack_hops
@@ -43,7 +44,7 @@ async def test_what_a_header_tells_besides_addresses() -> None:
     tlvs = [(UNIQUE_ID, b"r-17"), (AWS, b"\x01vpce-08d2bf15fac5001c9"), (0xE4, b"\xff")]
     header = version2.encode(REAL, ("198.51.100.1", 443), tlvs)
     networks = (ip_network("127.0.0.0/8"),)
-    accepting = {"accept_proxy": "required", "trusted": networks}
+    accepting: dict[str, Any] = {"accept_proxy": "required", "trusted": networks}
     async with pooled({"send_proxy": "v2"}, **accepting) as proxied:
         client = await proxied.open_client()
         await client.send(header)

@@ -13,7 +13,7 @@ from tests.proxy.descriptor_limit import descriptors_used_up
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Peer
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import Connection, Relay, eventually, relay
+from tests.proxy.relay import TLS_MODES, Connection, Mode, Relay, eventually, relay, three_modes
 
 
 def is_accepting(proxied: Relay) -> bool:
@@ -34,13 +34,17 @@ async def end(connection: Connection) -> None:
     assert await connection.client.receive_rest() == (b"", "eof")
 
 
-async def test_connections_beyond_the_limit_wait_in_the_backlog() -> None:
+@three_modes
+async def test_connections_beyond_the_limit_wait_in_the_backlog(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(max_connections=2) as proxied:
+        async with (
+            relay(mode=mode, max_connections=2) as proxied,
+            trio.open_nursery() as nursery,
+        ):
             first, second = await proxied.connect(), await proxied.connect()
-            waiting = [await proxied.open_client() for _ in range(3)]
+            waiting = [await proxied.open_client_untouched() for _ in range(3)]
             for client in waiting:
-                await client.send(b"are you there")
+                nursery.start_soon(say, proxied, client, b"are you there")
             await assert_quiet()
             assert len(proxied.worker.sessions) == 2
             assert not is_accepting(proxied)
@@ -60,9 +64,34 @@ async def test_connections_beyond_the_limit_wait_in_the_backlog() -> None:
             await eventually(lambda: len(proxied.worker.sessions) == 2)
 
 
-async def test_a_connection_that_is_refused_at_the_limit_frees_its_place() -> None:
+async def say(proxied: Relay, client: Peer, text: bytes) -> None:
+    """Say it as soon as the proxy has taken the client in."""
+    if "client" in proxied.tls:
+        await client.speak_tls(server_side=False)
+    await client.send(text)
+
+
+async def test_a_handshake_takes_a_place() -> None:
     with trio.fail_after(20):
-        async with relay(max_connections=1) as proxied:
+        async with (
+            relay(mode=TLS_MODES["tls"], max_connections=1) as proxied,
+            trio.open_nursery() as nursery,
+        ):
+            slow = await proxied.open_client_untouched()
+            await eventually(lambda: not is_accepting(proxied))
+            waiting = await proxied.open_client_untouched()
+            nursery.start_soon(say, proxied, waiting, b"are you there")
+            await assert_quiet()
+            assert not is_accepting(proxied)
+            slow.close()
+            backend = await proxied.accept()
+            assert await backend.receive_exactly(13) == b"are you there"
+
+
+@three_modes
+async def test_a_connection_that_is_refused_at_the_limit_frees_its_place(mode: Mode) -> None:
+    with trio.fail_after(20):
+        async with relay(mode=mode, max_connections=1) as proxied:
             proxied.acceptor.close()
             for _ in range(5):
                 client = await proxied.open_client()
@@ -71,14 +100,15 @@ async def test_a_connection_that_is_refused_at_the_limit_frees_its_place() -> No
             assert {line["reason"] for line in proxied.events("connection")} == {"backend_refused"}
 
 
-async def test_no_descriptor_for_accepting() -> None:
+@three_modes
+async def test_no_descriptor_for_accepting(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay() as proxied:
+        async with relay(mode=mode) as proxied, trio.open_nursery() as nursery:
             live = await proxied.connect()
             waiting = prepare_client()
             with descriptors_used_up():
                 await connect(waiting, proxied)
-                await waiting.send(b"hello")
+                nursery.start_soon(say, proxied, waiting, b"hello")
                 await eventually(lambda: len(proxied.events("accept_paused")) == 1)
                 await assert_quiet()
                 await assert_relays(live)
@@ -90,13 +120,15 @@ async def test_no_descriptor_for_accepting() -> None:
             waiting.close()
 
 
-async def test_no_descriptor_for_connecting() -> None:
+@three_modes
+async def test_no_descriptor_for_connecting(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay() as proxied:
+        async with relay(mode=mode) as proxied:
             live = await proxied.connect()
             unlucky = prepare_client()
             with descriptors_used_up(spare=1):
                 await connect(unlucky, proxied)
+                await say(proxied, unlucky, b"")
                 assert await unlucky.receive_rest() == (b"", "reset")
                 await assert_relays(live)
             unlucky.close()

@@ -53,7 +53,10 @@ async def test_one_after_the_other(mode: Mode) -> None:
 async def test_many_at_once(mode: Mode) -> None:
     count = 100 if mode.tls else 500  # both sides of each handshake take their time in this thread
     with trio.fail_after(50):
-        async with relay(mode=mode, backlog=4096) as proxied, trio.open_nursery() as nursery:
+        async with (
+            relay(mode=mode, backlog=4096, connect_timeout_s=50) as proxied,
+            trio.open_nursery() as nursery,
+        ):
             nursery.start_soon(answer_all, proxied)
             await ask(proxied, 0)
             await proxied.settled()

@@ -1,4 +1,4 @@
-"""The same scenario through splice, through copying, and without a proxy: the same outcome.
+"""The same scenario in each mode, and without a proxy: the same outcome.
 
 A connection straight from client to backend is the judge of what bytes and which kind of end
 each side is to see.
@@ -14,7 +14,7 @@ import trio
 
 from tests.proxy.payload import assert_same, random_bytes
 from tests.proxy.peer import Acceptor, End, Peer, open_peer
-from tests.proxy.relay import Connection, relay
+from tests.proxy.relay import COPY, SPLICE, TLS_MODES, Connection, Mode, relay
 from tests.streams import KERNEL_CHOICE
 
 Step = tuple[str, str, int]
@@ -64,8 +64,8 @@ async def direct() -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def proxied(*, splice: bool) -> AsyncIterator[Connection]:
-    async with relay(splice=splice) as running:
+async def proxied(mode: Mode) -> AsyncIterator[Connection]:
+    async with relay(mode=mode) as running:
         yield await running.connect()
 
 
@@ -95,13 +95,13 @@ async def see(peer: Peer) -> Seen:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_both_modes_do_what_the_kernel_does(seed: int) -> None:
+async def test_all_modes_do_what_the_kernel_does(seed: int) -> None:
     steps = write_scenario(seed)
     with trio.fail_after(20):
         async with direct() as connection:
             expected = await play(connection, steps)
-        for splice in (True, False):
-            async with proxied(splice=splice) as connection:
+        for mode in (SPLICE, COPY, *TLS_MODES.values()):
+            async with proxied(mode) as connection:
                 seen = await play(connection, steps)
             for side in ("client", "backend"):
                 assert_same(seen[side].received, expected[side].received)

@@ -8,7 +8,7 @@ from spliceproxy.upstream.attempt import Attempt
 from tests.proxy.peer import Peer
 from tests.proxy.pooled import Pooled, pooled
 from tests.proxy.quiet import assert_quiet
-from tests.proxy.relay import eventually
+from tests.proxy.relay import Mode, eventually, plain_and_tls
 
 ONE = {"max_connections": 1}
 
@@ -24,8 +24,9 @@ async def wait_in_line(proxied: Pooled, count: int) -> list[Peer]:
     return clients
 
 
-async def test_who_came_first_goes_on_first() -> None:
-    async with pooled(ONE, {"max_connections": 2}) as proxied:
+@plain_and_tls
+async def test_who_came_first_goes_on_first(mode: Mode) -> None:
+    async with pooled(ONE, {"max_connections": 2}, mode=mode) as proxied:
         held = [await proxied.connect() for _ in range(3)]
         await wait_in_line(proxied, 4)
         await assert_quiet()
@@ -39,8 +40,9 @@ async def test_who_came_first_goes_on_first() -> None:
         assert [backend.state.active for backend in proxied.backends] == [1, 2]
 
 
-async def test_nobody_overtakes_those_who_wait() -> None:
-    async with pooled(ONE, queue=QueueSettings(size=2)) as proxied:
+@plain_and_tls
+async def test_nobody_overtakes_those_who_wait(mode: Mode) -> None:
+    async with pooled(ONE, queue=QueueSettings(size=2), mode=mode) as proxied:
         _, client, far = await proxied.connect()
         await wait_in_line(proxied, 2)
         late = await proxied.open_client()
@@ -53,8 +55,9 @@ async def test_nobody_overtakes_those_who_wait() -> None:
         assert await far.receive_exactly(1) == b"\0"
 
 
-async def test_the_wait_is_bounded() -> None:
-    async with pooled(ONE, queue=QueueSettings(timeout_s=0.1)) as proxied:
+@plain_and_tls
+async def test_the_wait_is_bounded(mode: Mode) -> None:
+    async with pooled(ONE, queue=QueueSettings(timeout_s=0.1), mode=mode) as proxied:
         await proxied.connect()
         (client,) = await wait_in_line(proxied, 1)
         assert await client.receive_rest() == (b"", "reset")
@@ -64,8 +67,9 @@ async def test_the_wait_is_bounded() -> None:
         assert 0.1 <= line["queue_s"] < 10
 
 
-async def test_a_client_that_leaves_gives_up_its_place() -> None:
-    async with pooled(ONE) as proxied:
+@plain_and_tls
+async def test_a_client_that_leaves_gives_up_its_place(mode: Mode) -> None:
+    async with pooled(ONE, mode=mode) as proxied:
         _, holder, far = await proxied.connect()
         first, _ = await wait_in_line(proxied, 2)
         first.reset()
@@ -77,9 +81,10 @@ async def test_a_client_that_leaves_gives_up_its_place() -> None:
         assert await far.receive_exactly(1) == b"\1"
 
 
-async def test_room_at_a_backend_that_refuses_is_room_for_the_next_one() -> None:
+@plain_and_tls
+async def test_room_at_a_backend_that_refuses_is_room_for_the_next_one(mode: Mode) -> None:
     """The backend is gone when its place is free: each who waits finds out, and is told so."""
-    async with pooled(ONE) as proxied:
+    async with pooled(ONE, mode=mode) as proxied:
         _, holder, far = await proxied.connect()
         clients = await wait_in_line(proxied, 3)
         proxied.stop(0)
@@ -118,8 +123,9 @@ async def test_room_at_a_backup_is_asked_for_by_one_and_not_by_all(
         assert (number, await far.receive_exactly(1)) == (0, b"\0")
 
 
-async def test_stopping_connects_nobody_who_waits() -> None:
-    async with pooled(ONE) as proxied:
+@plain_and_tls
+async def test_stopping_connects_nobody_who_waits(mode: Mode) -> None:
+    async with pooled(ONE, mode=mode) as proxied:
         _, client, _ = await proxied.connect()
         waiting = await wait_in_line(proxied, 5)
         proxied.proxy.worker.drain(take_backlog=False)

@@ -8,6 +8,7 @@ import trio
 from structlog.testing import capture_logs
 
 from spliceproxy.errors import StartProblem
+from spliceproxy.kernel import sockets
 from spliceproxy.serving import serve
 from spliceproxy.settings.address import Address, TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
@@ -18,7 +19,7 @@ from spliceproxy.settings.timeouts import Timeouts
 from tests.descriptors import open_descriptors
 from tests.proxy.bookkeeping import live_links
 from tests.proxy.peer import Acceptor, open_peer
-from tests.proxy.relay import both_modes, eventually, relay
+from tests.proxy.relay import Mode, all_modes, eventually, plain_and_tls, relay
 from tests.streams import KERNEL_CHOICE, RESET_ON_CLOSE, needs_ipv6
 
 ANY_PORT = TcpAddress("127.0.0.1", 0)
@@ -28,10 +29,10 @@ def settings(*listen: Address, backend: Address = ANY_PORT) -> Settings:
     return single_route(listen, (backend,), workers=1)
 
 
-@both_modes
-async def test_the_line_of_a_connection(splice: bool) -> None:
+@all_modes
+async def test_the_line_of_a_connection(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(splice=splice) as proxied:
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             await connection.client.send(b"four")
             assert await connection.backend.receive_exactly(4) == b"four"
@@ -45,6 +46,7 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
             listener = "{}:{}".format(*proxied.proxy.addresses[0])
             assert line.pop("duration_s") >= line.pop("connect_s") >= 0
             assert line.pop("closed_by") in {"client", "backend"}  # both, at once
+    by_tls = "client" in mode.tls
     assert line == {
         "event": "connection",
         "log_level": "info",
@@ -54,8 +56,8 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "listener": listener,
         "client": client,
         "peer": None,
-        "server_name": None,
-        "tls": None,
+        "server_name": "localhost" if by_tls else None,
+        "tls": {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384"} if by_tls else None,
         "tlvs": None,
         "backend": backend,
         "attempts": 1,
@@ -63,8 +65,8 @@ async def test_the_line_of_a_connection(splice: bool) -> None:
         "request_bytes": 4,
         "response_bytes": 11,
         "undelivered_bytes": 0,
-        "spliced_bytes": 15 if splice else 0,
-        "copied_bytes": 0 if splice else 15,
+        "spliced_bytes": 15 if mode.splices else 0,
+        "copied_bytes": 0 if mode.splices else 15,
         "reason": "closed",
         "termination": "--",
         "mirrors": None,
@@ -81,9 +83,10 @@ async def test_the_level_of_the_log_turns_the_lines_off() -> None:
             assert proxied.log == []
 
 
-async def test_both_sockets_have_their_options() -> None:
+@plain_and_tls
+async def test_both_sockets_have_their_options(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay(tcp_user_timeout_s=7.5) as proxied:
+        async with relay(mode=mode, tcp_user_timeout_s=7.5, idle_timeout_s=86400.0) as proxied:
             await proxied.connect()
             (link,) = live_links(proxied.worker)
             for sock in (link.client.sock, link.backend.sock):
@@ -94,9 +97,21 @@ async def test_both_sockets_have_their_options() -> None:
                 assert sock.gettimeout() == 0
 
 
-async def test_the_backend_speaks_first() -> None:
+async def test_a_backend_is_not_probed_where_silence_ends_the_connection_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "_KEEPALIVE_TIME_S", 7200)
     with trio.fail_after(20):
-        async with relay() as proxied:
+        async with relay(idle_timeout_s=7200.0) as proxied:
+            await proxied.connect()
+            (link,) = live_links(proxied.worker)
+            assert not link.backend.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@all_modes
+async def test_the_backend_speaks_first(mode: Mode) -> None:
+    with trio.fail_after(20):
+        async with relay(mode=mode) as proxied:
             connection = await proxied.connect()
             await connection.backend.send(b"220 ready")
             assert await connection.client.receive_exactly(9) == b"220 ready"
@@ -166,9 +181,10 @@ async def test_a_backend_whose_name_does_not_resolve() -> None:
             pass
 
 
-async def test_an_idle_connection_holds_two_descriptors_and_no_pipe() -> None:
+@plain_and_tls
+async def test_an_idle_connection_holds_two_descriptors_and_no_pipe(mode: Mode) -> None:
     with trio.fail_after(20):
-        async with relay() as proxied:
+        async with relay(mode=mode) as proxied:
             first = await proxied.connect()
             await first.client.send(b"x")
             await first.backend.receive_exactly(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from spliceproxy.formats.proxy_protocol import version2
 from spliceproxy.tls import handshake_turns
 from tests.proxy.payload import random_bytes
 from tests.proxy.relay import TLS_MODES, eventually, relay
@@ -179,6 +180,69 @@ async def test_an_end_without_a_goodbye_is_no_end(side: str) -> None:
         assert await reads.receive_rest() == (b"half an answ", "reset")
         line = await proxied.line()
         assert (line["reason"], line["closed_by"]) == (f"{side}_tls_truncated", side)
+
+
+@pytest.mark.parametrize("tickets", ["true", "false"])
+async def test_a_client_that_only_sends_and_closes(tickets: str) -> None:
+    """Tickets that it has not read make a reset of that, by its own kernel (RFC 2525, 2.17)."""
+    routes = f"""
+  - listen: {{address: '127.0.0.1:0', tls: {{certificate: {certificate()}, tickets: {tickets}}}}}
+    backends: ${{one}}
+"""
+    data = random_bytes(30_000)  # the window has room for all of it: a reset leaves nothing behind
+    async with routed(routes) as it:
+        client = await it.open_client()
+        await client.speak_tls(server_side=False)
+        backend = await it.accept()
+        await client.send(data)
+        client.finish_tls()
+        socket.SocketType.close(client.sock)
+        received, end = await backend.receive_rest()
+        assert received == data
+        if tickets == "false":
+            assert end == "eof"
+        backend.finish()
+        await eventually(lambda: bool(it.events("connection")))
+        (line,) = it.events("connection")
+        assert line["reason"] == ("client_reset" if tickets == "true" else "closed")
+        assert (line["request_bytes"], line["undelivered_bytes"]) == (len(data), 0)
+
+
+BEHIND_A_PROXY = f"""
+  - listen: {{address: '127.0.0.1:0', tls: {certificate()}}}
+    backends: ${{one}}
+    accept_proxy: required
+    trusted: 127.0.0.1
+"""
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.05])
+async def test_who_another_proxy_speaks_for_begins_with_tls_behind_the_header(
+    pause_s: float,
+) -> None:
+    header = version2.encode(("192.0.2.7", 40112), ("198.51.100.1", 443))
+    async with routed(BEHIND_A_PROXY) as it:
+        client = await it.open_client()
+        await client.send(header)
+        await trio.sleep(pause_s)
+        await client.speak_tls(server_side=False)
+        backend = await it.accept()
+        await client.send(header)  # inside of TLS it is data
+        assert await backend.receive_exactly(len(header)) == header
+        client.finish()
+        backend.finish()
+        await client.receive_rest()
+        await eventually(lambda: bool(it.events("connection")))
+        (line,) = it.events("connection")
+        assert (line["client"], line["server_name"]) == ("192.0.2.7:40112", "localhost")
+
+
+async def test_a_header_inside_of_tls_is_none() -> None:
+    async with routed(BEHIND_A_PROXY) as it:
+        client = await it.open_client()
+        await client.send(hello())
+        await it.turns_away(client)
+        await it.refused("bad_proxy_header")
 
 
 async def test_names_that_lead_elsewhere_are_passed_on_untouched() -> None:

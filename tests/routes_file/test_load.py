@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from spliceproxy.errors import ExitStatus, RefusedFile
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.routes_file.load import load
 from spliceproxy.settings.address import TcpAddress, UnixAddress
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.mirror import parse_mirror
 from spliceproxy.settings.single_route import single_route

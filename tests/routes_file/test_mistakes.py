@@ -143,6 +143,10 @@ LISTEN = [
     ),
     ("routes: [{listen: {address: 80, mode: '0660'}, backends: b:1}]", ["1:39: routes[0].listen.mode: has no effect on 80: expected it with unix:PATH only"]),
     ("routes: [{listen: {address: 'fd:3', owner: root}, backends: b:1}]", ["1:44: routes[0].listen.owner: has no effect on fd:3: expected it with unix:PATH only"]),
+    ("routes: [{listen: {address: 'unix:@a', mode: '0660'}, backends: b:1}]", ["1:46: routes[0].listen.mode: has no effect on unix:@a, which has no file: expected it with unix:PATH only"]),
+    ("routes: [{listen: 'unix:@a', accept_proxy: required, trusted: 10.0.0.0/8, backends: b:1}]", ["1:19: routes[0].listen: whoever shares its network namespace may connect to an abstract socket, and could name any address: expected no `accept_proxy`, or unix:PATH"]),
+    ("admin: {listen: 'unix:@a'}\nroutes: [{listen: 80, backends: b:1}]", ["1:17: admin.listen: unix:@a is open to whoever shares its network namespace: expected unix:PATH, whose mode says who may connect"]),
+    ("stats_socket: unix:@a\nroutes: [{listen: 80, backends: b:1}]", ["1:15: stats_socket: cannot be unix:@a: expected unix:PATH"]),
     ("routes: [{listen: {address: 'unix:/a', mode: '0690'}, backends: b:1}]", ["1:46: routes[0].listen.mode: '0690' is not a mode: expected three octal digits, as in '0660'"]),
     (
         "routes: [{listen: {address: 'unix:/a', mode: 0660}, backends: b:1}]",
@@ -177,9 +181,9 @@ OLD_YAML = [
 ]  # fmt: skip
 
 MIRRORS = [
-    (f"{IN_ROUTE}mirrors: tpc://h:1", ["5:12: routes[0].mirrors: scheme 'tpc' in 'tpc://h:1' is not known (did you mean 'tcp'?): expected file:DIR, capture:DIR, tcp://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
+    (f"{IN_ROUTE}mirrors: tpc://h:1", ["5:12: routes[0].mirrors: scheme 'tpc' in 'tpc://h:1' is not known (did you mean 'tcp'?): expected file:DIR, capture:DIR, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
     (f"{IN_ROUTE}mirrors: [\"null:?sample=1\"]", ["5:13: routes[0].mirrors[0]: 'null:': sample='1' is not a percentage: expected one such as 10% or 0.5%"]),
-    (f"{IN_ROUTE}mirrors: [{{overflow: gap}}]", ["5:13: routes[0].mirrors[0]: the mirror has no place: expected to: file:DIR, capture:DIR, tcp://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
+    (f"{IN_ROUTE}mirrors: [{{overflow: gap}}]", ["5:13: routes[0].mirrors[0]: the mirror has no place: expected to: file:DIR, capture:DIR, tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, exec:COMMAND or null:"]),
     (
         f"{IN_ROUTE}mirrors: [{{to: \"file:/a\", overflow: spil, buffer: 8M, smaple: 1%}}]",
         [

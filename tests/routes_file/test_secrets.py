@@ -7,6 +7,7 @@ import pytest
 from spliceproxy.errors import StartProblem, UsageProblem
 from spliceproxy.proxy.worker_mirrors import mirror_names
 from spliceproxy.routes_file.show import show
+from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.sinks.checks import check_mirrors
 from spliceproxy.upstream.health import judging
@@ -58,6 +59,20 @@ def test_the_capture_of_answers_is_shown_as_it_is_written() -> None:
         f"{ROUTE}, mirrors: [{{to: 'tcp://h:80', answers: '${{S}}'}}]}}", {"S": SECRET}
     )
     assert "'${S}' is no capture" in mistake
+
+
+def test_how_tls_is_spoken_with_a_mirror_is_shown_as_it_is_written() -> None:
+    entry = "{to: 'tls://h:80', name: '${S}.example', ca: '/${S}', verify: true}"
+    settings, route = route_of(entry, S=SECRET)
+    [mirror] = route.mirrors
+    assert KINDS[mirror.kind].tls_options(mirror) == {
+        "verify": True,
+        "ca": f"/{SECRET}",
+        "name": f"{SECRET}.example",
+    }
+    shown = show(settings)
+    assert SECRET not in shown + repr(settings)
+    assert settings_of(shown, {"S": SECRET}) == settings
 
 
 @pytest.mark.parametrize("entry", ["'${S}'", "'exec:curl ${S}'"])

@@ -86,6 +86,7 @@ def test_everything_is_shown_with_its_unit() -> None:
     assert shown == {
         "workers": 3,
         "drain_timeout": "30s",
+        "drain_delay": "0s",
         "reload_drain_timeout": "1d",
         "max_generations": 8,
         "hang_timeout": "10s",

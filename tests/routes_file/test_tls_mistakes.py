@@ -116,6 +116,9 @@ def test_files_are_told_by_the_position_of_their_key(authority: Authority, tmp_p
     backends:
       - address: db:1
         tls: {{ca: /missing}}
+    mirrors:
+      - {{to: 'tls://shadow:1', ca: /missing}}
+      - tls://shadow:2?certificate=/missing
   - name: short
     listen: {{address: 3, tls: {pair.key}}}
     backends: db:1
@@ -131,7 +134,9 @@ def test_files_are_told_by_the_position_of_their_key(authority: Authority, tmp_p
     ] == [
         f"8:20: error: routes[0].listen[1].tls.certificates[0].key: {mode}",
         f"11:19: error: routes[0].backends[0].tls.ca: {missing}",
-        f"13:31: error: routes[1].listen.tls.certificate: {mode}",
+        f"13:36: error: routes[0].mirrors[0].ca: {missing}",
+        f"14:9: error: routes[0].mirrors[1].certificate: {missing}",
+        f"16:31: error: routes[1].listen.tls.certificate: {mode}",
     ]
 
 

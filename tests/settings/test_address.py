@@ -81,6 +81,7 @@ WRONG = [
     ("\N{SOFT HYPHEN}:80", "international|host name"),
     ("\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 100_000 + ":80", "international"),
     ("unix:", "path is empty"),
+    ("unix:@", "no name"),
     (f"unix:{LONGEST_PATH}p", "108 bytes"),
     ("unix:" + "\N{EURO SIGN}" * 36, "108 bytes"),
     ("unix:/a\x00b", "not printable"),
@@ -134,6 +135,7 @@ def test_a_port_alone_is_bounded(text: str) -> None:
         (TcpAddress("::1", 80), "[::1]:80"),
         (TcpAddress("example.org", 80), "example.org:80"),
         (UnixAddress("/run/app.sock"), "unix:/run/app.sock"),
+        (UnixAddress("@app"), "unix:@app"),
     ],
 )
 def test_text_form(address: Address, text: str) -> None:

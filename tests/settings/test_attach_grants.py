@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from spliceproxy.settings.attach_grants import DEFAULT_GRANTS, parse_grant, why_not_granted
+from spliceproxy.settings.attach_grants import (
+    DEFAULT_GRANTS,
+    AttachGrant,
+    parse_grant,
+    why_not_granted,
+)
 from spliceproxy.settings.mirror import parse_mirror
 
 
@@ -34,6 +39,15 @@ def test_what_is_listed_is_granted_and_nothing_else() -> None:
         assert why_not_granted(parse_mirror(f"file:{directory}"), grants), directory
     for mirror in ("tcp://h:1", "unix:/srv/looks/x", "null:"):
         assert why_not_granted(parse_mirror(mirror), grants), mirror
+
+
+def test_mirrors_by_tls_cannot_be_attached() -> None:
+    """Whatever is granted: a worker can't read the files of certificates."""
+    grants = [*DEFAULT_GRANTS, AttachGrant("tls")]
+    why = why_not_granted(parse_mirror("tls://h:1"), grants)
+    assert why == "tls: cannot be attached: add the mirror to the configuration, and reload"
+    with pytest.raises(ValueError, match="'tls' is nothing to attach: expected file:/DIRECTORY"):
+        parse_grant("tls")
 
 
 def test_a_granted_directory_is_the_one_that_its_links_lead_to(tmp_path: Path) -> None:

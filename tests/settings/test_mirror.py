@@ -18,6 +18,7 @@ from spliceproxy.settings.mirror_kinds.capture import CaptureOptions
 from spliceproxy.settings.mirror_kinds.exec import SHELL, ExecSettings
 from spliceproxy.settings.mirror_kinds.file import FileOptions
 from spliceproxy.settings.mirror_kinds.retention import KeepFree, Retention
+from spliceproxy.settings.mirror_kinds.stream import DialOption, StreamOptions
 from spliceproxy.settings.mirror_kinds.table import KINDS
 from spliceproxy.settings.units import format_size
 
@@ -172,6 +173,15 @@ WRONG = [
     ("tcp://h:0", "1 to 65535"),
     ("tcp://::1:80", r"\[::1\]:80"),
     ("tcp://user@h:80", "not a host name"),
+    ("tls:h:1", "expected tls://HOST:PORT"),
+    ("tls://h", "no port: expected HOST:PORT or"),
+    ("tls://h:1?verify=no", "verify='no' is not understood: expected true or false"),
+    ("tls://h:1?verify=false&ca=/x", "ca has no effect with verify=false: expected it to be left"),
+    ("tls://h:1?key=/x", "key has no effect with no certificate"),
+    ("tls://h:1?ca=", "not the path of a file"),
+    ("tls://h:1?name=a_b!", "not a host name"),
+    ("tls://h:1?answers=capture:/x&direction=both", "answers are those to requests"),
+    ("tcp://h:1?ca=/x", "option 'ca' is not for tcp"),
     ("null:x", "nothing stands behind"),
     ("exec:", "command is empty"),
     ("exec: ", "command is empty"),
@@ -252,9 +262,9 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
     address: Address | None = None
     command: tuple[str, ...] = ()
     shell = kind == "exec" and draw(st.booleans())
-    if kind == "tcp":
+    if kind in {"tcp", "tls"}:
         address = draw(addresses)
-        target, text = str(address), f"tcp://{address}"
+        target, text = str(address), f"{kind}://{address}"
     elif kind == "exec":
         command = (draw(words.filter(bool)), *draw(st.lists(words, max_size=3)))
         text = "exec:" + _escape_command(shlex.join(command))
@@ -273,6 +283,9 @@ def mirrors(draw: st.DrawFn) -> tuple[str, MirrorSettings]:
         options |= more
     if kind == "capture":
         more, fields["own"] = draw(_capture_options())
+        options |= more
+    if kind == "tls":
+        more, fields["own"] = draw(_tls_options())
         options |= more
     if kind == "exec":
         options["shell"] = "yes" if shell else "no"
@@ -326,6 +339,22 @@ def _file_options(draw: st.DrawFn) -> tuple[dict[str, str], FileOptions]:
 
 
 @st.composite
+def _tls_options(draw: st.DrawFn) -> tuple[dict[str, str], StreamOptions]:
+    path = draw(st.sampled_from(["/etc/ssl/a.pem", "b c.pem", "/d&e=f?g.pem"]))
+    possible: list[tuple[str, Any, str]] = [
+        ("ca", path, path),
+        ("name", "db.example.org", "db.example.org"),
+        ("certificate", path, path),
+    ]
+    if draw(st.booleans()):
+        possible[0] = ("verify", draw(st.booleans()), "")
+    chosen = [one for one in possible if draw(st.booleans())]
+    dial = [DialOption(n, value, text or str(value).lower()) for n, value, text in chosen]
+    options = {one.name: quote(one.written) for one in dial}
+    return options, StreamOptions(tls=tuple(dial))
+
+
+@st.composite
 def _capture_options(draw: st.DrawFn) -> tuple[dict[str, str], CaptureOptions]:
     options, kept = draw(_file_options())
     size, age_s = draw(st.integers(1 << 20, 1 << 40)), draw(st.integers(1, 86400))
@@ -346,6 +375,7 @@ nearly: list[Callable[[str], str]] = [
         "tcp://",
         "tcp://[",
         "tcp://h:1?",
+        "tls://h:1?ca=",
         "unix:",
         "exec:",
         "exec:a?",
@@ -368,6 +398,6 @@ def test_any_text_is_a_mirror_or_refused_in_one_line(text: str) -> None:
         message = mirror.target
         assert text.startswith(mirror.text)
         assert (mirror.kind == "exec") == bool(mirror.command)
-        assert (mirror.kind in {"tcp", "unix"}) == (mirror.address is not None)
+        assert (mirror.kind in {"tcp", "tls", "unix"}) == (mirror.address is not None)
     assert message.isprintable()
     assert len(message) < 300

@@ -3,9 +3,9 @@ import os
 import pytest
 from pydantic import ValidationError
 
+from spliceproxy.kernel.cpus import usable_cpus
 from spliceproxy.settings.address import TcpAddress, UnixAddress
 from spliceproxy.settings.backend import BackendSettings
-from spliceproxy.settings.bounds import usable_cpus
 from spliceproxy.settings.listen import ListenSettings
 from spliceproxy.settings.proxy import RouteSettings, Settings
 from spliceproxy.settings.single_route import Options, override, single_route

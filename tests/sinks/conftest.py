@@ -6,11 +6,13 @@ from tests.proxy.conftest import log_has_its_defaults, no_descriptor_is_left_ope
 from tests.sinks.leftovers import no_thread_and_no_process_is_left
 from tests.sinks.places import KINDS, Place, make_place
 from tests.sinks.toy import TOY, ToyPlace, register
+from tests.tls.certificates import trusted
 
 __all__ = [
     "log_has_its_defaults",
     "no_descriptor_is_left_open",
     "no_thread_and_no_process_is_left",
+    "trusted",
 ]
 
 

@@ -1,7 +1,7 @@
 """The places that mirrors copy to, one for each kind of sink, played by the test."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +13,8 @@ from spliceproxy.formats.capture.names import parse_segment_name
 from tests.proxy.peer import Acceptor, End, Peer
 from tests.streams import KERNEL_CHOICE, Buffers
 
-Kind = Literal["file", "capture", "tcp", "unix", "exec", "null"]
-KINDS: tuple[Kind, ...] = ("file", "capture", "tcp", "unix", "exec", "null")
+Kind = Literal["file", "capture", "tcp", "tls", "unix", "exec", "null"]
+KINDS: tuple[Kind, ...] = ("file", "capture", "tcp", "tls", "unix", "exec", "null")
 
 
 class Place:
@@ -113,11 +113,17 @@ class CommandPlace(Place):
 
 
 class SocketPlace(Place):
-    """A listener, TCP or Unix, that keeps what its first connection brings."""
+    """A listener, TCP, Unix, or by TLS, that keeps what its first connection brings."""
 
     def __init__(
-        self, path: Path | None = None, buffers: Buffers = KERNEL_CHOICE, *, held: bool = False
+        self,
+        path: Path | None = None,
+        buffers: Buffers = KERNEL_CHOICE,
+        *,
+        held: bool = False,
+        scheme: Literal["tcp", "tls"] = "tcp",
     ) -> None:
+        self._scheme = scheme
         self._path = path
         self._buffers = buffers
         self._data = b""
@@ -132,7 +138,7 @@ class SocketPlace(Place):
         address = ("127.0.0.1", 0) if self._path is None else str(self._path)
         acceptor = Acceptor(address, self._buffers, 16)
         if not isinstance(acceptor.address, str):
-            self.text = f"tcp://127.0.0.1:{acceptor.address[1]}"
+            self.text = f"{self._scheme}://127.0.0.1:{acceptor.address[1]}"
         peers: list[Peer] = []
         try:
             async with trio.open_nursery() as nursery:
@@ -150,8 +156,12 @@ class SocketPlace(Place):
     async def _receive(self, acceptor: Acceptor, peers: list[Peer]) -> None:
         peer = await acceptor.accept()
         peers.append(peer)
-        await self._go.wait()
-        self._data, self.end = await peer.receive_rest()
+        self.end = "reset"
+        with suppress(ConnectionError):
+            if self._scheme == "tls":
+                await peer.speak_tls(server_side=True)
+            await self._go.wait()
+            self._data, self.end = await peer.receive_rest()
         peer.close()
         self._done.set()
 
@@ -173,4 +183,4 @@ def make_place(
     if kind == "null":
         return NullPlace()
     path = directory / "mirror.sock" if kind == "unix" else None
-    return SocketPlace(path, buffers, held=held)
+    return SocketPlace(path, buffers, held=held, scheme="tls" if kind == "tls" else "tcp")

@@ -10,14 +10,20 @@ import trio
 from spliceproxy.ipc.shared_table import private_row
 from spliceproxy.kernel.pipes import PipePool
 from spliceproxy.loop.reactor import Reactor
-from spliceproxy.settings.mirror import parse_mirror
+from spliceproxy.settings.mirror import MirrorSettings, parse_mirror
+from spliceproxy.settings.mirror_kinds.table import KINDS
+from spliceproxy.settings.tls import TlsDial
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.connection_facts import ConnectionFacts
 from spliceproxy.sinks.mirrors import Mirror, Mirrors
+from spliceproxy.sinks.sink import MirrorPeer
 from spliceproxy.sinks.tapped_connection import TappedConnection
 from spliceproxy.tap.fan_out import Tap
-from spliceproxy.upstream.resolved import resolve_mirrors
+from spliceproxy.tls.dialer import TlsDialer
+from spliceproxy.tls.handshake_turns import HandshakeTurns
+from spliceproxy.upstream.resolved import Resolved, resolve_mirrors
 from tests.proxy.relay import eventually
+from tests.tls.authority import client_tls
 
 Mode = Literal["pipe", "bytes"]
 MODES: tuple[Mode, ...] = ("pipe", "bytes")
@@ -144,6 +150,19 @@ class Rig:
         self._pool.close()
 
 
+def make_peer(
+    mirror: MirrorSettings, addresses: Resolved | None, reactor: Reactor
+) -> MirrorPeer | None:
+    """Whom a mirror connects to, and what it speaks TLS with."""
+    if addresses is None:
+        return None
+    options = KINDS[mirror.kind].tls_options(mirror)
+    if options is None:
+        return MirrorPeer(addresses.targets)
+    tls = client_tls(TlsDial(**options), str(addresses.address))
+    return MirrorPeer(addresses.targets, TlsDialer(reactor, HandshakeTurns(reactor), tls))
+
+
 @asynccontextmanager
 async def rig(
     *texts: str,
@@ -160,7 +179,7 @@ async def rig(
     backends = resolve_mirrors(settings)
     reactor = Reactor()
     placed = [
-        (mirror, None if addresses is None else addresses.targets, private_row("order").cells)
+        (mirror, make_peer(mirror, addresses, reactor), private_row("order").cells)
         for mirror, addresses in zip(settings, backends, strict=True)
     ]
     mirrors = Mirrors(reactor, budget_bytes, bytes(32))

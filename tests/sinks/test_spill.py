@@ -17,7 +17,7 @@ from tests.sinks.places import Kind, Place, make_place
 from tests.sinks.rig import MODES, Mode, Rig, rig
 from tests.streams import Buffers
 
-SPILLING: tuple[Kind, ...] = ("tcp", "unix", "exec")
+SPILLING: tuple[Kind, ...] = ("tcp", "tls", "unix", "exec")
 BUFFER_BYTES = 64 << 10
 
 

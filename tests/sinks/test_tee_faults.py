@@ -45,7 +45,7 @@ async def offer_ten(mirrored: Rig, size: int) -> bytes:
 
 @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
 @pytest.mark.parametrize("number", [1, 4])
-@pytest.mark.parametrize("kind", ["tcp", "unix", "exec"])
+@pytest.mark.parametrize("kind", ["tcp", "tls", "unix", "exec"])
 async def test_a_short_tee_ends_the_copy_behind_what_was_copied(
     kind: Kind, number: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

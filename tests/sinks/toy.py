@@ -21,7 +21,7 @@ from spliceproxy.sinks import kinds
 from spliceproxy.sinks.branch import Branch
 from spliceproxy.sinks.disk import Disk
 from spliceproxy.sinks.outlet import Outlet
-from spliceproxy.sinks.sink import Medium, Sink, Targets
+from spliceproxy.sinks.sink import Medium, MirrorPeer, Sink
 from tests.sinks.places import Place
 
 TOY = "toy"
@@ -57,9 +57,9 @@ class ToySink(Sink):
     left_behind: ClassVar[list[str]] = []
 
     def __init__(
-        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, targets: Targets | None
+        self, settings: MirrorSettings, reactor: Reactor, disk: Disk, peer: MirrorPeer | None
     ) -> None:
-        super().__init__(settings, reactor, disk, targets)
+        super().__init__(settings, reactor, disk, peer)
         self.fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.count = 0
 

@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
+import pytest
 import trustme
 
 
@@ -30,6 +31,12 @@ def authority() -> str:
 def certificate() -> str:
     """The file of a certificate for `localhost`, with its key."""
     return str(_directory() / "localhost.pem")
+
+
+@pytest.fixture(autouse=True)
+def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authority is one of the system's, as OpenSSL finds them."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority())
 
 
 @functools.cache

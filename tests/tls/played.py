@@ -50,6 +50,11 @@ class PlayedTls(TlsSocket):
         if not self.say_goodbye():
             trio.lowlevel.spawn_system_task(self._finish)
 
+    def shutdown_tls(self) -> None:
+        """End the stream of TLS, and not that of TCP, which may stay open for long."""
+        self._is_shut = True
+        self.shutdown(socket.SHUT_WR)
+
     async def _finish(self) -> None:
         with suppress(OSError):
             while self.fileno() >= 0 and not self.say_goodbye():

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from spliceproxy.tls.certificate_files import (
 )
 from spliceproxy.tls.file_problem import TlsFileError
 from tests.tls.authority import Authority, Pair, server_tls, write_secret
+from tests.tls.revoking_authority import RevokingAuthority
 
 
 def read(pair: Pair) -> CertificateFiles:
@@ -144,6 +146,97 @@ def test_a_directory_has_certificates_in_each_of_their_layouts(
     assert all(watched.values())
     assert str(directory) in watched
     assert str(directory / "certbot.example" / "fullchain.pem") in watched
+
+
+def test_keys_of_a_directory_are_looked_at_as_all(authority: Authority, tmp_path: Path) -> None:
+    """Also one that is no more than a link, as certbot's are: what counts is the file itself."""
+    live, archive = tmp_path / "live" / "a.example", tmp_path / "archive"
+    live.mkdir(parents=True)
+    archive.mkdir()
+    pair = authority.issue("a.example")
+    Path(pair.certificate).rename(archive / "fullchain1.pem")
+    key = Path(pair.key).rename(archive / "privkey1.pem")
+    (live / "fullchain.pem").symlink_to(archive / "fullchain1.pem")
+    (live / "privkey.pem").symlink_to(key)
+    settings = TlsListen(certificate=str(tmp_path / "live"))
+    assert read_server_files(settings).certificates[0].key
+    key.chmod(0o644)
+    problem = refused(settings)
+    assert problem.path == ("certificate",)
+    assert f"everybody may read the key in {live / 'privkey.pem'}" in problem.message
+
+
+def test_a_key_beside_others_of_a_directory(authority: Authority, tmp_path: Path) -> None:
+    """HAProxy's layout: the key is in the certificate's file."""
+    pair, directory = authority.issue("both.example"), tmp_path / "certs"
+    directory.mkdir()
+    content = Path(pair.certificate).read_bytes() + Path(pair.key).read_bytes()
+    write_secret(directory / "both.pem", content)
+    (directory / "both.pem").chmod(0o604)
+    assert "everybody may read" in refused(TlsListen(certificate=str(directory))).message
+
+
+def test_a_linked_key_that_others_may_read(authority: Authority, tmp_path: Path) -> None:
+    pair, link = authority.issue("localhost"), tmp_path / "link.key"
+    link.symlink_to(pair.key)
+    settings = TlsListen(certificate=pair.certificate, key=str(link))
+    assert read_server_files(settings).certificates[0].key
+    Path(pair.key).chmod(0o644)
+    assert refused(settings).path == ("key",)
+
+
+def test_the_key_of_a_client_certificate_is_looked_at_too(authority: Authority) -> None:
+    pair = authority.issue("client")
+    Path(pair.key).chmod(0o644)
+    with pytest.raises(TlsFileError, match="everybody may read") as caught:
+        read_client_files(TlsDial(certificate=pair.certificate, key=pair.key))
+    assert caught.value.path == ("key",)
+
+
+def test_no_refusal_tells_of_a_key(authority: Authority, tmp_path: Path) -> None:
+    """Neither in its message, nor in what a traceback of it would show."""
+    pair, other = authority.issue("localhost"), authority.issue("b", file="b")
+    secret = Path(pair.key).read_text().splitlines()[1]
+    broken = tmp_path / "broken.key"
+    write_secret(broken, Path(pair.key).read_bytes().replace(b"A", b"B"))
+    for settings in (
+        TlsListen(certificate=other.certificate, key=pair.key),
+        TlsListen(certificate=pair.certificate, key=str(broken)),
+        TlsListen(certificate=pair.key, key=pair.key),
+    ):
+        problem = refused(settings)
+        said = "".join(traceback.format_exception(problem)) + repr(problem)
+        assert secret not in said
+        assert "PRIVATE" not in said
+
+
+def test_a_certificate_among_what_is_revoked_is_refused(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """OpenSSL would believe whoever it has signed."""
+    made = RevokingAuthority(tmp_path)
+    made.issue("bad")
+    made.revoke("bad")
+    pair, mixed, none = authority.issue("localhost"), tmp_path / "mixed", tmp_path / "none"
+    lists = Path(made.path("crl.pem")).read_bytes()
+    for kind in (b"CERTIFICATE", b"TRUSTED CERTIFICATE", b"X509 CERTIFICATE"):
+        own = Path(made.path("ca.pem")).read_bytes()
+        mixed.write_bytes(lists + own.replace(b"CERTIFICATE", kind))
+        problem = refused(revoking(pair, authority, mixed))
+        assert problem.path == ("crl",)
+        assert problem.message == (
+            f"{mixed} has a certificate, which would become an authority: expected lists of "
+            "revoked certificates (X509 CRL) alone"
+        )
+    none.write_bytes(b"nothing")
+    assert "has no list of revoked" in refused(revoking(pair, authority, none)).message
+    mixed.write_bytes(b"for humans:\n" + lists + lists)
+    server_tls(revoking(pair, authority, mixed))
+
+
+def revoking(pair: Pair, authority: Authority, lists: Path) -> TlsListen:
+    ca = authority.path
+    return TlsListen(certificate=pair.certificate, key=pair.key, client_ca=ca, crl=str(lists))
 
 
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:

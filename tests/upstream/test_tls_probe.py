@@ -1,12 +1,14 @@
 """One check of a backend that speaks TLS."""
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 
 import pytest
 import trio
 
+from spliceproxy.errors import quote
 from spliceproxy.ipc.shared_table import SharedTable
 from spliceproxy.kernel.addresses import SocketAddress
 from spliceproxy.loop.reactor import Reactor
@@ -18,6 +20,7 @@ from spliceproxy.tls.client_context import ClientTls
 from spliceproxy.tls.dialer import TlsDialer
 from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.start_tls import make_start_tls
+from spliceproxy.tls.tls_errors import TlsError
 from spliceproxy.upstream.backend import Backend
 from spliceproxy.upstream.group import Member
 from spliceproxy.upstream.health import judging
@@ -101,6 +104,27 @@ async def test_a_backend_without_tls(listener: socket.socket, dialer: TlsDialer)
             nursery.start_soon(speak_otherwise)
             found = await probe(at(listener, dialer), CHECK)
     assert found == "backend_not_tls 'wrong version number'"
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["name", "authority"])
+async def test_a_backend_that_is_not_believed(listener: socket.socket, trusted: bool) -> None:
+    """It is down, with what OpenSSL says of its certificate."""
+
+    async def show_certificate() -> None:
+        async with accepted(listener) as peer:
+            with pytest.raises(TlsError, match="tls_alert"):
+                await peer.speak_tls(server_side=True)
+
+    context = client_context() if trusted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls = ClientTls(context, "other.example" if trusted else "localhost")
+    with trio.fail_after(10), closing(Reactor()) as reactor:
+        dialer = TlsDialer(reactor, HandshakeTurns(reactor), tls)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(show_certificate)
+            found = await probe(at(listener, dialer), CHECK)
+    why = "Hostname mismatch, certificate is not valid for 'other.example'."
+    told = why if trusted else "unable to get local issuer certificate"
+    assert found == f"backend_bad_certificate {quote(told)}"
 
 
 async def test_a_backend_that_says_nothing(listener: socket.socket, dialer: TlsDialer) -> None:

@@ -9,7 +9,7 @@ import click
 if not __package__:  # started as a file: the repository's root is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench.commands import mirror, origin, proxy, replay, scrape, tls, transfer
+from tools.bench.commands import handshakes, mirror, origin, proxy, replay, scrape, tls, transfer
 
 
 @click.group()
@@ -18,6 +18,7 @@ def main() -> None:
 
 
 main.add_command(proxy.command, "proxy")
+main.add_command(handshakes.command, "handshakes")
 main.add_command(mirror.command, "mirror")
 main.add_command(origin.command, "origin")
 main.add_command(replay.command, "replay")

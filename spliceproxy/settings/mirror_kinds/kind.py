@@ -50,6 +50,8 @@ class MirrorKind(ABC):
 
     granted: ClassVar[bool] = False
     """Operators may attach it to a running proxy, if the configuration does not say otherwise."""
+    is_attachable: ClassVar[bool] = True
+    """Nobody can grant it otherwise: what it takes is read at a start or reload alone."""
     is_directory: ClassVar[bool] = False
     """The target is a directory: what may be attached are those below one that is granted."""
     starts_programs: ClassVar[bool] = False
@@ -82,6 +84,10 @@ class MirrorKind(ABC):
 
     def where_answers_go(self, mirror: "MirrorSettings") -> str | None:
         """Return the target of the mirror that is to record its answers; None: nobody does."""
+        return None
+
+    def tls_options(self, mirror: "MirrorSettings") -> dict[str, Any] | None:
+        """Return the fields of `TlsDial` by which its peer is spoken to; None: without TLS."""
         return None
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:

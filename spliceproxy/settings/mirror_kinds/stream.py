@@ -1,9 +1,9 @@
-"""What `tcp:` and `unix:` have alike: a peer that may answer, and where its answers go."""
+"""What `tcp:`, `tls:` and `unix:` have alike: a peer that may answer, and where its answers go."""
 
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spliceproxy.errors import quote
 from spliceproxy.settings.mirror_kinds.capture import CaptureKind
@@ -19,13 +19,25 @@ _PREFIX = f"{CaptureKind.name}:"
 
 
 @dataclass(frozen=True, slots=True)
-class StreamOptions:
-    """What only these kinds have, where answers are not discarded."""
+class DialOption:
+    """How TLS is spoken, in one respect."""
 
-    answers: str
-    """The directory of the capture that they are recorded in."""
-    written: str
+    name: str
+    value: Any
+    written: Any
+    """The value as the user wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What only these kinds have."""
+
+    answers: str | None = None
+    """The directory of the capture that answers are recorded in; None: they are discarded."""
+    written: str = ""
     """The same as the user wrote it."""
+    tls: tuple[DialOption, ...] = ()
+    """How TLS is spoken with the peer, if it is."""
 
 
 def _parse_answers(text: str) -> StreamOptions:
@@ -39,10 +51,10 @@ class StreamKind(MirrorKind, ABC):
 
     granted = True
     overflows = ("detach", "spill", "block")  # a stream cannot have a hole that nobody would see
-    options = {"answers": Option("answers", _parse_answers)}  # noqa: RUF012
+    options: ClassVar[Mapping[str, Option]] = {"answers": Option("answers", _parse_answers)}
 
     def take_own(self, options: dict[str, Any]) -> StreamOptions | None:
-        """Take the own options out of those that were given."""
+        """Take the own options out of those that were given; None: there are none."""
         own: StreamOptions | None = options.pop("answers", None)
         return own
 
@@ -60,9 +72,9 @@ class StreamKind(MirrorKind, ABC):
 
     def reserved_options(self, mirror: "MirrorSettings") -> list[str]:
         """See `MirrorKind.reserved_options`."""
-        return [] if mirror.own is None else ["answers"]
+        return [] if self.where_answers_go(mirror) is None else ["answers"]
 
     def write_options(self, mirror: "MirrorSettings") -> dict[str, Any]:
         """See `MirrorKind.write_options`."""
         own: StreamOptions | None = mirror.own
-        return {} if own is None else {"answers": own.written}
+        return {} if own is None or own.answers is None else {"answers": own.written}

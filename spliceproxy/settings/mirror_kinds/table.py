@@ -10,11 +10,20 @@ from spliceproxy.settings.mirror_kinds.file import FileKind
 from spliceproxy.settings.mirror_kinds.kind import MirrorKind
 from spliceproxy.settings.mirror_kinds.null import NullKind
 from spliceproxy.settings.mirror_kinds.tcp import TcpKind
+from spliceproxy.settings.mirror_kinds.tls import TlsKind
 from spliceproxy.settings.mirror_kinds.unix import UnixKind
 
 KINDS: dict[str, MirrorKind] = {
     kind.name: kind
-    for kind in (FileKind(), CaptureKind(), TcpKind(), UnixKind(), ExecKind(), NullKind())
+    for kind in (
+        FileKind(),
+        CaptureKind(),
+        TcpKind(),
+        TlsKind(),
+        UnixKind(),
+        ExecKind(),
+        NullKind(),
+    )
 }
 
 

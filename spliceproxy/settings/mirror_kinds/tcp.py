@@ -18,7 +18,7 @@ class TcpKind(StreamKind):
         """See `MirrorKind.parse_sink`."""
         authority = text.removeprefix("//")
         if authority == text or not authority or "/" in authority:
-            raise ValueError("expected tcp://HOST:PORT, as in tcp://127.0.0.1:514")
+            raise ValueError(f"expected {self.form}, as in {self.name}://127.0.0.1:514")
         # RFC 6874: how URLs write fe80::1%eth0
         address = parse_tcp(authority.replace("%25", "%"))
         return SinkSettings(str(address), address, own=self.take_own(options))

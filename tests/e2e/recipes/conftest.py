@@ -51,11 +51,12 @@ def shell_of_postgresql(program: Callable[[str], str], tmp_path: Path) -> Iterat
         directory = Path(temporary)
         if os.geteuid() == 0:
             directory.chmod(0o711)
-            for name in ("old", "new"):
+            for name in ("old", "new", "db"):
                 subprocess.run(["install", "-d", "-o", "postgres", directory / name], check=True)
             other = "setpriv --reuid=postgres --regid=postgres --clear-groups"
             for name, path in zip(names, paths, strict=True):
-                (tmp_path / name).write_text(f'#!/bin/sh\nexec {other} {path} "$@"\n')
+                given = f"chown -R postgres {directory}/db"  # what a recipe puts there
+                (tmp_path / name).write_text(f'#!/bin/sh\n{given}\nexec {other} {path} "$@"\n')
                 (tmp_path / name).chmod(0o755)
         with opened(directory, tmp_path) as shell:
             yield shell

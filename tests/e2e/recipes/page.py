@@ -1,12 +1,14 @@
-"""What docs/capture-recipes.md has to be typed, recipe by recipe, and what it shows as output."""
+"""What pages of recipes have to be typed, recipe by recipe, and what they show as output."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.docs.commands import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "capture-recipes.md"
+CAPTURES = REPOSITORY / "docs" / "capture-recipes.md"
+TLS = REPOSITORY / "docs" / "tls-setups.md"
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,10 @@ class Recipe:
     """Lines of output; a … stands for anything."""
 
 
-def recipes() -> dict[str, Recipe]:
-    """Return all recipes, by their headings."""
+def recipes(page: Path = CAPTURES) -> dict[str, Recipe]:
+    """Return all recipes of a page, by their headings."""
     found = {}
-    for section in PAGE.read_text().split("\n## ")[1:]:
+    for section in page.read_text().split("\n## ")[1:]:
         heading, _, text = section.partition("\n")
         fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
         blocks = tuple(tuple(_commands(body)) for kind, body in fences if kind == "sh")
@@ -32,11 +34,14 @@ def recipes() -> dict[str, Recipe]:
 
 
 def _commands(block: str) -> Iterator[str]:
-    """Divide a block into commands, which may go over lines: by a backslash, or a here-document."""
+    """Divide a block into commands, which may go over lines: by a backslash, a pipe, a
+    here-document, or as a function."""
     lines = iter(block.splitlines())
     for line in lines:
         command = line
-        while command.endswith("\\"):
+        while command.endswith(("\\", "|")):
+            command += "\n" + next(lines)
+        while re.search(r"\{$", line) and not command.endswith("}"):
             command += "\n" + next(lines)
         if here := re.search(r"<<'(\w+)'", line):
             while not command.endswith("\n" + here[1]):

@@ -22,7 +22,9 @@ TIMEOUT_S = 50
 NOTHING: Mapping[str, int] = {}
 DIRECTORY_ON_THE_PAGE = "/tmp/recipe"
 _PORT_ON_THE_PAGE = re.compile(r"\b700\d\b")
-_LISTENS = re.compile(r"(?:--listen|--port) (\d+)")
+_LISTENS = re.compile(r"(?:--listen|--port|-accept|http\.server) (\d+)")
+_ROUTES_FILE = re.compile(r"--config (\S+)")
+_PORT = re.compile(r":(\d{4,5})\b")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Typed:
     status: int
     output: str
     """What it has written to both outputs by then."""
+    log: Path
+    """What it writes to them; it may go on in the background."""
 
 
 class RecipeShell:
@@ -80,9 +84,9 @@ class RecipeShell:
         assert readable, f"{command}: nothing within {TIMEOUT_S} s: {log.read_text()}"
         status = os.read(self._statuses, 100)
         assert status, f"{command}: the shell has ended: {log.read_text()}"
-        if command.endswith("&") and (port := _LISTENS.search(command)):
+        if command.endswith("&") and (port := _listens(command)):
             wait_until(lambda: is_listening(int(port[1])), TIMEOUT_S, f"{command}: it listens")
-        done = Typed(command, at_ns, int(status), log.read_text(errors="replace"))
+        done = Typed(command, at_ns, int(status), log.read_text(errors="replace"), log)
         self.typed.append(done)
         return done
 
@@ -103,13 +107,17 @@ class RecipeShell:
 
     def check_shown(self, recipe: Recipe) -> None:
         """See that the output that the page shows has come."""
-        output = "\n".join(each.output for each in self.typed)
+        output = "\n".join(each.log.read_text(errors="replace") for each in self.typed)
         missing = [line for line in recipe.shown if not is_shown(self.here(line), output)]
         assert not missing, output
 
     def outputs(self, begin: str) -> list[str]:
         """Return what commands have written that begin so."""
         return [each.output for each in self.typed if each.command.startswith(begin)]
+
+    def logs(self, begin: str) -> list[str]:
+        """Return what commands have written by now that begin so."""
+        return [each.log.read_text() for each in self.typed if each.command.startswith(begin)]
 
     def _write(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -134,6 +142,13 @@ class RecipeShell:
     def _daemons(self) -> list[int]:
         """Return those that have left the shell: by the files that they keep their ids in."""
         return [int(path.read_text().split()[0]) for path in self.directory.glob("*/*.pid")]
+
+
+def _listens(command: str) -> re.Match[str] | None:
+    """Return the port that a command listens on; a routes file begins with it."""
+    if file := _ROUTES_FILE.search(command):
+        return _PORT.search(Path(file[1]).read_text())
+    return _LISTENS.search(command)
 
 
 def _descendants(pid: int) -> list[int]:

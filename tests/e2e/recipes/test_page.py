@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from .page import is_shown, recipes
+from .page import CAPTURES, TLS, is_shown, recipes
 
 
-def test_each_recipe_has_a_test() -> None:
+@pytest.mark.parametrize(
+    ("page", "call"), [(CAPTURES, "recipes()"), (TLS, "recipes(TLS)")], ids=["captures", "tls"]
+)
+def test_each_recipe_has_a_test(page: Path, call: str) -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*_recipe.py"))
-    assert len(recipes()) > 5
-    for heading, recipe in recipes().items():
-        assert f'recipes()["{heading}"]' in tests
+    assert len(recipes(page)) > 5
+    for heading, recipe in recipes(page).items():
+        assert f'{call}["{heading}"]' in tests
         assert recipe.blocks
 
 

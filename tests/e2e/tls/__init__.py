@@ -1,0 +1,1 @@
+"""Foreign programs that speak TLS with the proxy."""
