@@ -114,12 +114,11 @@ class Decryption:
                 break
             self._incoming.write(self._encrypted[start : min(end, count)])
             self._skip_bytes, start = max(end - count, 0), end
-            if end <= count:
-                taken = self._read_into(size)
-                size += taken
-                without_bytes += not taken
-                if without_bytes > _MOST_RECORDS:
-                    self.break_off("too many records without bytes")
+            taken = self._read_into(size)  # of a part, too: its header may be none
+            size += taken
+            without_bytes += not taken
+            if without_bytes > _MOST_RECORDS:
+                self.break_off("too many records without bytes")
         self._held = bytes(self._encrypted[start:count])
         return size
 

@@ -24,8 +24,7 @@ from spliceproxy.tls.decryption import (
 from spliceproxy.tls.server_contexts import NamedConnection
 from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
 
-_CHANGE_CIPHER_SPEC = 20  # content types, and what all versions begin with: RFC 8446, section 5.1
-_MAJOR_VERSION = 3
+_MAJOR_VERSION = 3  # of every record of all versions (RFC 8446, section 5.1)
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
 MOST_AT_ONCE_BYTES = 7 * RECORD_BYTES
@@ -172,10 +171,7 @@ class TlsSocket(Socket):
         return select.EPOLLIN | select.EPOLLOUT if self._unsent else select.EPOLLIN
 
     def _take_of_handshake(self) -> bool:
-        """Take the rest of a record, or a part of what cannot be one; False: more is to come.
-
-        A change of ciphers is taken together with the record behind it, which it announces.
-        """
+        """Take the rest of a record, or a part of what cannot be one; False: more is to come."""
         record = self._record
         while True:
             wanted = HEADER_BYTES - len(record)
@@ -194,12 +190,11 @@ class TlsSocket(Socket):
             record += data
             if len(record) < HEADER_BYTES:
                 continue
-            kind, length = record[0], int.from_bytes(record[3:5], "big")
+            length = int.from_bytes(record[3:5], "big")
             if len(record) == HEADER_BYTES + length:
                 record.clear()
-                if kind != _CHANGE_CIPHER_SPEC:
-                    return True
-            elif record[1] != _MAJOR_VERSION or length > RECORD_BYTES:
+                return True
+            if record[1] != _MAJOR_VERSION or length > RECORD_BYTES:
                 return True  # OpenSSL says what is wrong with it
 
     def _send_alert(self) -> None:
