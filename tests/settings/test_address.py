@@ -150,7 +150,7 @@ names = st.from_regex(r"\A([a-z]([a-z0-9-]{0,20}[a-z0-9])?\.){0,3}[a-z]{1,10}\Z"
     lambda name: name not in FORMS
 )
 paths = st.text(min_size=1, max_size=40).filter(
-    lambda path: path.isprintable() and len(os.fsencode(path)) <= 107
+    lambda path: path.isprintable() and len(os.fsencode(path)) <= 107 and path != "@"
 )
 hosts = st.one_of(names, st.ip_addresses().map(str))
 addresses = st.one_of(st.builds(TcpAddress, hosts, ports), st.builds(UnixAddress, paths))

@@ -97,4 +97,5 @@ def test_a_server_that_wants_a_certificate_gets_none(
     with pytest.raises(pytest.fail.Exception, match=r"reset by peer|closed the connection"):
         run([program("redis-cli"), "-p", str(proxy.port), "PING"])
     (line,) = proxy.log.wait("connection")
-    assert line["reason"] == "backend_tls_broken"
+    # The alert, unless the reset that the server sends behind it has overtaken it.
+    assert line["reason"] in {"backend_tls_broken", "backend_reset"}
