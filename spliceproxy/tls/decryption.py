@@ -50,6 +50,7 @@ class Decryption:
         "_encrypted",
         "_held",
         "_incoming",
+        "_is_answer",
         "_skip_bytes",
         "_tls",
         "_why",
@@ -64,6 +65,7 @@ class Decryption:
         self._skip_bytes = 0  # of the record that was received in part
         self._held = b""  # a part of the next one's header
         self._why = ""
+        self._is_answer = False  # what comes now is the peer's answer to a goodbye
         self.end: StreamEnd | None = None
         """How the stream has ended, once it has."""
         self.is_told = False
@@ -86,6 +88,7 @@ class Decryption:
             self._incoming.write_eof()
             return self._read()
         count = len(self._held) + received
+        self._is_answer = False
         if count == self._end_of_record(0, count):  # most messages
             self._skip_bytes, self._held = 0, b""
             self._incoming.write(self._encrypted[:count])
@@ -154,6 +157,13 @@ class Decryption:
         else:
             self.break_off(detail_of(error))
 
+    def goodbye_said(self) -> None:
+        """Take a bare FIN for an end, if it is the next that comes and no record is cut by it.
+
+        Many answer a close_notify so, for RFC 5246 (7.2.1) lets nothing follow it.
+        """
+        self._is_answer = not (self.end or self._skip_bytes or self._held)
+
     def break_off(self, why: str) -> None:
         """Take nothing more, unless there is an end already."""
         if self.end is None:
@@ -169,7 +179,7 @@ class Decryption:
         if self.end is StreamEnd.TRUNCATED and write_error:
             # Whoever is told of a reset first takes it away: the read sees an end of stream then.
             raise OSError(write_error, os.strerror(write_error))
-        if self.end is StreamEnd.TRUNCATED:
+        if self.end is StreamEnd.TRUNCATED and not self._is_answer:
             raise OSError(errno.ENODATA, "the peer has closed without a close_notify")
         if self.end is StreamEnd.BROKEN:
             raise OSError(errno.EBADMSG, self._why)

@@ -320,6 +320,7 @@ class TlsSocket(Socket):
         """
         if not self._is_closing:
             self._is_closing = True
+            self._decryption.goodbye_said()
             unread = self._incoming.read()  # which unwrap would look at
             with suppress(ssl.SSLError):  # WANT_READ: it is said; else nobody is there to hear it
                 self.tls.unwrap()

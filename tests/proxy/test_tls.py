@@ -182,6 +182,31 @@ async def test_an_end_without_a_goodbye_is_no_end(side: str) -> None:
         assert (line["reason"], line["closed_by"]) == (f"{side}_tls_truncated", side)
 
 
+@pytest.mark.parametrize("side", ["client", "backend"])
+async def test_a_goodbye_may_be_answered_without_one(side: str) -> None:
+    async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+        cuts, ends = (await proxied.connect()).ends(side)
+        await cuts.send(b"all of it")
+        assert await ends.receive_exactly(9) == b"all of it"
+        ends.finish()
+        assert await cuts.receive_rest() == (b"", "eof")
+        socket.SocketType.shutdown(cuts.sock, socket.SHUT_WR)
+        assert await ends.receive_rest() == (b"", "eof")
+        assert (await proxied.line())["reason"] == "closed"
+
+
+@pytest.mark.parametrize("side", ["client", "backend"])
+async def test_what_comes_after_a_goodbye_has_to_have_an_end_of_its_own(side: str) -> None:
+    async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+        cuts, ends = (await proxied.connect()).ends(side)
+        ends.finish()
+        assert await cuts.receive_rest() == (b"", "eof")
+        await cuts.send(b"half an answ")
+        socket.SocketType.shutdown(cuts.sock, socket.SHUT_WR)
+        assert await ends.receive_rest() == (b"half an answ", "reset")
+        assert (await proxied.line())["reason"] == f"{side}_tls_truncated"
+
+
 @pytest.mark.parametrize("tickets", ["true", "false"])
 async def test_a_client_that_only_sends_and_closes(tickets: str) -> None:
     """Tickets that it has not read make a reset of that, by its own kernel (RFC 2525, 2.17)."""

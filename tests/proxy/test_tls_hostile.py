@@ -1,8 +1,10 @@
 """What peers try by TLS, and what it gets them: an end with a name, and nobody else is held up."""
 
+import fcntl
 import gc
 import socket
 import struct
+import termios
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from spliceproxy.tls.handshake_turns import HandshakeTurns
 from spliceproxy.tls.tls_socket import TlsSocket
 from tests.descriptors import open_descriptors
 from tests.faults import CrashAt
+from tests.proxy.bookkeeping import live_links
 from tests.proxy.peer import Peer
 from tests.proxy.relay import TLS_MODES, eventually, relay
 from tests.proxy.routed import Routed, routed
@@ -129,6 +132,31 @@ async def test_a_record_that_is_cut_off_is_no_end(side: str, count: int) -> None
         assert await reads.receive_rest() == (b"half an answ", "reset")
         line = await proxied.line()
         assert (line["reason"], line["closed_by"]) == (f"{side}_tls_truncated", side)
+
+
+@pytest.mark.parametrize("side", ["client", "backend"])
+@pytest.mark.parametrize("count", [1, 5, 50])
+async def test_a_record_that_is_cut_off_answers_no_goodbye(side: str, count: int) -> None:
+    async with relay(mode=TLS_MODES["tls-both"]) as proxied:
+        cuts, reads = (await proxied.connect()).ends(side)
+        socket.SocketType.send(cuts.sock, (b"\x17\x03\x03\x00\x64" + bytes(100))[:count])
+        (link,) = live_links(proxied.worker)
+        (theirs,) = [
+            one.sock
+            for one in (link.client, link.backend)
+            if one.sock.getpeername() == cuts.sock.getsockname()
+        ]
+        await eventually(lambda: not open_bytes(theirs))
+        reads.finish()
+        assert await cuts.receive_rest() == (b"", "eof")
+        socket.SocketType.shutdown(cuts.sock, socket.SHUT_WR)
+        assert (await reads.receive_rest())[1] == "reset"
+        assert (await proxied.line())["reason"] == f"{side}_tls_truncated"
+
+
+def open_bytes(sock: socket.SocketType) -> int:
+    """What nobody has read yet."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("side", ["client", "backend"])
