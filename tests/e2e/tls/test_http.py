@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartProxy
+from tests.e2e.nginx import nginx_with
 from tests.e2e.peers import random_bytes, sha256
 from tests.e2e.proxy_command import ProxyCommand
 from tests.e2e.reloading import RoutesFile
 from tests.e2e.servers import run
 from tests.ports import free_port
 from tests.tls.certificates import authority, certificate
-
-from .nginx_peer import nginx_peer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -58,7 +57,7 @@ def origin(
     (it.root / "small").write_bytes(random_bytes(1000))
     (it.root / "large").write_bytes(random_bytes(10 << 20))
     http = HTTP.format(**vars(it), certificate=certificate())
-    with nginx_peer(program, directory, it.tls, http=http):
+    with nginx_with(program("nginx"), directory, it.tls, http=http):
         yield it
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import StartProxy
+from tests.e2e.nginx import nginx_with
 from tests.e2e.peers import Backend, is_ended, random_bytes, receive_exactly, receive_to_end
 from tests.e2e.proxy_command import ProxyCommand
 from tests.e2e.reloading import RoutesFile
@@ -18,7 +19,6 @@ from tests.ports import free_port
 from tests.tls.authority import Authority, Pair
 
 from .haproxy_peer import haproxy_peer
-from .nginx_peer import nginx_peer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -270,7 +270,7 @@ def test_nginx_in_front(
             certificate=site.both("shop.example"),
             version=version,
         )
-        stack.enter_context(nginx_peer(program, site.directory, port, stream=stream))
+        stack.enter_context(nginx_with(program("nginx"), site.directory, port, stream=stream))
         client = stack.enter_context(connected(site.client(), port, "shop.example"))
         name = "{}:{}".format(*client.getsockname())
         server = stack.enter_context(backend.accept())
@@ -311,7 +311,7 @@ def test_nginx_behind(
         version=version,
         does='return "$proxy_protocol_addr $ssl_protocol $ssl_server_name $ssl_client_s_dn"',
     )
-    with nginx_peer(program, site.directory, port, stream=stream):
+    with nginx_with(program("nginx"), site.directory, port, stream=stream):
         backend = by_tls(site, port, "behind.example")
         proxy = start(start_proxy, site, {}, backend | {"send_proxy": header})
         with (
@@ -334,7 +334,7 @@ def test_bytes_through_nginx_behind(start_proxy: StartProxy, program: Program, s
             version="TLSv1.3",
             does=f"proxy_pass {origin.address}",
         )
-        with nginx_peer(program, site.directory, port, stream=stream):
+        with nginx_with(program("nginx"), site.directory, port, stream=stream):
             backend = by_tls(site, port, "behind.example") | {"send_proxy": "v1"}
             proxy = start(start_proxy, site, {}, backend)
             with (
