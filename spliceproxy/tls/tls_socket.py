@@ -14,24 +14,21 @@ from contextlib import suppress
 
 from spliceproxy.kernel.sockets import Socket
 from spliceproxy.tls.decryption import (
-    HEADER_BYTES,
     LEAST_BYTES,
     MOST_BYTES,
     RECORD_BYTES,
     Decryption,
     RecordBuffers,
 )
+from spliceproxy.tls.handshake_records import HandshakeRecords
 from spliceproxy.tls.server_contexts import NamedConnection
-from spliceproxy.tls.tls_errors import FAILED, TlsError, detail_of, failure_of
+from spliceproxy.tls.tls_errors import detail_of, failure_of
 
-_MAJOR_VERSION = 3  # of every record of all versions (RFC 8446, section 5.1)
 _MOST_UNSENT_BYTES = 64 << 10
 """Answers to a peer, such as new keys, that it does not take: 24 bytes each."""
 MOST_AT_ONCE_BYTES = 7 * RECORD_BYTES
 """Encrypted before any of it is sent: all that a copying flow has read. With two calls bulk took a
 tenth more CPU. OpenSSL keeps the memory, and a third more, for as long as the connection."""
-MOST_HANDSHAKE_BYTES = 128 << 10
-"""Of a peer; with the chains of certificates that OpenSSL takes, of 100 KiB (max_cert_list)."""
 
 
 class TlsSocket(Socket):
@@ -52,8 +49,7 @@ class TlsSocket(Socket):
         "_kept",
         "_outgoing",
         "_owed_bytes",
-        "_record",
-        "_taken_bytes",
+        "_records",
         "_unsent",
         "_write_error",
         "room_wanted",
@@ -83,8 +79,7 @@ class TlsSocket(Socket):
             server_hostname=server_hostname,
         )
         """What has been agreed upon with the peer, once it has."""
-        self._record = bytearray()  # the header of the handshake's record that is being read
-        self._taken_bytes = 0
+        self._records = HandshakeRecords()
         self._kept = b""  # read before: see `unread`
         self._unsent = b""
         self._owed_bytes = 0  # plaintext of what is unsent, which `send` has not told of
@@ -151,7 +146,7 @@ class TlsSocket(Socket):
         """
         if self._unsent:
             self.flush()
-        is_to_begin = not (self._taken_bytes or self.tls.server_side)
+        is_to_begin = not (self._records.taken_bytes or self.tls.server_side)
         while not self._is_agreed and (is_to_begin or self._take_of_handshake()):
             is_to_begin = False
             try:
@@ -172,30 +167,18 @@ class TlsSocket(Socket):
 
     def _take_of_handshake(self) -> bool:
         """Take the rest of a record, or a part of what cannot be one; False: more is to come."""
-        record = self._record
+        records = self._records
         while True:
-            wanted = HEADER_BYTES - len(record)
-            if wanted <= 0:
-                wanted += int.from_bytes(record[3:5], "big")
             try:
-                data = super().recv(min(max(wanted, 1), LEAST_BYTES))
+                data = super().recv(records.wanted_bytes)
             except BlockingIOError:
                 return False
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, "closed before the handshake was done")
-            self._taken_bytes += len(data)
-            if self._taken_bytes > MOST_HANDSHAKE_BYTES:
-                raise TlsError(FAILED, "its handshake is too long")
+            is_to_be_read = records.take(data)
             self._incoming.write(data)
-            record += data
-            if len(record) < HEADER_BYTES:
-                continue
-            length = int.from_bytes(record[3:5], "big")
-            if len(record) == HEADER_BYTES + length:
-                record.clear()
+            if is_to_be_read:
                 return True
-            if record[1] != _MAJOR_VERSION or length > RECORD_BYTES:
-                return True  # OpenSSL says what is wrong with it
 
     def _send_alert(self) -> None:
         """Tell the peer what is wrong, if it can be told now."""

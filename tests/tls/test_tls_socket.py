@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from spliceproxy.tls import tls_socket
+from spliceproxy.tls import handshake_records, tls_socket
 from spliceproxy.tls.tls_errors import TlsError
 from spliceproxy.tls.tls_socket import TlsSocket
 from tests.streams import KERNEL_CHOICE, TINY, Buffers, reset, tcp_pair
@@ -233,7 +233,7 @@ def test_a_handshake_takes_nothing_of_what_follows(server_side: bool) -> None:
 
 
 def test_a_handshake_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_socket, "MOST_HANDSHAKE_BYTES", 100)
+    monkeypatch.setattr(handshake_records, "MOST_HANDSHAKE_BYTES", 100)
     peer, ours = plain_pair(KERNEL_CHOICE, server_side=True, version=ssl.TLSVersion.TLSv1_3)
     with peer, closing(ours), pytest.raises(TlsError, match="too long"):
         shake_hands(peer, ours)
