@@ -22,6 +22,7 @@ def test_nothing_is_taken_that_is_behind_a_record(
     waiting, taken = sent + behind, 0
     ends: list[int] = []
     while len(ends) < len(stream):
+        assert taken < len(sent), "more was asked for than the record has"
         most = reader.wanted_bytes
         count = data.draw(st.integers(1, most))
         piece, waiting = waiting[:count], waiting[count:]
