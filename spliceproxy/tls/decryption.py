@@ -85,8 +85,10 @@ class Decryption:
         What is returned is empty when no record is whole, or the end was met, or both.
         """
         if not received:
-            self._incoming.write_eof()
-            return self._read()
+            # OpenSSL is not asked: it has read all that came before, and Python 3.11.2, for one,
+            # has it take any end for one that was said (SSL_OP_IGNORE_UNEXPECTED_EOF).
+            self.end = StreamEnd.TRUNCATED
+            return b""
         count = len(self._held) + received
         self._is_answer = False
         if count == self._end_of_record(0, count):  # most messages
@@ -152,8 +154,6 @@ class Decryption:
             return
         if isinstance(error, ssl.SSLZeroReturnError):  # as nothing, after a goodbye of ours
             self.end = StreamEnd.CLEAN
-        elif isinstance(error, ssl.SSLEOFError):
-            self.end = StreamEnd.TRUNCATED
         else:
             self.break_off(detail_of(error))
 
