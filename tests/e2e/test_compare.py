@@ -15,7 +15,7 @@ import pytest
 from tests.ports import free_port
 
 from .conftest import StartProxy
-from .nginx import CONFIGURATION
+from .nginx import FILES, nginx_with
 from .processes import wait_until
 from .servers import serving
 
@@ -69,11 +69,8 @@ def nginx(program: str, directory: Path, root: Path, version: str) -> Iterator[i
     port = free_port()
     directory.mkdir()
     headers = f"add_header X-Request $request_id; add_header X-Version {version};"
-    configuration = CONFIGURATION.replace("root {root};", "root {root}; " + headers)
-    path = directory / "nginx.conf"
-    path.write_text(configuration.format(directory=directory, root=root, port=port))
-    argv = [program, "-p", str(directory), "-c", str(path)]
-    with serving(argv, port, directory / "log"):
+    files = FILES.replace("root {root};", "root {root}; " + headers).format(port=port, root=root)
+    with nginx_with(program, directory, port, http=files):
         yield port
 
 
